@@ -1,0 +1,128 @@
+/** The one description of the system: functions, table, events. The CDK stacks and the local stack both read it. */
+
+/** DynamoDB actions that a function's role may use on the table and its indexes. */
+export type TableAction = 'GetItem' | 'Query' | 'PutItem' | 'UpdateItem' | 'DeleteItem';
+/** Secrets that a function or the gateway reads at start. */
+export type SecretName = 'nonce' | 'instruction';
+
+export interface FunctionDescription {
+  /** Source of the handler; the bundle is `dist/functions/<name>/index.mjs`, its export `handler`. */
+  readonly entry: string;
+  readonly what: string;
+  readonly memoryMb: number;
+  readonly timeoutSeconds: number;
+  readonly tableActions: readonly TableAction[];
+  readonly secrets: readonly SecretName[];
+  readonly trigger:
+    | { readonly kind: 'gateway'; readonly methods: readonly string[] }
+    | { readonly kind: 'stream' }
+    | { readonly kind: 'schedule' };
+  /** True when the function posts instructions to gateways, so it must stand in their network. */
+  readonly reachesGateways: boolean;
+}
+
+export const FUNCTIONS = {
+  register: {
+    entry: 'lambdas/handlers/register.ts',
+    what: 'REGISTER: authenticates a flow and keeps its bindings',
+    memoryMb: 512,
+    timeoutSeconds: 10,
+    tableActions: ['GetItem', 'Query', 'PutItem', 'DeleteItem'],
+    secrets: ['nonce'],
+    trigger: { kind: 'gateway', methods: ['REGISTER'] },
+    reachesGateways: false,
+  },
+  subscribe: {
+    entry: 'lambdas/handlers/subscribe.ts',
+    what: 'SUBSCRIBE: opens, refreshes and ends subscriptions',
+    memoryMb: 512,
+    timeoutSeconds: 10,
+    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'],
+    secrets: ['nonce'],
+    trigger: { kind: 'gateway', methods: ['SUBSCRIBE'] },
+    reachesGateways: false,
+  },
+  publish: {
+    entry: 'lambdas/handlers/publish.ts',
+    what: 'PUBLISH: keeps publications as the state of a presentity',
+    memoryMb: 512,
+    timeoutSeconds: 10,
+    tableActions: ['GetItem', 'Query', 'UpdateItem'],
+    secrets: ['nonce'],
+    trigger: { kind: 'gateway', methods: ['PUBLISH'] },
+    reachesGateways: false,
+  },
+  notify: {
+    entry: 'lambdas/handlers/notify.ts',
+    what: 'Stream: a changed state goes to the gateways of its watchers',
+    memoryMb: 1024,
+    timeoutSeconds: 30,
+    tableActions: ['GetItem', 'Query', 'DeleteItem'],
+    secrets: ['instruction'],
+    trigger: { kind: 'stream' },
+    reachesGateways: true,
+  },
+  'flow-closed': {
+    entry: 'lambdas/handlers/flow-closed.ts',
+    what: 'Gateway report: removes bindings of closed flows and watchers of ended subscriptions',
+    memoryMb: 256,
+    timeoutSeconds: 30,
+    tableActions: ['Query', 'DeleteItem'],
+    secrets: [],
+    trigger: { kind: 'gateway', methods: [] },
+    reachesGateways: false,
+  },
+  lease: {
+    entry: 'lambdas/handlers/lease.ts',
+    what: 'Gateway report: renews the lease that says where a gateway is',
+    memoryMb: 256,
+    timeoutSeconds: 10,
+    tableActions: ['PutItem'],
+    secrets: [],
+    trigger: { kind: 'gateway', methods: [] },
+    reachesGateways: false,
+  },
+  expire: {
+    entry: 'lambdas/handlers/expire.ts',
+    what: 'Schedule: publishes what has run out: publications and dead gateways',
+    memoryMb: 512,
+    timeoutSeconds: 75,
+    tableActions: ['Query', 'UpdateItem', 'DeleteItem'],
+    secrets: [],
+    trigger: { kind: 'schedule' },
+    reachesGateways: false,
+  },
+} as const satisfies Record<string, FunctionDescription>;
+
+export type FunctionName = keyof typeof FUNCTIONS;
+export const FUNCTION_NAMES = Object.keys(FUNCTIONS) as FunctionName[];
+
+/** The single table (keys and items: lambdas/table). */
+export const TABLE = {
+  partitionKey: 'PK',
+  sortKey: 'SK',
+  streamView: 'NEW_AND_OLD_IMAGES',
+  ttlAttribute: 'ttl',
+  indexes: {
+    /** Sparse, by time: what must be looked at when. Partition key: a shard number as text. */
+    due: { name: 'due', partitionKey: 'dueShard', sortKey: 'dueAtMs', sortKeyType: 'N', projection: 'KEYS_ONLY' },
+    /** Sparse: the bindings that a gateway holds. */
+    byGateway: { name: 'byGateway', partitionKey: 'heldBy', sortKey: 'PK', sortKeyType: 'S', projection: 'KEYS_ONLY' },
+  },
+} as const;
+
+/** How stream records reach `notify` (Lambda event source mapping). */
+export const STREAM_MAPPING = {
+  function: 'notify',
+  batchSize: 100,
+  parallelizationFactor: 10,
+  maximumRetryAttempts: 10,
+  maximumRecordAgeSeconds: 120,
+  bisectBatchOnFunctionError: true,
+  reportBatchItemFailures: true,
+  /** Lambda filter syntax: only a presentity's state makes NOTIFYs. */
+  filterPattern: { dynamodb: { Keys: { SK: { S: ['STATE'] } } } },
+} as const;
+
+/** One run a minute that loops inside, so that expiry is prompt without a rule per second. */
+export const EXPIRE_SCHEDULE = { function: 'expire', everySeconds: 60, loopEverySeconds: 2 } as const;

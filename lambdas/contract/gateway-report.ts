@@ -1,0 +1,27 @@
+/** What a gateway tells the functions about itself: its lease, and what it no longer holds. */
+import * as v from 'valibot';
+import { CONTRACT_VERSION, flowId, gatewayId, identity, subscriptionId } from './schemas.ts';
+
+/** Payload of the `lease` function. */
+export const leaseReport = v.object({
+  contractVersion: v.literal(CONTRACT_VERSION),
+  gatewayId,
+  /** Base URL of the private port, such as `http://10.0.3.7:9090`. */
+  address: v.string(),
+  leaseSeconds: v.number(),
+  flows: v.number(),
+  subscriptions: v.number(),
+  draining: v.boolean(),
+});
+export type LeaseReport = v.InferInput<typeof leaseReport>;
+
+/** Payload of the `flow-closed` function. */
+export const flowClosedReport = v.object({
+  contractVersion: v.literal(CONTRACT_VERSION),
+  gatewayId,
+  /** Registered flows that are gone: their bindings go. */
+  flows: v.array(v.object({ flowId, identity })),
+  /** Subscriptions that ended here, by expiry, failure, or at the end of their parking. */
+  subscriptions: v.array(v.object({ id: subscriptionId, presentity: v.string(), event: v.string() })),
+});
+export type FlowClosedReport = v.InferInput<typeof flowClosedReport>;

@@ -1,0 +1,69 @@
+/** Outcome: what a function decided about one request. */
+import * as v from 'valibot';
+import { instruction } from './instruction.ts';
+import {
+  CONTRACT_VERSION,
+  epochMs,
+  headerEntries,
+  identity,
+  notification,
+  subscriptionId,
+  terminationReason,
+} from './schemas.ts';
+
+/** A final answer; the gateway adds Via, From, To (with its tag), Call-ID, CSeq and Content-Length. */
+export const sipResponse = v.object({
+  status: v.pipe(v.number(), v.integer(), v.minValue(200), v.maxValue(699)),
+  reason: v.string(),
+  headers: headerEntries,
+  body: v.optional(v.string()),
+});
+export type EnvelopedResponse = v.InferOutput<typeof sipResponse>;
+
+/**
+ * The subscription after a SUBSCRIBE. `active`: opened or refreshed, a NOTIFY follows the answer.
+ * `ended`: fetched or unsubscribed, one last NOTIFY `terminated` follows.
+ */
+export const subscriptionOutcome = v.variant('kind', [
+  v.object({
+    kind: v.literal('active'),
+    id: subscriptionId,
+    /** AOR, `sip:user@domain`. */
+    presentity: v.string(),
+    event: v.string(),
+    eventId: v.optional(v.string()),
+    createdAtMs: epochMs,
+    expiresAtMs: epochMs,
+    notification,
+  }),
+  v.object({
+    kind: v.literal('ended'),
+    id: subscriptionId,
+    presentity: v.string(),
+    event: v.string(),
+    eventId: v.optional(v.string()),
+    createdAtMs: epochMs,
+    reason: terminationReason,
+    notification,
+  }),
+]);
+export type SubscriptionOutcome = v.InferOutput<typeof subscriptionOutcome>;
+
+export const outcome = v.object({
+  response: sipResponse,
+  /** What the flow has proven with this request. */
+  identity: v.optional(identity),
+  /** True when bindings now name this flow, false when none does any more; absent when unchanged. */
+  registered: v.optional(v.boolean()),
+  subscription: v.optional(subscriptionOutcome),
+  instructions: v.optional(v.array(instruction), []),
+});
+export type Outcome = v.InferOutput<typeof outcome>;
+/** What a role returns: defaults may be left out. */
+export type OutcomeInput = v.InferInput<typeof outcome>;
+
+/** Result of one invocation, outcomes in the order of the envelopes. */
+export const outcomeBatch = v.object({
+  contractVersion: v.literal(CONTRACT_VERSION),
+  outcomes: v.array(outcome),
+});

@@ -1,0 +1,52 @@
+/** Schema pieces that several messages of the contract share. */
+import * as v from 'valibot';
+import { flowIdOf, gatewayIdOf, subscriptionIdOf } from './ids.ts';
+
+/** Raised when a field changes its meaning; new optional fields do not raise it. */
+export const CONTRACT_VERSION = 1;
+
+const boundedText = (maxLength: number) => v.pipe(v.string(), v.minLength(1), v.maxLength(maxLength));
+
+export const gatewayId = v.pipe(boundedText(128), v.transform(gatewayIdOf));
+export const flowId = v.pipe(boundedText(128), v.transform(flowIdOf));
+export const subscriptionId = v.pipe(boundedText(128), v.transform(subscriptionIdOf));
+export const epochMs = v.pipe(v.number(), v.minValue(0));
+
+/** Header fields in the order they stood in the message, names as received. */
+export const headerEntries = v.array(v.tuple([v.string(), v.string()]));
+export type HeaderEntries = readonly (readonly [name: string, value: string])[];
+
+/** Who a flow has proven to be. A `publisher` may act for any user of its own tenant. */
+export const identity = v.object({
+  domain: boundedText(253),
+  user: boundedText(256),
+  role: v.picklist(['user', 'publisher']),
+});
+export type Identity = Readonly<v.InferOutput<typeof identity>>;
+
+/**
+ * A document split around the place of its per-subscription version: `[before, after]`;
+ * a document without a version of its own is `[whole]`.
+ */
+export const splitBody = v.union([v.tuple([v.string()]), v.tuple([v.string(), v.string()])]);
+export type SplitBody = readonly [string] | readonly [string, string];
+
+/** What a NOTIFY says: one state of one presentity in one event package. */
+export const notification = v.object({
+  presentityVersion: v.number(),
+  contentType: v.string(),
+  body: splitBody,
+});
+export type Notification = Readonly<v.InferOutput<typeof notification>>;
+
+/** Reasons of RFC 6665 section 4.1.3 for `Subscription-State: terminated`. */
+export const terminationReason = v.picklist([
+  'deactivated',
+  'probation',
+  'rejected',
+  'timeout',
+  'giveup',
+  'noresource',
+  'invariant',
+]);
+export type TerminationReason = v.InferOutput<typeof terminationReason>;
