@@ -1,0 +1,75 @@
+/** Checks what the tests need from the machine; as root on Debian or Ubuntu installs what is missing. */
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync } from 'node:fs';
+import path from 'node:path';
+import { installedJavaRelease, LEAST_JAVA_RELEASE } from '#cdk/local/java.ts';
+
+interface Prerequisite {
+  readonly what: string;
+  /** Debian packages, the first that installs wins. */
+  readonly packages: readonly string[];
+  present(): boolean;
+}
+
+const PREREQUISITES: readonly Prerequisite[] = [
+  {
+    what: `Java ${LEAST_JAVA_RELEASE} or newer, for DynamoDB Local`,
+    packages: ['openjdk-17-jre-headless', 'default-jre-headless'],
+    present: () => (installedJavaRelease() ?? 0) >= LEAST_JAVA_RELEASE,
+  },
+  {
+    what: 'Chromium, for the tests of the panel',
+    packages: ['chromium', 'chromium-browser'],
+    present: () => chromiumPath() !== undefined,
+  },
+  {
+    what: 'xmllint, for the tests of documents against their schemas',
+    packages: ['libxml2-utils'],
+    present: () => findOnPath(['xmllint']) !== undefined,
+  },
+];
+
+/** Where Chromium or Chrome stands; `CHROMIUM` names another place. */
+export function chromiumPath(): string | undefined {
+  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+  return process.env.CHROMIUM ?? findOnPath(names);
+}
+
+function findOnPath(names: readonly string[]): string | undefined {
+  const folders = (process.env.PATH ?? '').split(path.delimiter);
+  return names.flatMap((name) => folders.map((folder) => path.join(folder, name))).find(isExecutable);
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function installMissing(missing: readonly Prerequisite[]): void {
+  const aptGet = (...args: string[]) =>
+    spawnSync('apt-get', args, {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    }).status === 0;
+  aptGet('update', '-qq');
+  for (const { packages } of missing) {
+    packages.some((name) => aptGet('install', '-y', '-qq', '--no-install-recommends', name));
+  }
+}
+
+function main(): void {
+  const mayInstall = process.getuid?.() === 0 && existsSync('/usr/bin/apt-get');
+  const missing = PREREQUISITES.filter((one) => !one.present());
+  if (missing.length > 0 && mayInstall) installMissing(missing);
+  const still = missing.filter((one) => !one.present());
+  if (still.length === 0) return;
+  for (const { what } of still) console.error(`Missing: ${what}`);
+  console.error(`On Debian or Ubuntu:  sudo apt-get install ${still.map(({ packages }) => packages[0]).join(' ')}`);
+  process.exitCode = 1;
+}
+
+if (import.meta.main) main();
