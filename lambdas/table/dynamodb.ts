@@ -1,0 +1,190 @@
+/** The table port over the AWS SDK. Nothing else imports the SDK's DynamoDB client. */
+import {
+  type AttributeValue,
+  ConditionalCheckFailedException,
+  DeleteItemCommand,
+  DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
+import { DependencyUnavailable } from '#core/error.ts';
+import type { Key } from './keys.ts';
+import type { Attributes, Condition, Item, Table, TableQuery, Update, WriteResult } from './table.ts';
+
+// A request function answers within 4 s: two attempts and their pause must fit, with room for the rest.
+const CONNECT_TIMEOUT_MS = 1_000;
+const ATTEMPT_TIMEOUT_MS = 1_500;
+const OPERATION_TIMEOUT_MS = 3_000;
+const MAX_ATTEMPTS = 2;
+
+export type TableOperation = 'GetItem' | 'Query' | 'PutItem' | 'UpdateItem' | 'DeleteItem';
+
+export interface DynamoDbTable extends Table {
+  /** Requests sent since the start, by operation; each page of a Query counts. */
+  readonly requestCounts: Readonly<Record<TableOperation, number>>;
+  /** Closes the connections. */
+  close(): void;
+}
+
+export interface DynamoDbOptions {
+  readonly tableName: string;
+  /** Base URL of DynamoDB Local; absent on AWS. */
+  readonly endpoint?: string;
+}
+
+/** Opens the table. Region and credentials come from the SDK's default chain, except with an `endpoint`. */
+export function openDynamoDbTable(options: DynamoDbOptions): DynamoDbTable {
+  const client = createClient(options.endpoint);
+  const requestCounts = { GetItem: 0, Query: 0, PutItem: 0, UpdateItem: 0, DeleteItem: 0 };
+  const TableName = options.tableName;
+
+  async function counted<T>(operation: TableOperation, send: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+    requestCounts[operation] += 1;
+    try {
+      return await send(AbortSignal.timeout(OPERATION_TIMEOUT_MS));
+    } catch (error) {
+      throw unavailable(operation, error) ?? error;
+    }
+  }
+
+  return {
+    requestCounts,
+    close: () => client.destroy(),
+
+    async get(key, { consistent = false } = {}) {
+      const command = new GetItemCommand({ TableName, Key: keyOf(key), ConsistentRead: consistent });
+      const { Item } = await counted('GetItem', (abortSignal) => client.send(command, { abortSignal }));
+      return Item && itemOf(Item);
+    },
+
+    async query(query) {
+      const items: Item[] = [];
+      let startKey: Record<string, AttributeValue> | undefined;
+      do {
+        const command = new QueryCommand({ TableName, ...queryInput(query), ExclusiveStartKey: startKey });
+        const page = await counted('Query', (abortSignal) => client.send(command, { abortSignal }));
+        items.push(...(page.Items ?? []).map(itemOf));
+        startKey = page.LastEvaluatedKey;
+      } while (startKey && items.length < (query.limit ?? Number.POSITIVE_INFINITY));
+      return items;
+    },
+
+    put(item, condition) {
+      const command = new PutItemCommand({ TableName, Item: attributesOf(item), ...conditionInput(condition) });
+      return written(() => counted('PutItem', (abortSignal) => client.send(command, { abortSignal })));
+    },
+
+    update(key, update) {
+      const command = new UpdateItemCommand({ TableName, Key: keyOf(key), ...updateInput(update) });
+      return written(() => counted('UpdateItem', (abortSignal) => client.send(command, { abortSignal })));
+    },
+
+    delete(key, condition) {
+      const command = new DeleteItemCommand({ TableName, Key: keyOf(key), ...conditionInput(condition) });
+      return written(() => counted('DeleteItem', (abortSignal) => client.send(command, { abortSignal })));
+    },
+  };
+}
+
+function createClient(endpoint: string | undefined): DynamoDBClient {
+  const local = endpoint
+    ? { endpoint, region: 'local', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } }
+    : {};
+  return new DynamoDBClient({
+    ...local,
+    maxAttempts: MAX_ATTEMPTS,
+    requestHandler: {
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: ATTEMPT_TIMEOUT_MS,
+      throwOnRequestTimeout: true,
+      httpAgent: { maxSockets: 128 },
+      httpsAgent: { maxSockets: 128 },
+    },
+  });
+}
+
+async function written(send: () => Promise<{ Attributes?: Record<string, AttributeValue> }>): Promise<WriteResult> {
+  try {
+    const { Attributes } = await send();
+    return Attributes ? { kind: 'done', item: itemOf(Attributes) } : { kind: 'done' };
+  } catch (error) {
+    if (!(error instanceof ConditionalCheckFailedException)) throw error;
+    return error.Item ? { kind: 'refused', item: itemOf(error.Item) } : { kind: 'refused' };
+  }
+}
+
+function queryInput(query: TableQuery) {
+  return {
+    IndexName: query.index,
+    KeyConditionExpression: query.keyCondition,
+    FilterExpression: query.filter,
+    ProjectionExpression: query.projection,
+    ConsistentRead: query.consistent,
+    Limit: query.limit,
+    ...placeholders(query),
+  };
+}
+
+function conditionInput(condition: Condition | undefined) {
+  if (!condition?.condition) return {};
+  return {
+    ConditionExpression: condition.condition,
+    ReturnValuesOnConditionCheckFailure: 'ALL_OLD' as const,
+    ...placeholders(condition),
+  };
+}
+
+function updateInput(update: Update) {
+  return {
+    ...conditionInput(update),
+    ...placeholders(update),
+    UpdateExpression: update.update,
+    ReturnValues: update.returning ?? 'NONE',
+  };
+}
+
+function placeholders({ names, values }: Pick<Condition, 'names' | 'values'>) {
+  return { ExpressionAttributeNames: names, ExpressionAttributeValues: values && attributesOf(values) };
+}
+
+const keyOf = ({ PK, SK }: Key): Record<string, AttributeValue> => ({ PK: { S: PK }, SK: { S: SK } });
+
+const attributesOf = (attributes: Attributes): Record<string, AttributeValue> =>
+  marshall(attributes, { removeUndefinedValues: true });
+
+// Every item of this table has both keys, so the plain object is an Item.
+const itemOf = (attributes: Record<string, AttributeValue>): Item => unmarshall(attributes) as Item;
+
+const THROTTLED = new Set([
+  'ProvisionedThroughputExceededException',
+  'RequestLimitExceeded',
+  'ThrottlingException',
+  'InternalServerError',
+  'TransactionConflictException',
+]);
+const UNREACHABLE = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'EHOSTUNREACH',
+  'ENOTFOUND',
+  'ETIMEDOUT',
+  'EAI_AGAIN',
+]);
+const TIMED_OUT = new Set(['TimeoutError', 'AbortError', 'RequestTimeout']);
+
+function unavailable(operation: TableOperation, error: unknown): DependencyUnavailable | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const known = THROTTLED.has(error.name) || TIMED_OUT.has(error.name) || UNREACHABLE.has(code) || isServerFault(error);
+  return known
+    ? new DependencyUnavailable(`DynamoDB ${operation}: ${error.name} ${code}`, { cause: error })
+    : undefined;
+}
+
+function isServerFault(error: Error): boolean {
+  return '$fault' in error && error.$fault === 'server';
+}
