@@ -4,6 +4,7 @@ import type { OutcomeInput } from '#contract/outcome.ts';
 import { type RequestEnvelope, requestBatch, requestEnvelope } from '#contract/request-envelope.ts';
 import { CONTRACT_VERSION } from '#contract/schemas.ts';
 import { ContractError, DependencyUnavailable, SipRejection } from '#core/error.ts';
+import { responseOf } from '#core/rejection.ts';
 import { type Clock, systemClock } from '#runtime/clock.ts';
 import { errorFields, type LogFields, type LogLevel, requestFields, type Telemetry } from '#runtime/telemetry.ts';
 
@@ -65,13 +66,7 @@ export function createRequestHandler(
 
 /** The answer for what a role threw, and how loudly to log it. */
 export function refusalOf(error: unknown): { readonly outcome: OutcomeInput; readonly level: LogLevel } {
-  if (error instanceof SipRejection) {
-    const { status, reason, headers } = error;
-    return {
-      outcome: { response: { status, reason, headers: headers.map(([name, value]) => [name, value]) } },
-      level: 'info',
-    };
-  }
+  if (error instanceof SipRejection) return { outcome: { response: responseOf(error) }, level: 'info' };
   if (error instanceof DependencyUnavailable) {
     const retryAfter: [string, string] = ['Retry-After', String(error.retryAfterSeconds)];
     return {

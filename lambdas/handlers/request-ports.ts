@@ -1,25 +1,17 @@
 /** What the roles of the request functions need from outside, made once per function instance. */
+
+import type { RequestPorts } from '#roles/request-ports.ts';
 import { createCache } from '#runtime/cache.ts';
 import type { Environment } from '#runtime/environment.ts';
 import { createSecretReader, type SecretReader } from '#runtime/secret.ts';
 import { openDynamoDbTable } from '#table/dynamodb.ts';
 import type { Table } from '#table/table.ts';
-import { loadTenant, type Tenant } from '#table/tenant-item.ts';
-import { loadUser, type User } from '#table/user-item.ts';
+import { loadTenant } from '#table/tenant-item.ts';
+import { loadUser } from '#table/user-item.ts';
 
 const KEEP_USERS_MS = 10_000;
 const KEEP_TENANTS_MS = 30_000;
 const MAX_CACHED = 10_000;
-
-export interface RequestPorts {
-  readonly table: Table;
-  /** Secret of the digest nonces. */
-  readonly nonceSecret: SecretReader;
-  /** Account of `user` at `domain`, at most 10 s old; undefined when there is none. */
-  readonly loadUser: (domain: string, user: string) => Promise<User | undefined>;
-  /** Tenant of a domain, at most 30 s old; undefined when there is none. */
-  readonly loadTenant: (domain: string) => Promise<Tenant | undefined>;
-}
 
 /** Ports over DynamoDB and the function's environment. */
 export function createRequestPorts(environment: Environment): RequestPorts {
