@@ -14,12 +14,7 @@ import {
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
 import { TABLE } from '#cdk/system.ts';
-
-/** DynamoDB Local checks no credentials, but the SDK wants some; letters and digits only. */
-export const LOCAL_AWS = {
-  region: 'eu-central-1',
-  credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-} as const;
+import { LOCAL_AWS } from './local-aws.ts';
 
 export interface DynamoDbOptions {
   readonly port: number;

@@ -1,0 +1,68 @@
+/** Builds dist/: one bundle per function, the gateway, and the panel. What runs locally is what is deployed, byte for byte. */
+import { cp, mkdir, readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { type BuildOptions, build } from 'esbuild';
+import { DIST, PANEL_FOLDER, ROOT } from '#cdk/dist.ts';
+import { FUNCTION_NAMES, FUNCTIONS } from '#cdk/system.ts';
+
+const PANEL_SOURCE = path.join(ROOT, 'edge-gateway/panel');
+
+const COMMON = {
+  bundle: true,
+  minify: true,
+  sourcemap: 'linked',
+  sourcesContent: false,
+  logLevel: 'warning',
+} as const satisfies BuildOptions;
+
+/** Options for a bundle that runs in Node as an ES module, CommonJS dependencies included. */
+export const NODE_BUNDLE = {
+  ...COMMON,
+  platform: 'node',
+  format: 'esm',
+  target: 'node24',
+  mainFields: ['module', 'main'],
+  outExtension: { '.js': '.mjs' },
+  external: ['bufferutil', 'utf-8-validate'],
+  banner: {
+    js: [
+      "import{createRequire as __createRequire}from'node:module';",
+      'const require=__createRequire(import.meta.url),__filename=import.meta.filename,__dirname=import.meta.dirname;',
+    ].join(''),
+  },
+} as const satisfies BuildOptions;
+
+export async function buildAll(): Promise<void> {
+  await Promise.all([buildNode(), buildPanel()]);
+  await removeStaleFunctions();
+}
+
+async function buildNode(): Promise<void> {
+  const functions = FUNCTION_NAMES.map((name) => [`functions/${name}/index`, path.join(ROOT, FUNCTIONS[name].entry)]);
+  const gateway = ['gateway/gateway', path.join(ROOT, 'edge-gateway/main.ts')];
+  await build({ ...NODE_BUNDLE, outdir: DIST, entryPoints: Object.fromEntries([...functions, gateway]) });
+}
+
+async function buildPanel(): Promise<void> {
+  await mkdir(PANEL_FOLDER, { recursive: true });
+  await build({
+    ...COMMON,
+    platform: 'browser',
+    format: 'esm',
+    target: 'es2022',
+    outdir: PANEL_FOLDER,
+    entryPoints: [path.join(PANEL_SOURCE, 'panel.ts')],
+  });
+  const files = await readdir(PANEL_SOURCE, { withFileTypes: true });
+  const asIs = files.filter((file) => file.isFile() && !/\.(ts|md)$/.test(file.name));
+  await Promise.all(asIs.map(({ name }) => cp(path.join(PANEL_SOURCE, name), path.join(PANEL_FOLDER, name))));
+}
+
+/** A function that was renamed must not be deployed from yesterday's bundle. */
+async function removeStaleFunctions(): Promise<void> {
+  const known = new Set<string>(FUNCTION_NAMES);
+  const stale = (await readdir(path.join(DIST, 'functions'))).filter((name) => !known.has(name));
+  await Promise.all(stale.map((name) => rm(path.join(DIST, 'functions', name), { recursive: true })));
+}
+
+if (import.meta.main) await buildAll();

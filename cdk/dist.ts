@@ -1,0 +1,10 @@
+/** Where the build puts what. */
+import path from 'node:path';
+import type { FunctionName } from '#cdk/system.ts';
+
+export const ROOT = path.resolve(import.meta.dirname, '..');
+export const DIST = path.join(ROOT, 'dist');
+export const GATEWAY_BUNDLE = path.join(DIST, 'gateway/gateway.mjs');
+export const PANEL_FOLDER = path.join(DIST, 'gateway/panel');
+/** Folder with the one file `index.mjs` (and its source map) of a function. */
+export const functionFolder = (name: FunctionName): string => path.join(DIST, 'functions', name);
