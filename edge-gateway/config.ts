@@ -1,0 +1,113 @@
+/** Settings of one gateway: read once from the environment, validated, with defaults that work. */
+import { readFileSync } from 'node:fs';
+import * as v from 'valibot';
+
+const integer = (fallback: number, minimum: number, maximum: number) =>
+  v.optional(
+    v.pipe(v.string(), v.transform(Number), v.integer(), v.minValue(minimum), v.maxValue(maximum)),
+    String(fallback),
+  );
+const commaList = v.optional(
+  v.pipe(
+    v.string(),
+    v.transform((text) =>
+      text
+        .split(',')
+        .map((item) => item.trim())
+        .filter(Boolean),
+    ),
+  ),
+  '',
+);
+
+const functionNames = v.object({
+  /** SIP method to Lambda function name. */
+  methods: v.record(v.string(), v.string()),
+  flowClosed: v.string(),
+  lease: v.string(),
+});
+
+const parsedJson = v.pipe(
+  v.string(),
+  v.transform((text): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      return undefined;
+    }
+  }),
+);
+
+const environment = v.object({
+  PORT: integer(8080, 0, 65_535),
+  HOST: v.optional(v.string(), '0.0.0.0'),
+  INSTRUCTION_PORT: integer(9090, 0, 65_535),
+  /** Address that functions reach the private port at; `auto` asks the ECS task metadata. */
+  ADVERTISED_HOST: v.optional(v.string(), '127.0.0.1'),
+  GATEWAY_TITLE: v.optional(v.string(), 'lampfield-gateway'),
+  FUNCTIONS: v.pipe(parsedJson, functionNames),
+  LAMBDA_ENDPOINT: v.optional(v.pipe(v.string(), v.url())),
+  INSTRUCTION_SECRET: v.pipe(v.string(), v.minLength(16, 'must have at least 16 characters')),
+  /** The secret before the last rotation, still accepted. */
+  INSTRUCTION_SECRET_PREVIOUS: v.optional(v.string()),
+  PANEL_DIR: v.optional(v.string()),
+  LOG_LEVEL: v.optional(v.picklist(['trace', 'debug', 'info', 'warn', 'error', 'silent']), 'info'),
+  TLS_CERTIFICATE_FILE: v.optional(v.string()),
+  TLS_KEY_FILE: v.optional(v.string()),
+  /** What clients see: `WSS` behind a load balancer that ends TLS. */
+  PUBLIC_TRANSPORT: v.optional(v.picklist(['WS', 'WSS'])),
+  /** Empty allows every Origin; `self` is the host that serves the panel. */
+  ALLOWED_ORIGINS: commaList,
+  MAX_FLOWS: integer(50_000, 1, 1_000_000),
+  MAX_FLOWS_PER_ADDRESS: integer(10_000, 1, 1_000_000),
+  MAX_REQUESTS_PER_SECOND_PER_FLOW: integer(500, 1, 100_000),
+  MAX_SUBSCRIPTIONS_PER_FLOW: integer(2_000, 1, 100_000),
+  MAX_PARKED_SUBSCRIPTIONS: integer(100_000, 0, 10_000_000),
+  /** NOTIFYs of a flow are held back while more bytes than this wait in its socket. */
+  HOLD_BACK_BYTES: integer(256 * 1024, 4_096, 64 * 1024 * 1024),
+  /** A flow that is held back for this long is closed. */
+  STALLED_FLOW_SECONDS: integer(30, 1, 600),
+  FUNCTION_DEADLINE_MS: integer(5_000, 100, 30_000),
+  MAX_INVOCATIONS_IN_FLIGHT: integer(8, 1, 1_000),
+  MAX_ENVELOPES_PER_INVOCATION: integer(32, 1, 100),
+  MAX_REQUESTS_WAITING: integer(5_000, 1, 1_000_000),
+  PING_SECONDS: integer(30, 1, 600),
+  PARKING_SECONDS: integer(300, 0, 3_600),
+  LEASE_SECONDS: integer(15, 3, 300),
+  DRAIN_SECONDS: integer(20, 0, 600),
+});
+
+export type GatewayConfig = Readonly<v.InferOutput<typeof environment>>;
+export interface TlsFiles {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+/**
+ * Reads the gateway's settings.
+ * @throws {Error} naming every variable that is wrong and why
+ */
+export function readConfig(env: NodeJS.ProcessEnv): GatewayConfig {
+  const result = v.safeParse(environment, env);
+  if (result.success) return result.output;
+  const problems = result.issues.map((issue) => `  ${v.getDotPath(issue) ?? '?'}: ${issue.message}`);
+  throw new Error(`The gateway's environment is not right:\n${problems.join('\n')}\nRun with --help for the list.`);
+}
+
+/** The gateway's own certificate, when both files are configured. */
+export function readTlsFiles(config: GatewayConfig): TlsFiles | undefined {
+  const { TLS_CERTIFICATE_FILE: certificate, TLS_KEY_FILE: key } = config;
+  if (certificate === undefined && key === undefined) return undefined;
+  if (certificate === undefined || key === undefined)
+    throw new Error('Set both TLS_CERTIFICATE_FILE and TLS_KEY_FILE, or neither.');
+  return { cert: readFileSync(certificate), key: readFileSync(key) };
+}
+
+/** Text of `--help`: every variable with its default. */
+export function describeConfig(): string {
+  const lines = Object.entries(environment.entries).map(([name, schema]) => {
+    const fallback = 'default' in schema && schema.default !== undefined ? String(schema.default) : undefined;
+    return `  ${name.padEnd(34)}${fallback === undefined ? '' : `default: ${fallback || '(none)'}`}`;
+  });
+  return `lampfield gateway: SIP over WebSocket (RFC 7118) in front of the Lampfield functions\n\nEnvironment:\n${lines.join('\n')}\n`;
+}

@@ -1,0 +1,134 @@
+/** Between SIP text and the contract: the envelope of a request, the text of its answer, the frame of its NOTIFYs. */
+import type { EnvelopedResponse } from '#contract/outcome.ts';
+import type { RequestEnvelope } from '#contract/request-envelope.ts';
+import type { HeaderEntries } from '#contract/schemas.ts';
+import { parseCredentials, parseNameAddr, parseParameterized, parseVia, tagOf } from '#core/sip/header.ts';
+import type { SipRequest } from '#core/sip/message.ts';
+import { serializeResponse } from '#core/sip/serialize.ts';
+import type { Flow } from './flow-table.ts';
+import { NOTIFY_BRANCH_PREFIX } from './notify-path.ts';
+import type { Subscription } from './subscription-table.ts';
+
+export interface EnvelopeContext {
+  readonly gatewayId: RequestEnvelope['gatewayId'];
+  readonly flow: Flow;
+  readonly receivedAtMs: number;
+  readonly toTag: string;
+  readonly nonceReplayed: boolean;
+  readonly presentity: string | undefined;
+  readonly bodyEncoding: 'utf8' | 'base64';
+}
+
+export function envelopeOf(request: SipRequest, context: EnvelopeContext): RequestEnvelope {
+  const { flow } = context;
+  return {
+    gatewayId: context.gatewayId,
+    flowId: flow.id,
+    transport: flow.transport,
+    sourceAddress: flow.sourceAddress,
+    identity: flow.identity,
+    receivedAtMs: context.receivedAtMs,
+    toTag: context.toTag,
+    nonceReplayed: context.nonceReplayed,
+    presentity: context.presentity,
+    request: {
+      method: request.method,
+      requestUri: request.requestUri,
+      headers: request.entries(),
+      body: request.body,
+      bodyEncoding: context.bodyEncoding,
+    },
+  };
+}
+
+/** Nonce and nonce count of the request's Digest credentials, if it carries any. */
+export function nonceUseOf(request: SipRequest): { nonce: string; count: number } | undefined {
+  const value = request.get('authorization');
+  const credentials = value === undefined ? undefined : parseCredentials(value);
+  const nonce = credentials?.params.get('nonce');
+  const count = Number.parseInt(credentials?.params.get('nc') ?? '', 16);
+  return nonce === undefined || Number.isNaN(count) ? undefined : { nonce, count };
+}
+
+/** Text of an answer: Via, From, To with our tag, Call-ID and CSeq come back as they came (RFC 3261 section 8.2.6). */
+export function composeResponse(
+  request: SipRequest,
+  response: EnvelopedResponse,
+  flow: Pick<Flow, 'sourceAddress' | 'sourcePort'>,
+  toTag: string,
+): string {
+  const headers: [string, string][] = [];
+  const vias = request.all('via');
+  vias.forEach((via, index) => {
+    headers.push(['Via', index === 0 ? withReceived(via, flow) : via]);
+  });
+  for (const [name, key] of ECHOED) {
+    const value = request.get(key);
+    if (value === undefined) continue;
+    headers.push([name, key === 'to' && tagOf(value) === undefined ? `${value};tag=${toTag}` : value]);
+  }
+  return serializeResponse(response.status, response.reason, [...headers, ...response.headers], response.body ?? '');
+}
+
+const ECHOED = [
+  ['From', 'from'],
+  ['To', 'to'],
+  ['Call-ID', 'call-id'],
+  ['CSeq', 'cseq'],
+] as const;
+
+/** Fills `rport` and `received` in when the client asked for them (RFC 3581 section 4). */
+function withReceived(via: string, flow: Pick<Flow, 'sourceAddress' | 'sourcePort'>): string {
+  if (!/;\s*rport\s*(?=[;,]|$)/i.test(via)) return via;
+  return via.replace(/;\s*rport\s*(?=[;,]|$)/i, `;received=${flow.sourceAddress};rport=${flow.sourcePort}`);
+}
+
+/** Header fields that open a subscription's dialog: Contact, and the route set as it came (RFC 3261 section 12.1.1). */
+export function dialogHeaders(request: SipRequest, presentity: string): HeaderEntries {
+  const recorded = request.all('record-route').map((value): [string, string] => ['Record-Route', value]);
+  return [...recorded, ['Contact', contactOf(presentity)]];
+}
+
+const contactOf = (presentity: string): string => `<${presentity};transport=ws>`;
+
+/** Sets the fixed parts of a subscription's NOTIFYs from the SUBSCRIBE that opened or refreshed it. */
+export function frameNotifies(
+  subscription: Subscription,
+  request: SipRequest,
+  about: { eventId: string | undefined; gatewayHost: string; transport: string },
+): void {
+  const { id, resource } = subscription;
+  const target =
+    parseNameAddr(request.get('contact') ?? '')?.uri ?? parseNameAddr(request.get('from') ?? '')?.uri ?? '';
+  const to = request.get('to') ?? '';
+  const from = tagOf(to) === undefined ? `${to};tag=${id}` : to;
+  const routes = request.all('record-route').map((value) => `Route: ${value}\r\n`);
+  const event = about.eventId === undefined ? resource.event : `${resource.event};id=${about.eventId}`;
+  subscription.start = ownCopy(
+    `NOTIFY ${target} SIP/2.0\r\nVia: SIP/2.0/${about.transport} ${about.gatewayHost};branch=${NOTIFY_BRANCH_PREFIX}${id}.`,
+  );
+  subscription.middle = ownCopy(
+    `\r\nMax-Forwards: 70\r\n${routes.join('')}From: ${from}\r\nTo: ${request.get('from') ?? ''}\r\nCall-ID: ${subscription.callId}\r\nCSeq: `,
+  );
+  subscription.tail = ownCopy(
+    ` NOTIFY\r\nContact: ${contactOf(resource.presentity)}\r\nEvent: ${event}\r\nSubscription-State: `,
+  );
+}
+
+/** A flat copy: a string cut out of a message would keep the whole message alive. */
+const ownCopy = (text: string): string => Buffer.from(text).toString();
+
+/** Own copies of the short strings that a subscription keeps. */
+export const keepText = ownCopy;
+
+/** Branch of the top Via and what else identifies a server transaction (RFC 3261 section 17.2.3). */
+export function topVia(request: SipRequest): { branch: string; sentBy: string } {
+  const via = parseVia(request.get('via') ?? '');
+  return { branch: via?.branch ?? '', sentBy: via === undefined ? '' : `${via.host}:${via.port ?? ''}` };
+}
+
+/** Event package name of a request, for logs. */
+export function eventOf(request: SipRequest): string | undefined {
+  const value = request.get('event');
+  return value === undefined ? undefined : parseParameterized(value).value;
+}

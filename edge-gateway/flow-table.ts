@@ -1,0 +1,117 @@
+/** Flows (RFC 5626): the WebSocket connections of this gateway and what each has proven. */
+import { randomBytes } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
+import { type FlowId, flowIdOf } from '#contract/ids.ts';
+import type { Identity } from '#contract/schemas.ts';
+import type { OutboxOwner } from './outbox.ts';
+import type { Subscription } from './subscription-table.ts';
+import type { ServerTransactions } from './transaction.ts';
+
+export type Transport = 'WS' | 'WSS';
+
+/** One WebSocket connection. Fields that only busy flows need stay undefined: most flows are idle. */
+export class Flow implements OutboxOwner {
+  readonly id: FlowId;
+  readonly socket: WebSocket;
+  readonly stream: Duplex;
+  readonly transport: Transport;
+  readonly sourceAddress: string;
+  readonly sourcePort: number;
+  identity: Identity | undefined;
+  /** True while bindings name this flow, so that its end must be reported. */
+  registered = false;
+  closed = false;
+  heardSincePing = true;
+  /** Since when the socket does not drain; 0 when it does. */
+  heldBackSinceMs = 0;
+  frames: string[] | undefined;
+  transactions: ServerTransactions | undefined;
+  /** Requests that wait for one with the same Call-ID. */
+  busyCallIds: Map<string, (() => void)[]> | undefined;
+  /** Highest nonce count seen for each nonce (RFC 7616 section 3.4). */
+  nonceCounts: Map<string, number> | undefined;
+  readonly subscriptions = new Set<Subscription>();
+  /** Subscriptions whose newest state is to be sent as soon as the flow may be written to. */
+  unsent: Set<Subscription> | undefined;
+  /** Request tokens left, and when they were last filled up. */
+  tokens: number;
+  tokensAtMs: number;
+
+  constructor(socket: WebSocket, stream: Duplex, transport: Transport, address: string, port: number, nowMs: number) {
+    this.id = flowIdOf(randomBytes(12).toString('base64url'));
+    this.socket = socket;
+    this.stream = stream;
+    this.transport = transport;
+    this.sourceAddress = address;
+    this.sourcePort = port;
+    this.tokens = -1;
+    this.tokensAtMs = nowMs;
+  }
+}
+
+/**
+ * Takes one request token; a flow may save two seconds' worth.
+ * @returns false when the flow sends more than `perSecond` requests
+ */
+export function takeRequestToken(flow: Flow, perSecond: number, nowMs: number): boolean {
+  const saved = flow.tokens < 0 ? perSecond * 2 : flow.tokens;
+  const elapsedMs = Math.max(0, nowMs - flow.tokensAtMs);
+  flow.tokens = Math.min(perSecond * 2, saved + (elapsedMs * perSecond) / 1000);
+  flow.tokensAtMs = nowMs;
+  if (flow.tokens < 1) return false;
+  flow.tokens -= 1;
+  return true;
+}
+
+const MAX_NONCES_REMEMBERED = 8;
+
+/**
+ * Remembers that a nonce count was used on this flow.
+ * @returns true when this nonce was already used with this or a higher count
+ */
+export function isNonceReplayed(flow: Flow, nonce: string, count: number): boolean {
+  flow.nonceCounts ??= new Map();
+  const highest = flow.nonceCounts.get(nonce);
+  if (highest !== undefined && count <= highest) return true;
+  if (highest === undefined && flow.nonceCounts.size >= MAX_NONCES_REMEMBERED) {
+    const oldest = flow.nonceCounts.keys().next().value;
+    if (oldest !== undefined) flow.nonceCounts.delete(oldest);
+  }
+  flow.nonceCounts.set(nonce, count);
+  return false;
+}
+
+/** All flows of this gateway, with the counts that its limits need. */
+export class FlowTable {
+  readonly #flows = new Map<FlowId, Flow>();
+  readonly #perAddress = new Map<string, number>();
+
+  get size(): number {
+    return this.#flows.size;
+  }
+
+  get(id: FlowId): Flow | undefined {
+    return this.#flows.get(id);
+  }
+
+  values(): IterableIterator<Flow> {
+    return this.#flows.values();
+  }
+
+  countOfAddress(address: string): number {
+    return this.#perAddress.get(address) ?? 0;
+  }
+
+  add(flow: Flow): void {
+    this.#flows.set(flow.id, flow);
+    this.#perAddress.set(flow.sourceAddress, this.countOfAddress(flow.sourceAddress) + 1);
+  }
+
+  remove(flow: Flow): void {
+    if (!this.#flows.delete(flow.id)) return;
+    const left = this.countOfAddress(flow.sourceAddress) - 1;
+    if (left > 0) this.#perAddress.set(flow.sourceAddress, left);
+    else this.#perAddress.delete(flow.sourceAddress);
+  }
+}

@@ -1,0 +1,202 @@
+/** One gateway, put together: servers, tables, paths and clocks; and how it drains. */
+import { randomBytes } from 'node:crypto';
+import type { Server } from 'node:http';
+import { hostname } from 'node:os';
+import { gatewayIdOf } from '#contract/ids.ts';
+import { createInvoke, FunctionQueue, type Invoke } from './backend.ts';
+import { type GatewayConfig, readTlsFiles } from './config.ts';
+import { FlowGuard } from './flow-guard.ts';
+import { FlowTable } from './flow-table.ts';
+import { createHttpListener, loadPanel } from './health.ts';
+import { createInstructionServer } from './instruction-intake.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
+import { NotifyPath } from './notify-path.ts';
+import { Outbox } from './outbox.ts';
+import { ReportQueue } from './report-queue.ts';
+import { RequestPath } from './request-path.ts';
+import { SubscriptionTable } from './subscription-table.ts';
+import { createTelemetry, registerGauges, type Telemetry } from './telemetry.ts';
+import { closeFlow, createSipWebSocketServer, listen, type SipWebSocketServer } from './websocket-server.ts';
+
+const TRANSACTION_ROTATION_MS = 6_000;
+const SERVICE_RESTART = 1012; // WebSocket close code: come back, elsewhere or later
+
+export interface RunningGateway {
+  readonly port: number;
+  readonly instructionPort: number;
+  readonly telemetry: Telemetry;
+  /** Stops accepting, closes flows spread over the drain window, tells the functions, and ends. */
+  drain(): Promise<void>;
+}
+
+/**
+ * Starts a gateway and gives it when both ports listen.
+ * @param advertisedHost where functions reach the instruction port
+ */
+export async function startGateway(config: GatewayConfig, advertisedHost: string): Promise<RunningGateway> {
+  const gatewayId = gatewayIdOf(`${hostname()}-${randomBytes(6).toString('hex')}`.slice(-64));
+  const telemetry = createTelemetry(config.LOG_LEVEL, gatewayId);
+  const nowMs = Date.now;
+  const invoke = createInvoke(config.LAMBDA_ENDPOINT);
+  const flows = new FlowTable();
+  const subscriptions = new SubscriptionTable();
+  const outbox = new Outbox();
+  const reports = new ReportQueue(gatewayId, config.FUNCTIONS.flowClosed, invoke, telemetry.log, telemetry.counts);
+  const functions = functionQueues(config, invoke, telemetry);
+  const notifyPath = new NotifyPath(
+    {
+      holdBackBytes: config.HOLD_BACK_BYTES,
+      parkingMs: config.PARKING_SECONDS * 1000,
+      maxParked: config.MAX_PARKED_SUBSCRIPTIONS,
+    },
+    {
+      subscriptions,
+      outbox,
+      counts: telemetry.counts,
+      log: telemetry.log,
+      nowMs,
+      reportEnded: (subscription) => reports.subscriptionEnded(subscription),
+    },
+  );
+  let draining = false;
+  const requestPath = new RequestPath(
+    {
+      gatewayId,
+      gatewayHost: `${gatewayId.slice(-12)}.invalid`,
+      maxRequestsPerSecond: config.MAX_REQUESTS_PER_SECOND_PER_FLOW,
+      maxSubscriptionsPerFlow: config.MAX_SUBSCRIPTIONS_PER_FLOW,
+    },
+    { functions, subscriptions, notifyPath, outbox, telemetry, nowMs, isDraining: () => draining },
+  );
+  const guardSettings = { pingSeconds: config.PING_SECONDS, stalledSeconds: config.STALLED_FLOW_SECONDS };
+  const guard = new FlowGuard(guardSettings, flows, telemetry);
+  const secrets = [config.INSTRUCTION_SECRET, config.INSTRUCTION_SECRET_PREVIOUS].filter(
+    (secret) => secret !== undefined,
+  );
+  const intake = createInstructionServer({
+    gatewayId,
+    secrets,
+    flows,
+    subscriptions,
+    notifyPath,
+    requestPath,
+    closeFlow: (flow, code, reason) => closeFlow(flow, outbox, code, reason),
+    telemetry,
+    nowMs,
+  });
+  const instructionPort = await listen(intake, config.INSTRUCTION_PORT, config.HOST);
+  const load = () => ({ flows: flows.size, subscriptions: subscriptions.size, draining });
+  const lease = new LeaseKeeper(
+    {
+      gatewayId,
+      functionName: config.FUNCTIONS.lease,
+      leaseSeconds: config.LEASE_SECONDS,
+      address: `http://${advertisedHost}:${instructionPort}`,
+    },
+    { invoke, log: telemetry.log, nowMs, load },
+  );
+  const http = createHttpListener({
+    panel: loadPanel(config.PANEL_DIR),
+    registry: telemetry.registry,
+    readiness: () => ({ ready: lease.isHeld && !draining, detail: { leaseHeld: lease.isHeld, ...load() } }),
+  });
+  const sip = createSipWebSocketServer(config, readTlsFiles(config), http, {
+    flows,
+    outbox,
+    telemetry,
+    nowMs,
+    events: {
+      opened: () => undefined,
+      received: (flow, data) => requestPath.receive(flow, data),
+      drained: (flow) => notifyPath.resume(flow),
+      closed: (flow) => {
+        notifyPath.park(flow);
+        reports.flowClosed(flow);
+      },
+    },
+  });
+  registerGauges(telemetry.registry, {
+    flows: () => flows.size,
+    subscriptions: () => subscriptions.size,
+    parkedSubscriptions: () => subscriptions.parked,
+    notifiesOutstanding: () => notifyPath.outstanding,
+    flowsHeldBack: () => guard.heldBack,
+    requestsWaiting: () => [...functions.values()].reduce((sum, queue) => sum + queue.waiting, 0),
+  });
+  const clocks = [
+    setInterval(() => {
+      notifyPath.advance(nowMs());
+      guard.advance(nowMs());
+    }, 1_000),
+    setInterval(() => requestPath.rotateTransactions(), TRANSACTION_ROTATION_MS),
+  ];
+  const port = await sip.listen();
+  await lease.keep();
+  telemetry.log.info({ hop: 'start', port, instructionPort, ready: lease.isHeld }, 'gateway listens');
+  return {
+    port,
+    instructionPort,
+    telemetry,
+    async drain() {
+      draining = true;
+      await drainFlows({ sip, flows, outbox, lease, seconds: config.DRAIN_SECONDS, telemetry });
+      for (const clock of clocks) clearInterval(clock);
+      lease.stop();
+      await reports.drain();
+      await stop(intake);
+      await sip.close();
+    },
+  };
+}
+
+function functionQueues(
+  config: GatewayConfig,
+  invoke: Invoke,
+  telemetry: Telemetry,
+): ReadonlyMap<string, FunctionQueue> {
+  const settings = {
+    deadlineMs: config.FUNCTION_DEADLINE_MS,
+    maxInFlight: config.MAX_INVOCATIONS_IN_FLIGHT,
+    maxBatch: config.MAX_ENVELOPES_PER_INVOCATION,
+    maxWaiting: config.MAX_REQUESTS_WAITING,
+  };
+  const byName = new Map<string, FunctionQueue>();
+  const byMethod = new Map<string, FunctionQueue>();
+  for (const [method, name] of Object.entries(config.FUNCTIONS.methods)) {
+    const queue = byName.get(name) ?? new FunctionQueue(name, invoke, settings, telemetry.counts);
+    byName.set(name, queue);
+    byMethod.set(method, queue);
+  }
+  return byMethod;
+}
+
+/** Closes flows evenly over the drain window, so that their clients come back elsewhere one after the other. */
+async function drainFlows(parts: {
+  sip: SipWebSocketServer;
+  flows: FlowTable;
+  outbox: Outbox;
+  lease: LeaseKeeper;
+  seconds: number;
+  telemetry: Telemetry;
+}): Promise<void> {
+  const { sip, flows, outbox, lease, seconds, telemetry } = parts;
+  sip.stopAccepting();
+  await lease.renew();
+  const all = [...flows.values()];
+  telemetry.log.info({ hop: 'drain', flows: all.length, seconds }, 'draining');
+  const steps = Math.max(1, Math.min(all.length, seconds * 10));
+  for (let step = 0; step < steps; step++) {
+    const from = Math.floor((step * all.length) / steps);
+    const to = Math.floor(((step + 1) * all.length) / steps);
+    for (const flow of all.slice(from, to)) closeFlow(flow, outbox, SERVICE_RESTART, 'gateway restarts');
+    await pause(step + 1 < steps ? 100 : Math.min(all.length, 1) * 200);
+  }
+  for (const flow of flows.values()) flow.socket.terminate();
+}
+
+const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+function stop(server: Server): Promise<void> {
+  server.closeAllConnections();
+  return new Promise((resolve) => server.close(() => resolve()));
+}

@@ -1,0 +1,136 @@
+/** The private port: functions send signed instructions here. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import * as v from 'valibot';
+import type { GatewayId, SubscriptionId } from '#contract/ids.ts';
+import { type Instruction, instructionBatch, SIGNATURE_HEADER, SIGNED_AT_HEADER } from '#contract/instruction.ts';
+import type { Notification } from '#contract/schemas.ts';
+import { verifyInstructions } from '#core/instruction-signature.ts';
+import type { Flow, FlowTable } from './flow-table.ts';
+import type { NotifyPath } from './notify-path.ts';
+import type { RequestPath } from './request-path.ts';
+import { documentOf, type Subscription, type SubscriptionTable } from './subscription-table.ts';
+import type { Telemetry } from './telemetry.ts';
+
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
+
+export interface IntakePorts {
+  readonly gatewayId: GatewayId;
+  /** The current secret first, then the one before the last rotation. */
+  readonly secrets: readonly string[];
+  readonly flows: FlowTable;
+  readonly subscriptions: SubscriptionTable;
+  readonly notifyPath: NotifyPath;
+  readonly requestPath: RequestPath;
+  readonly closeFlow: (flow: Flow, code: number, reason: string) => void;
+  readonly telemetry: Telemetry;
+  readonly nowMs: () => number;
+}
+
+export function createInstructionServer(ports: IntakePorts): Server {
+  return createServer((request, response) => {
+    void intake(request, response, ports).catch((error: unknown) => {
+      ports.telemetry.log.error({ hop: 'instruction', err: String(error) }, 'instructions failed');
+      end(response, 500, { error: 'internal error' });
+    });
+  });
+}
+
+async function intake(request: IncomingMessage, response: ServerResponse, ports: IntakePorts): Promise<void> {
+  if (request.method !== 'POST' || request.url !== '/instructions') {
+    end(response, 404, { error: 'POST /instructions is all there is here' });
+    return;
+  }
+  const { telemetry, secrets } = ports;
+  const body = await readBody(request);
+  const received = { signature: headerOf(request, SIGNATURE_HEADER), signedAt: headerOf(request, SIGNED_AT_HEADER) };
+  if (body === undefined || !secrets.some((secret) => verifyInstructions(secret, received, body, ports.nowMs()))) {
+    telemetry.counts.instructionsRefused++;
+    telemetry.log.warn({ hop: 'instruction', address: request.socket.remoteAddress }, 'signature refused');
+    end(response, body === undefined ? 413 : 401, { error: 'not signed with the instruction secret, or too long ago' });
+    return;
+  }
+  const decoded = v.safeParse(instructionBatch, parseJson(body));
+  if (!decoded.success) {
+    telemetry.counts.instructionsRefused++;
+    telemetry.log.error({ hop: 'instruction', problem: decoded.issues[0]?.message }, 'contract broken');
+    end(response, 400, { error: `not an instruction batch: ${decoded.issues[0]?.message}` });
+    return;
+  }
+  if (decoded.output.gatewayId !== ports.gatewayId) {
+    end(response, 421, { error: 'another gateway was meant' });
+    return;
+  }
+  telemetry.counts.instructionsReceived++;
+  const unknown = decoded.output.instructions.flatMap((instruction) => carryOut(instruction, ports));
+  end(response, 200, { unknown });
+}
+
+/** @returns subscriptions named by the instruction that this gateway does not hold */
+function carryOut(instruction: Instruction, ports: IntakePorts): SubscriptionId[] {
+  switch (instruction.kind) {
+    case 'notify': {
+      const { notification } = instruction;
+      const { held, unknown } = lookUp(instruction.subscriptionIds, notification, ports);
+      ports.notifyPath.takeState(held, notification);
+      return unknown;
+    }
+    case 'end': {
+      const { held, unknown } = lookUp(instruction.subscriptionIds, undefined, ports);
+      const document = instruction.notification === undefined ? undefined : documentOf(instruction.notification);
+      for (const subscription of held) ports.notifyPath.terminate(subscription, instruction.reason, document);
+      return unknown;
+    }
+    case 'close': {
+      const flow = ports.flows.get(instruction.flowId);
+      if (flow !== undefined) ports.closeFlow(flow, instruction.code, instruction.reason);
+      return [];
+    }
+    default:
+      return instruction satisfies never;
+  }
+}
+
+function lookUp(
+  ids: readonly SubscriptionId[],
+  notification: Notification | undefined,
+  ports: IntakePorts,
+): { held: Subscription[]; unknown: SubscriptionId[] } {
+  const held: Subscription[] = [];
+  const unknown: SubscriptionId[] = [];
+  for (const id of ids) {
+    const subscription = ports.subscriptions.get(id);
+    if (subscription !== undefined) held.push(subscription);
+    else if (notification === undefined || !ports.requestPath.keepForPending(id, notification)) unknown.push(id);
+  }
+  return { held, unknown };
+}
+
+const headerOf = (request: IncomingMessage, name: string): string | undefined => {
+  const value = request.headers[name];
+  return typeof value === 'string' ? value : undefined;
+};
+
+/** @returns the body; `undefined` when it is over the limit */
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_BODY_BYTES) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function end(response: ServerResponse, status: number, body: unknown): void {
+  if (response.headersSent) return;
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}

@@ -1,0 +1,83 @@
+/** What the gateway no longer holds, told to the functions in batches; kept until they have taken it. */
+import type { FlowClosedReport } from '#contract/gateway-report.ts';
+import type { GatewayId } from '#contract/ids.ts';
+import { CONTRACT_VERSION } from '#contract/schemas.ts';
+import type { Invoke } from './backend.ts';
+import type { Flow } from './flow-table.ts';
+import type { Subscription } from './subscription-table.ts';
+import type { Counts, Log } from './telemetry.ts';
+
+const BATCH = 100;
+const GATHER_MS = 100;
+const RETRY_MS = 2_000;
+const DEADLINE_MS = 20_000;
+/** Beyond this, reports are dropped, oldest first: expiry in the table stands behind them. */
+const MAX_WAITING = 100_000;
+
+export class ReportQueue {
+  readonly #gatewayId: GatewayId;
+  readonly #functionName: string;
+  readonly #invoke: Invoke;
+  readonly #log: Log;
+  readonly #counts: Counts;
+  #flows: FlowClosedReport['flows'] = [];
+  #subscriptions: FlowClosedReport['subscriptions'] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #sending: Promise<void> | undefined;
+
+  constructor(gatewayId: GatewayId, functionName: string, invoke: Invoke, log: Log, counts: Counts) {
+    this.#gatewayId = gatewayId;
+    this.#functionName = functionName;
+    this.#invoke = invoke;
+    this.#log = log;
+    this.#counts = counts;
+  }
+
+  flowClosed(flow: Flow): void {
+    if (!flow.registered || flow.identity === undefined) return;
+    this.#flows.push({ flowId: flow.id, identity: flow.identity });
+    this.#schedule(GATHER_MS);
+  }
+
+  subscriptionEnded(subscription: Subscription): void {
+    const { presentity, event } = subscription.resource;
+    this.#subscriptions.push({ id: subscription.id, presentity, event });
+    if (this.#subscriptions.length > MAX_WAITING) this.#subscriptions.shift();
+    this.#schedule(GATHER_MS);
+  }
+
+  #schedule(delayMs: number): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#sending = this.#send();
+    }, delayMs);
+  }
+
+  async #send(): Promise<void> {
+    while (this.#flows.length > 0 || this.#subscriptions.length > 0) {
+      const flows = this.#flows.splice(0, BATCH);
+      const subscriptions = this.#subscriptions.splice(0, BATCH);
+      try {
+        const report = { contractVersion: CONTRACT_VERSION, gatewayId: this.#gatewayId, flows, subscriptions };
+        await this.#invoke(this.#functionName, report, DEADLINE_MS);
+      } catch (error) {
+        this.#counts.reportsFailed++;
+        this.#log.warn({ hop: 'report', err: String(error) }, 'report not taken, kept for another try');
+        this.#flows.unshift(...flows);
+        this.#subscriptions.unshift(...subscriptions);
+        this.#schedule(RETRY_MS);
+        return;
+      }
+    }
+  }
+
+  /** Sends what is left, once, at the end of the process. */
+  async drain(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    await this.#sending;
+    clearTimeout(this.#timer);
+    await this.#send();
+    clearTimeout(this.#timer);
+  }
+}

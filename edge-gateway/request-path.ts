@@ -1,0 +1,348 @@
+/** Inbound, in reading order: a frame, a message, its transaction, its turn, its function, its answer. */
+import { isUtf8 } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
+import { type GatewayId, type SubscriptionId, subscriptionIdOf } from '#contract/ids.ts';
+import type { EnvelopedResponse, Outcome, SubscriptionOutcome } from '#contract/outcome.ts';
+import type { HeaderEntries, Notification } from '#contract/schemas.ts';
+import { DependencyUnavailable } from '#core/error.ts';
+import { parseVia, tagOf } from '#core/sip/header.ts';
+import { parseMessage, type SipRequest, type SipResponse } from '#core/sip/message.ts';
+import type { FunctionQueue } from './backend.ts';
+import {
+  composeResponse,
+  dialogHeaders,
+  envelopeOf,
+  eventOf,
+  frameNotifies,
+  keepText,
+  nonceUseOf,
+  topVia,
+} from './envelope.ts';
+import { type Flow, isNonceReplayed, takeRequestToken } from './flow-table.ts';
+import { answer, answerGenerically, type Served, unavailable } from './generic-answers.ts';
+import type { NotifyPath } from './notify-path.ts';
+import type { Outbox } from './outbox.ts';
+import {
+  documentOf,
+  firstCSeq,
+  firstDocumentVersion,
+  internDocument,
+  Subscription,
+  type SubscriptionTable,
+} from './subscription-table.ts';
+import type { Telemetry } from './telemetry.ts';
+import { ServerTransactions, transactionKey } from './transaction.ts';
+
+export interface RequestPathSettings {
+  readonly gatewayId: GatewayId;
+  /** Host of our Via in NOTIFYs. */
+  readonly gatewayHost: string;
+  readonly maxRequestsPerSecond: number;
+  readonly maxSubscriptionsPerFlow: number;
+}
+
+export interface RequestPathPorts {
+  readonly functions: ReadonlyMap<string, FunctionQueue>;
+  readonly subscriptions: SubscriptionTable;
+  readonly notifyPath: NotifyPath;
+  readonly outbox: Outbox;
+  readonly telemetry: Telemetry;
+  readonly nowMs: () => number;
+  readonly isDraining: () => boolean;
+}
+
+/** A request on its way, with what its answer needs. */
+interface Exchange {
+  readonly flow: Flow;
+  readonly request: SipRequest;
+  readonly key: string;
+  readonly toTag: string;
+  readonly receivedAtMs: number;
+  readonly bodyEncoding: 'utf8' | 'base64';
+}
+
+export class RequestPath {
+  readonly #settings: RequestPathSettings;
+  readonly #ports: RequestPathPorts;
+  readonly #served: Served;
+  /** Flows with transactions to age. */
+  readonly #withTransactions = new Set<Flow>();
+  /** Subscriptions whose SUBSCRIBE is with the function, and the newest state that overtook its outcome. */
+  readonly #pending = new Map<SubscriptionId, Notification | undefined>();
+
+  constructor(settings: RequestPathSettings, ports: RequestPathPorts) {
+    this.#settings = settings;
+    this.#ports = ports;
+    this.#served = { methods: new Set(ports.functions.keys()) };
+  }
+
+  /** Takes one WebSocket message: a keep-alive, a request or a response (RFC 7118 section 5). */
+  receive(flow: Flow, data: Buffer): void {
+    flow.heardSincePing = true;
+    if (data.length <= 4 && isKeepAlive(data)) {
+      if (data.length === 4) this.#ports.outbox.send(flow, '\r\n'); // RFC 5626 section 4.4.1: double CRLF, answered by one
+      return;
+    }
+    const utf8 = isUtf8(data);
+    const parsed = parseMessage(data.toString(utf8 ? 'utf8' : 'latin1'), data.length);
+    switch (parsed.kind) {
+      case 'response':
+        this.#receiveResponse(flow, parsed);
+        return;
+      case 'request':
+        this.#receiveRequest(flow, parsed, utf8 ? 'utf8' : 'base64');
+        return;
+      case 'refused':
+        this.#ports.telemetry.counts.requestsReceived++;
+        this.#refuse(flow, parsed.request, answer(parsed.status, [], parsed.reason));
+        return;
+      case 'unreadable':
+        this.#ports.telemetry.counts.messagesUnreadable++;
+        this.#ports.telemetry.log.info({ hop: 'receive', flow: flow.id, reason: parsed.reason }, 'message dropped');
+        return;
+      default:
+        parsed satisfies never;
+    }
+  }
+
+  #receiveResponse(flow: Flow, response: SipResponse): void {
+    const via = parseVia(response.get('via') ?? '');
+    if (via !== undefined) this.#ports.notifyPath.takeAnswer(flow, via.branch, response);
+  }
+
+  #receiveRequest(flow: Flow, request: SipRequest, bodyEncoding: 'utf8' | 'base64'): void {
+    const { telemetry, outbox, nowMs } = this.#ports;
+    telemetry.counts.requestsReceived++;
+    if (request.method === 'ACK') return; // acknowledges a refusal of ours; there is nothing to answer
+    const { branch, sentBy } = topVia(request);
+    const key = transactionKey(branch, request.method, sentBy);
+    if (branch !== '') {
+      const state = this.#transactionsOf(flow).receive(key);
+      if (state.kind !== 'new') {
+        telemetry.counts.requestsRetransmitted++;
+        if (state.kind === 'completed') outbox.send(flow, state.response);
+        return;
+      }
+    }
+    const receivedAtMs = nowMs();
+    const exchange: Exchange = { flow, request, key, toTag: newTag(), receivedAtMs, bodyEncoding };
+    const refusal = answerGenerically(request, this.#served) ?? this.#limit(flow, request, receivedAtMs);
+    if (refusal !== undefined) this.#answer(exchange, refusal);
+    else this.#takeTurn(exchange);
+  }
+
+  /** A message that is not well enough formed for a transaction. */
+  #refuse(flow: Flow, request: SipRequest, response: EnvelopedResponse): void {
+    if (request.method === 'ACK') return;
+    const exchange = { flow, request, key: '', toTag: newTag(), receivedAtMs: this.#ports.nowMs() };
+    this.#answer({ ...exchange, bodyEncoding: 'utf8' }, response);
+  }
+
+  #transactionsOf(flow: Flow): ServerTransactions {
+    if (flow.transactions === undefined) {
+      flow.transactions = new ServerTransactions();
+      this.#withTransactions.add(flow);
+    }
+    return flow.transactions;
+  }
+
+  /** Every few seconds: transactions older than one to two rotations are forgotten. */
+  rotateTransactions(): void {
+    for (const flow of this.#withTransactions) {
+      if (!flow.closed && flow.transactions?.rotate() === false) continue;
+      flow.transactions = undefined;
+      this.#withTransactions.delete(flow);
+    }
+  }
+
+  #limit(flow: Flow, request: SipRequest, now: number): EnvelopedResponse | undefined {
+    const { telemetry, isDraining } = this.#ports;
+    if (isDraining()) return unavailable(1, 'Gateway Is Draining');
+    if (!takeRequestToken(flow, this.#settings.maxRequestsPerSecond, now)) {
+      telemetry.counts.requestsLimited++;
+      return unavailable(1, 'Too Many Requests On This Flow');
+    }
+    const opens = request.method === 'SUBSCRIBE' && tagOf(request.get('to') ?? '') === undefined;
+    if (opens && flow.subscriptions.size >= this.#settings.maxSubscriptionsPerFlow) {
+      telemetry.counts.requestsLimited++;
+      return unavailable(60, 'Too Many Subscriptions On This Flow');
+    }
+    return undefined;
+  }
+
+  /** Requests with one Call-ID are handled one after the other. */
+  #takeTurn(exchange: Exchange): void {
+    const { flow, request } = exchange;
+    const callId = request.get('call-id') ?? '';
+    flow.busyCallIds ??= new Map();
+    const waiting = flow.busyCallIds.get(callId);
+    const run = (): void => {
+      void this.#process(exchange).finally(() => nextTurn(flow, callId));
+    };
+    if (waiting !== undefined) waiting.push(run);
+    else {
+      flow.busyCallIds.set(callId, []);
+      run();
+    }
+  }
+
+  async #process(exchange: Exchange): Promise<void> {
+    const { flow, request } = exchange;
+    const { functions, subscriptions } = this.#ports;
+    const dialogTag = request.method === 'SUBSCRIBE' ? (tagOf(request.get('to') ?? '') ?? exchange.toTag) : undefined;
+    const id = dialogTag === undefined ? undefined : subscriptionIdOf(dialogTag);
+    const held = id === undefined ? undefined : subscriptions.get(id);
+    if (id !== undefined && held === undefined) this.#pending.set(id, undefined);
+    try {
+      const use = nonceUseOf(request);
+      const envelope = envelopeOf(request, {
+        gatewayId: this.#settings.gatewayId,
+        flow,
+        receivedAtMs: exchange.receivedAtMs,
+        toTag: exchange.toTag,
+        nonceReplayed: use !== undefined && isNonceReplayed(flow, use.nonce, use.count),
+        presentity: held?.resource.presentity,
+        bodyEncoding: exchange.bodyEncoding,
+      });
+      const queue = functions.get(request.method);
+      if (queue === undefined) throw new Error(`no function for ${request.method}`);
+      this.#apply(exchange, await queue.submit(envelope));
+    } catch (error) {
+      this.#answer(exchange, this.#answerToFailure(exchange, error));
+    } finally {
+      if (id !== undefined) this.#pending.delete(id);
+    }
+  }
+
+  #answerToFailure(exchange: Exchange, error: unknown): EnvelopedResponse {
+    const { telemetry } = this.#ports;
+    const unavailableBackend = error instanceof DependencyUnavailable;
+    if (unavailableBackend) telemetry.counts.requestsOverload++;
+    const callId = exchange.request.get('call-id');
+    telemetry.log.error({ hop: 'function', callId, method: exchange.request.method, err: String(error) }, 'no outcome');
+    return unavailableBackend ? unavailable(error.retryAfterSeconds) : answer(500);
+  }
+
+  /** Applies an outcome: what the flow has proven, the answer, then the NOTIFY that follows it on the same flow. */
+  #apply(exchange: Exchange, outcome: Outcome): void {
+    const { flow } = exchange;
+    if (outcome.identity !== undefined) flow.identity ??= outcome.identity;
+    if (outcome.registered !== undefined) flow.registered = outcome.registered;
+    const { subscription } = outcome;
+    if (subscription === undefined) {
+      this.#answer(exchange, outcome.response);
+      return;
+    }
+    const extra = dialogHeaders(exchange.request, subscription.presentity);
+    this.#answer(exchange, outcome.response, extra);
+    if (subscription.kind === 'active') this.#activate(exchange, subscription);
+    else this.#end(exchange, subscription);
+  }
+
+  #activate(exchange: Exchange, opened: Extract<SubscriptionOutcome, { kind: 'active' }>): void {
+    const { flow } = exchange;
+    const { notifyPath } = this.#ports;
+    const subscription = this.#holdOrAdopt(exchange, opened);
+    subscription.expiresAtMs = opened.expiresAtMs;
+    this.#frame(subscription, exchange, opened.eventId);
+    if (flow.closed) {
+      // The flow died while the function worked: park it, the client may take it over.
+      notifyPath.attach(subscription, flow);
+      notifyPath.park(flow);
+      return;
+    }
+    notifyPath.attach(subscription, flow);
+    const overtook = this.#pending.get(opened.id);
+    const newest =
+      overtook !== undefined && overtook.presentityVersion > opened.notification.presentityVersion
+        ? overtook
+        : opened.notification;
+    notifyPath.notifyRefreshed(subscription, internDocument(subscription.resource, newest));
+  }
+
+  #holdOrAdopt(exchange: Exchange, opened: SubscriptionOutcome): Subscription {
+    const { subscriptions, nowMs } = this.#ports;
+    const held = subscriptions.get(opened.id);
+    if (held !== undefined) return held;
+    const now = nowMs();
+    const isNew = opened.id === exchange.toTag;
+    const resource = subscriptions.resourceOf(opened.presentity, opened.event);
+    const subscription = new Subscription(
+      subscriptionIdOf(keepText(opened.id)),
+      resource,
+      keepText(exchange.request.get('call-id') ?? ''),
+      internDocument(resource, opened.notification),
+      { cseq: firstCSeq(now), documentVersion: firstDocumentVersion(opened.createdAtMs, now, isNew) },
+    );
+    subscriptions.add(subscription);
+    return subscription;
+  }
+
+  /** A fetch or an un-SUBSCRIBE: one last NOTIFY. */
+  #end(exchange: Exchange, ended: Extract<SubscriptionOutcome, { kind: 'ended' }>): void {
+    const { notifyPath } = this.#ports;
+    const subscription = this.#holdOrAdopt(exchange, ended);
+    this.#frame(subscription, exchange, ended.eventId);
+    notifyPath.attach(subscription, exchange.flow);
+    notifyPath.terminate(subscription, ended.reason, documentOf(ended.notification));
+  }
+
+  #frame(subscription: Subscription, exchange: Exchange, eventId: string | undefined): void {
+    frameNotifies(subscription, exchange.request, {
+      eventId,
+      gatewayHost: this.#settings.gatewayHost,
+      transport: exchange.flow.transport,
+    });
+  }
+
+  /** @returns true when the SUBSCRIBE of this id is still with its function: the state is kept for it */
+  keepForPending(id: SubscriptionId, notification: Notification): boolean {
+    if (!this.#pending.has(id)) return false;
+    const kept = this.#pending.get(id);
+    if (kept === undefined || kept.presentityVersion < notification.presentityVersion)
+      this.#pending.set(id, notification);
+    return true;
+  }
+
+  #answer(exchange: Exchange, response: EnvelopedResponse, extra: HeaderEntries = []): void {
+    const { flow, request, key } = exchange;
+    const { telemetry, outbox, nowMs } = this.#ports;
+    const headers = [...extra, ...response.headers].map(([name, value]): [string, string] => [name, value]);
+    const text = composeResponse(request, { ...response, headers }, flow, exchange.toTag);
+    if (key !== '') flow.transactions?.complete(key, text);
+    if (!flow.closed) outbox.send(flow, text);
+    const durationMs = nowMs() - exchange.receivedAtMs;
+    telemetry.requestSeconds.observe(
+      { method: this.#served.methods.has(request.method) ? request.method : 'other' },
+      durationMs / 1000,
+    );
+    telemetry.log.info({
+      hop: 'answer',
+      flow: flow.id,
+      tenant: flow.identity?.domain,
+      user: flow.identity?.user,
+      method: request.method,
+      callId: request.get('call-id'),
+      cseq: request.get('cseq'),
+      event: eventOf(request),
+      status: response.status,
+      reason: response.reason,
+      durationMs,
+    });
+  }
+}
+
+const isKeepAlive = (data: Buffer): boolean => data.every((byte) => byte === 13 || byte === 10);
+
+const newTag = (): string => randomBytes(12).toString('base64url');
+
+function nextTurn(flow: Flow, callId: string): void {
+  const waiting = flow.busyCallIds?.get(callId);
+  const run = waiting?.shift();
+  if (run !== undefined) {
+    run();
+    return;
+  }
+  flow.busyCallIds?.delete(callId);
+  if (flow.busyCallIds?.size === 0) flow.busyCallIds = undefined;
+}

@@ -1,0 +1,222 @@
+/** Notifier-side subscriptions that this gateway holds: dialog state, numbering and time. */
+import type { SubscriptionId } from '#contract/ids.ts';
+import type { Notification } from '#contract/schemas.ts';
+import type { Flow } from './flow-table.ts';
+
+/** One rendered state, shared by every subscription that was sent it. */
+export interface Document {
+  readonly presentityVersion: number;
+  readonly contentType: string;
+  readonly before: string;
+  /** Undefined when the document carries no version of its own. */
+  readonly after: string | undefined;
+  /** Bytes of the parts, without the version. */
+  readonly bytes: number;
+}
+
+/** What is watched: shared by all subscriptions to it, with the latest document for late first NOTIFYs. */
+export interface Resource {
+  readonly presentity: string;
+  readonly event: string;
+  latest: Document | undefined;
+  holders: number;
+}
+
+export class Subscription {
+  readonly id: SubscriptionId;
+  readonly resource: Resource;
+  readonly callId: string;
+  /** Undefined while parked. */
+  flow: Flow | undefined;
+  /** `NOTIFY … branch=z9hG4bK<id>.`, up to the CSeq number that ends the branch. */
+  start = '';
+  /** From behind the branch up to the number of the CSeq field. */
+  middle = '';
+  /** From behind the CSeq number up to the value of Subscription-State. */
+  tail = '';
+  cseq: number;
+  documentVersion: number;
+  expiresAtMs = 0;
+  /** When parked: the end of the parking. */
+  parkedUntilMs = 0;
+  /** No NOTIFY before this time: the watcher answered with Retry-After. */
+  holdUntilMs = 0;
+  /** When the outstanding NOTIFY was sent; 0 when none is outstanding. */
+  sentAtMs = 0;
+  suspect = false;
+  delivered: Document;
+  waiting: Document | undefined;
+  /** Neighbours among the outstanding NOTIFYs, in the order of sending. */
+  previous: Subscription | undefined;
+  next: Subscription | undefined;
+
+  constructor(
+    id: SubscriptionId,
+    resource: Resource,
+    callId: string,
+    document: Document,
+    first: { cseq: number; documentVersion: number },
+  ) {
+    this.id = id;
+    this.resource = resource;
+    this.callId = callId;
+    this.delivered = document;
+    this.cseq = first.cseq;
+    this.documentVersion = first.documentVersion;
+  }
+}
+
+const CLOCK_EPOCH_MS = Date.UTC(2026, 0, 1);
+const CLOCK_TICK_MS = 250;
+
+/** First CSeq of a subscription, from a clock (RFC 3261 section 8.1.1.5): below 2^31 until the year 2043. */
+export function firstCSeq(nowMs: number): number {
+  return Math.max(1, Math.floor((nowMs - CLOCK_EPOCH_MS) / CLOCK_TICK_MS));
+}
+
+/**
+ * First document version on this gateway: 0 for a new subscription; for one that another gateway numbered before,
+ * a number that it cannot have reached.
+ */
+export function firstDocumentVersion(createdAtMs: number, nowMs: number, isNew: boolean): number {
+  return isNew ? 0 : Math.max(1, Math.ceil((nowMs - createdAtMs) / CLOCK_TICK_MS) + 1);
+}
+
+export function documentOf(notification: Notification): Document {
+  const [before, after] = notification.body;
+  return {
+    presentityVersion: notification.presentityVersion,
+    contentType: notification.contentType,
+    before,
+    after,
+    bytes: Buffer.byteLength(before) + (after === undefined ? 0 : Buffer.byteLength(after)),
+  };
+}
+
+/** Oldest-first queue of subscriptions with an outstanding NOTIFY: timer F for all of them, without a timer each. */
+export class OutstandingQueue {
+  #oldest: Subscription | undefined;
+  #newest: Subscription | undefined;
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  push(subscription: Subscription, nowMs: number): void {
+    this.remove(subscription);
+    subscription.sentAtMs = nowMs;
+    subscription.previous = this.#newest;
+    if (this.#newest) this.#newest.next = subscription;
+    else this.#oldest = subscription;
+    this.#newest = subscription;
+    this.#size++;
+  }
+
+  remove(subscription: Subscription): void {
+    if (subscription.sentAtMs === 0) return;
+    const { previous, next } = subscription;
+    if (previous) previous.next = next;
+    else this.#oldest = next;
+    if (next) next.previous = previous;
+    else this.#newest = previous;
+    subscription.previous = undefined;
+    subscription.next = undefined;
+    subscription.sentAtMs = 0;
+    this.#size--;
+  }
+
+  /** Takes out one subscription whose NOTIFY was sent at or before `sentAtMs`. */
+  takeSentBefore(sentAtMs: number): Subscription | undefined {
+    const oldest = this.#oldest;
+    if (oldest === undefined || oldest.sentAtMs > sentAtMs) return undefined;
+    this.remove(oldest);
+    return oldest;
+  }
+}
+
+/** Wakes subscriptions at a second of their life; entries that a refresh made obsolete are judged by the waker. */
+export class WakeWheel {
+  readonly #seconds = new Map<number, Subscription[]>();
+  #lastSecond: number;
+
+  constructor(nowMs: number) {
+    this.#lastSecond = Math.floor(nowMs / 1000);
+  }
+
+  add(subscription: Subscription, atMs: number): void {
+    const second = Math.max(this.#lastSecond + 1, Math.ceil(atMs / 1000));
+    const bucket = this.#seconds.get(second);
+    if (bucket) bucket.push(subscription);
+    else this.#seconds.set(second, [subscription]);
+  }
+
+  /** Gives every subscription whose second has come. */
+  advance(nowMs: number, wake: (subscription: Subscription) => void): void {
+    const current = Math.floor(nowMs / 1000);
+    while (this.#lastSecond < current) {
+      const second = ++this.#lastSecond;
+      const bucket = this.#seconds.get(second);
+      if (bucket === undefined) continue;
+      this.#seconds.delete(second);
+      bucket.forEach(wake);
+    }
+  }
+}
+
+export class SubscriptionTable {
+  readonly #subscriptions = new Map<SubscriptionId, Subscription>();
+  readonly #resources = new Map<string, Resource>();
+  parked = 0;
+
+  get size(): number {
+    return this.#subscriptions.size;
+  }
+
+  get(id: SubscriptionId): Subscription | undefined {
+    return this.#subscriptions.get(id);
+  }
+
+  add(subscription: Subscription): void {
+    this.#subscriptions.set(subscription.id, subscription);
+    subscription.resource.holders++;
+  }
+
+  remove(subscription: Subscription): boolean {
+    if (!this.#subscriptions.delete(subscription.id)) return false;
+    const { resource } = subscription;
+    if (--resource.holders === 0) this.#resources.delete(resourceKey(resource.presentity, resource.event));
+    return true;
+  }
+
+  resourceOf(presentity: string, event: string): Resource {
+    const key = resourceKey(presentity, event);
+    const known = this.#resources.get(key);
+    if (known) return known;
+    const resource: Resource = { presentity, event, latest: undefined, holders: 0 };
+    this.#resources.set(key, resource);
+    return resource;
+  }
+}
+
+const resourceKey = (presentity: string, event: string): string => `${event} ${presentity}`;
+
+/**
+ * The document for a notification of a resource, shared with earlier ones of the same presentity version, so that
+ * a thousand watchers hold one copy.
+ */
+export function internDocument(resource: Resource, notification: Notification): Document {
+  const { latest } = resource;
+  const [before, after] = notification.body;
+  if (
+    latest !== undefined &&
+    latest.presentityVersion === notification.presentityVersion &&
+    latest.contentType === notification.contentType &&
+    latest.before === before &&
+    latest.after === after
+  )
+    return latest;
+  const document = documentOf(notification);
+  if (latest === undefined || document.presentityVersion >= latest.presentityVersion) resource.latest = document;
+  return document;
+}

@@ -1,0 +1,91 @@
+/** Logs and metrics of the gateway. Hot paths count in plain numbers; Prometheus reads them at a scrape. */
+import { type Logger, pino } from 'pino';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+export type Log = Logger;
+
+/** Counted since start; every field is a Prometheus counter `lampfield_<name>_total`. */
+export const COUNTERS = {
+  flowsOpened: 'WebSocket connections accepted',
+  flowsRefused: 'WebSocket connections refused by a limit, the subprotocol or the Origin',
+  flowsStalled: 'Flows closed because their socket did not drain',
+  flowsDead: 'Flows closed because their peer answered no ping',
+  requestsReceived: 'SIP requests received',
+  requestsRetransmitted: 'Requests answered from a completed transaction',
+  requestsLimited: 'Requests refused by the limit of one flow',
+  requestsOverload: 'Requests refused because the functions are behind',
+  messagesUnreadable: 'Messages dropped as unreadable',
+  invocations: 'Function invocations',
+  invocationsFailed: 'Function invocations that failed or missed the deadline',
+  notifiesSent: 'NOTIFY requests sent',
+  notifiesAnswered: 'NOTIFY requests answered 2xx',
+  notifiesFailed: 'NOTIFY requests answered with an error',
+  notifiesTimedOut: 'NOTIFY requests not answered within 32 s (timer F)',
+  notifiesReplaced: 'States replaced by a newer one before they were sent',
+  notifiesStale: 'Instructions dropped as older than what the watcher has',
+  subscriptionsEnded: 'Subscriptions that ended on this gateway',
+  parkingOverflow: 'Subscriptions dropped at flow loss because the parking was full',
+  instructionsReceived: 'Instruction batches taken in',
+  instructionsRefused: 'Instruction batches refused',
+  reportsFailed: 'Reports to the functions that failed and were kept for another try',
+} as const;
+export type CounterName = keyof typeof COUNTERS;
+export type Counts = Record<CounterName, number>;
+
+export interface Gauges {
+  readonly flows: () => number;
+  readonly subscriptions: () => number;
+  readonly parkedSubscriptions: () => number;
+  readonly notifiesOutstanding: () => number;
+  readonly flowsHeldBack: () => number;
+  readonly requestsWaiting: () => number;
+}
+
+export interface Telemetry {
+  readonly log: Log;
+  readonly counts: Counts;
+  /** Seconds from a request's arrival to its answer. */
+  readonly requestSeconds: Histogram<'method'>;
+  readonly registry: Registry;
+}
+
+const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+export function createTelemetry(level: string, gatewayId: string): Telemetry {
+  const registry = new Registry();
+  const counts = Object.fromEntries(Object.keys(COUNTERS).map((name) => [name, 0])) as Counts;
+  for (const name of Object.keys(COUNTERS) as CounterName[]) {
+    new Counter({
+      name: `lampfield_${snakeCase(name)}_total`,
+      help: COUNTERS[name],
+      registers: [registry],
+      collect() {
+        this.reset();
+        this.inc(counts[name]);
+      },
+    });
+  }
+  const requestSeconds = new Histogram({
+    name: 'lampfield_request_seconds',
+    help: 'From the arrival of a request to its answer',
+    labelNames: ['method'],
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+    registers: [registry],
+  });
+  collectDefaultMetrics({ register: registry });
+  return { log: pino({ level, base: { gateway: gatewayId } }), counts, requestSeconds, registry };
+}
+
+/** Adds the gauges, once the tables that they look at exist. */
+export function registerGauges(registry: Registry, gauges: Gauges): void {
+  for (const [name, read] of Object.entries(gauges) as [keyof Gauges, () => number][]) {
+    new Gauge({
+      name: `lampfield_${snakeCase(name)}`,
+      help: `Now: ${snakeCase(name).replaceAll('_', ' ')}`,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+}

@@ -1,0 +1,142 @@
+/** SIP over WebSocket (RFC 7118): the handshake with its limits, and the life of a connection. */
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { GatewayConfig, TlsFiles } from './config.ts';
+import { Flow, type FlowTable, type Transport } from './flow-table.ts';
+import type { Outbox } from './outbox.ts';
+import type { Telemetry } from './telemetry.ts';
+
+/** A frame past this closes the flow (1009); a message of over 64 KiB in a smaller frame is answered 513. */
+const MAX_FRAME_BYTES = 256 * 1024;
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+const LISTEN_BACKLOG = 4_096;
+
+export interface FlowEvents {
+  readonly opened: (flow: Flow) => void;
+  readonly received: (flow: Flow, data: Buffer) => void;
+  readonly drained: (flow: Flow) => void;
+  readonly closed: (flow: Flow) => void;
+}
+
+export interface SipWebSocketServer {
+  readonly server: Server;
+  listen(): Promise<number>;
+  /** Refuses new connections from now on. */
+  stopAccepting(): void;
+  close(): Promise<void>;
+}
+
+export function createSipWebSocketServer(
+  config: GatewayConfig,
+  tls: TlsFiles | undefined,
+  http: RequestListener,
+  ports: { flows: FlowTable; outbox: Outbox; telemetry: Telemetry; nowMs: () => number; events: FlowEvents },
+): SipWebSocketServer {
+  const webSockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: MAX_FRAME_BYTES,
+    handleProtocols: () => 'sip',
+  });
+  const server: Server = tls === undefined ? createServer(http) : createTlsServer(tls, http);
+  server.headersTimeout = HANDSHAKE_TIMEOUT_MS;
+  server.requestTimeout = HANDSHAKE_TIMEOUT_MS;
+  let accepting = true;
+  const transport: Transport = config.PUBLIC_TRANSPORT ?? (tls === undefined ? 'WS' : 'WSS');
+  server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+    stream.on('error', () => stream.destroy());
+    const refusal = accepting ? refuseHandshake(config, request, ports.flows) : '503 Service Unavailable';
+    if (refusal !== undefined) {
+      ports.telemetry.counts.flowsRefused++;
+      ports.telemetry.log.info({ hop: 'handshake', address: addressOf(request), refusal }, 'connection refused');
+      refuse(stream, refusal);
+      return;
+    }
+    webSockets.handleUpgrade(request, stream, head, (socket) => {
+      const port = request.socket.remotePort ?? 0;
+      openFlow(new Flow(socket, stream, transport, addressOf(request), port, ports.nowMs()), ports);
+    });
+  });
+  return {
+    server,
+    listen: () => listen(server, config.PORT, config.HOST),
+    stopAccepting: () => {
+      accepting = false;
+    },
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}
+
+export function listen(server: Server, port: number, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port, host, backlog: LISTEN_BACKLOG }, () => {
+      server.off('error', reject);
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}
+
+const addressOf = (request: IncomingMessage): string => (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+
+/** @returns the HTTP status line of a refusal; `undefined` when the connection is welcome */
+function refuseHandshake(config: GatewayConfig, request: IncomingMessage, flows: FlowTable): string | undefined {
+  const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((item) => item.trim().toLowerCase());
+  if (!offered.includes('sip')) return '400 WebSocket Subprotocol sip Required';
+  if (!isOriginAllowed(config.ALLOWED_ORIGINS, request)) return '403 Origin Not Allowed';
+  if (flows.size >= config.MAX_FLOWS) return '503 Too Many Connections';
+  if (flows.countOfAddress(addressOf(request)) >= config.MAX_FLOWS_PER_ADDRESS)
+    return '429 Too Many Connections From This Address';
+  return undefined;
+}
+
+/** A browser always sends Origin; a client that is none sends none and is not what this list guards against. */
+function isOriginAllowed(allowed: readonly string[], request: IncomingMessage): boolean {
+  const { origin } = request.headers;
+  if (allowed.length === 0 || origin === undefined) return true;
+  if (allowed.includes(origin)) return true;
+  return allowed.includes('self') && URL.canParse(origin) && new URL(origin).host === request.headers.host;
+}
+
+function refuse(stream: Duplex, status: string): void {
+  const retry = status.startsWith('503') || status.startsWith('429') ? 'Retry-After: 5\r\n' : '';
+  const body = `${status.slice(4)}\n`;
+  stream.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nSec-WebSocket-Protocol: sip\r\n${retry}Content-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  );
+}
+
+function openFlow(
+  flow: Flow,
+  ports: { flows: FlowTable; outbox: Outbox; telemetry: Telemetry; events: FlowEvents },
+): void {
+  const { flows, telemetry, events } = ports;
+  const { socket } = flow;
+  flows.add(flow);
+  telemetry.counts.flowsOpened++;
+  telemetry.log.debug({ hop: 'flow', flow: flow.id, address: flow.sourceAddress }, 'flow opened');
+  socket.on('message', (data) => events.received(flow, data as Buffer));
+  socket.on('pong', () => {
+    flow.heardSincePing = true;
+  });
+  socket.on('error', (error) => telemetry.log.info({ hop: 'flow', flow: flow.id, err: error.message }, 'flow error'));
+  socket.on('close', (code) => {
+    if (flow.closed) return;
+    flow.closed = true;
+    flows.remove(flow);
+    telemetry.log.debug({ hop: 'flow', flow: flow.id, code }, 'flow closed');
+    events.closed(flow);
+  });
+  flow.stream.on('drain', () => events.drained(flow));
+  events.opened(flow);
+}
+
+/** Closes a flow in order: what is queued leaves first. */
+export function closeFlow(flow: Flow, outbox: Outbox, code: number, reason: string): void {
+  outbox.flush();
+  (flow.socket as WebSocket).close(code, reason);
+}
