@@ -1,0 +1,58 @@
+/** Items of a tenant with its accounts, for whoever seeds a table (local stack, tests). */
+import { ha1Of } from '#core/digest.ts';
+import { formatAor } from '#core/sip/uri.ts';
+import { listKey } from './keys.ts';
+import type { Item } from './table.ts';
+import { type TenantPolicy, tenantItem } from './tenant-item.ts';
+import { type StoredCredentials, userItem } from './user-item.ts';
+
+export interface SeedTenant {
+  readonly domain: string;
+  /** Password of user `u` is `<passwordPrefix>-<u>`. */
+  readonly passwordPrefix: string;
+  /** How many users, named from 1001 on. */
+  readonly users: number;
+  /** Accounts that may publish for everyone in the tenant. */
+  readonly publishers: readonly string[];
+  readonly policy: Partial<TenantPolicy>;
+}
+
+const FIRST_USER = 1001;
+const LIST_NAME = 'blf-all';
+const LIST_SIZE = 10;
+
+/** Tenant, users, publishers and the list `blf-all` of the first ten users. */
+export function seedItems(tenant: SeedTenant): Item[] {
+  const { domain, passwordPrefix, users, publishers, policy } = tenant;
+  const names = Array.from({ length: users }, (_, index) => String(FIRST_USER + index));
+  const account = (user: string, role: 'user' | 'publisher', displayName: string): Item => {
+    const ha1 = storedCredentials(user, domain, `${passwordPrefix}-${user}`);
+    return userItem({ domain, user, role, displayName, ha1 });
+  };
+  return [
+    tenantItem(domain, policy),
+    ...names.map((user) => account(user, 'user', `User ${user}`)),
+    ...publishers.map((user) => account(user, 'publisher', user)),
+    { ...listKey(domain, LIST_NAME), members: names.slice(0, LIST_SIZE).map((user) => formatAor(user, domain)) },
+  ];
+}
+
+/** Tenants that the local stack starts with. */
+export function localTenants(usersPerTenant: number): readonly SeedTenant[] {
+  const shared = { users: usersPerTenant, publishers: ['pbx'], policy: { minExpiresSeconds: 3 } };
+  return [
+    { ...shared, domain: 'demo.example', passwordPrefix: 'demo' },
+    { ...shared, domain: 'acme.example', passwordPrefix: 'acme' },
+  ];
+}
+
+/** What is stored instead of a password: HA1 for both algorithms, and for both forms of user name. */
+export function storedCredentials(user: string, domain: string, password: string): StoredCredentials {
+  const full = `${user}@${domain}`;
+  return {
+    md5: ha1Of('MD5', user, domain, password),
+    sha256: ha1Of('SHA-256', user, domain, password),
+    md5WithDomain: ha1Of('MD5', full, domain, password),
+    sha256WithDomain: ha1Of('SHA-256', full, domain, password),
+  };
+}
