@@ -1,0 +1,125 @@
+/** The functions and what triggers them: gateways by Invoke, the table's stream, the clock. */
+import { join } from 'node:path';
+import { Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import * as events from 'aws-cdk-lib/aws-events';
+import * as targets from 'aws-cdk-lib/aws-events-targets';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import { SqsDlq } from 'aws-cdk-lib/aws-lambda-event-sources';
+import * as sqs from 'aws-cdk-lib/aws-sqs';
+import type { Construct } from 'constructs';
+import {
+  EXPIRE_SCHEDULE,
+  FUNCTION_NAMES,
+  FUNCTIONS,
+  type FunctionDescription,
+  type FunctionName,
+  STREAM_MAPPING,
+} from '../system.ts';
+import type { DataStack } from './data.ts';
+import { createFunctionRole } from './function-role.ts';
+import { deploymentName, functionNameOf } from './names.ts';
+import type { NetworkStack } from './network.ts';
+import { createLogGroup } from './retention.ts';
+import type { Settings } from './settings.ts';
+
+interface FunctionsProps extends StackProps {
+  readonly settings: Settings;
+  readonly network: NetworkStack;
+  readonly data: DataStack;
+  /** Folder with one bundle per function: `<name>/index.mjs`. */
+  readonly bundlesDirectory: string;
+}
+
+export class FunctionsStack extends Stack {
+  readonly functions: Readonly<Record<FunctionName, lambda.Function>>;
+  readonly #props: FunctionsProps;
+
+  constructor(scope: Construct, id: string, props: FunctionsProps) {
+    super(scope, id, props);
+    this.#props = props;
+    const entries = FUNCTION_NAMES.map((name) => [name, this.#createFunction(name)] as const);
+    this.functions = Object.fromEntries(entries) as Record<FunctionName, lambda.Function>;
+    this.#mapStream();
+    this.#scheduleExpire();
+  }
+
+  #createFunction(name: FunctionName): lambda.Function {
+    const { settings, data, bundlesDirectory } = this.#props;
+    const description: FunctionDescription = FUNCTIONS[name];
+    const functionName = functionNameOf(settings, name);
+    const id = constructIdOf(name);
+    const logGroup = createLogGroup(this, `${id}Logs`, settings, `/aws/lambda/${functionName}`);
+    return new lambda.Function(this, id, {
+      functionName,
+      description: description.what,
+      runtime: lambda.Runtime.NODEJS_24_X,
+      architecture: lambda.Architecture.ARM_64,
+      code: lambda.Code.fromAsset(join(bundlesDirectory, name)),
+      handler: 'index.handler',
+      memorySize: description.memoryMb,
+      timeout: Duration.seconds(description.timeoutSeconds),
+      environment: this.#environmentOf(name, description),
+      role: createFunctionRole(this, `${id}Role`, { name, functionName, logGroup, ...data }),
+      logGroup,
+      ...(description.reachesGateways ? this.#placeInVpc() : {}),
+    });
+  }
+
+  #environmentOf(name: FunctionName, { secrets }: FunctionDescription): Record<string, string> {
+    const { data, settings } = this.#props;
+    const secretArns = secrets.map((secret) => [`${secret.toUpperCase()}_SECRET_ARN`, data.secrets[secret].secretArn]);
+    const { function: expire, everySeconds, loopEverySeconds } = EXPIRE_SCHEDULE;
+    return {
+      TABLE_NAME: data.table.tableName,
+      ...Object.fromEntries(secretArns),
+      // The last look begins before the next run does, so runs follow each other without a gap.
+      ...(name === expire ? { EXPIRE_LOOP_SECONDS: String(everySeconds - loopEverySeconds) } : {}),
+      LOG_LEVEL: settings.logLevel,
+      NODE_OPTIONS: '--enable-source-maps',
+    };
+  }
+
+  #placeInVpc(): Pick<lambda.FunctionProps, 'vpc' | 'vpcSubnets' | 'securityGroups'> {
+    const { vpc, functionSubnets, notifyGroup } = this.#props.network;
+    return { vpc, vpcSubnets: functionSubnets, securityGroups: [notifyGroup] };
+  }
+
+  #mapStream(): void {
+    const { table } = this.#props.data;
+    const failures = new sqs.Queue(this, 'NotifyFailures', {
+      queueName: `${deploymentName(this.#props.settings)}-notify-failures`,
+      encryption: sqs.QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+    });
+    this.functions[STREAM_MAPPING.function].addEventSourceMapping('StateChanges', {
+      eventSourceArn: table.tableStreamArn,
+      // What is written while the mapping is being made counts too; the record age drops what is old.
+      startingPosition: lambda.StartingPosition.TRIM_HORIZON,
+      batchSize: STREAM_MAPPING.batchSize,
+      parallelizationFactor: STREAM_MAPPING.parallelizationFactor,
+      retryAttempts: STREAM_MAPPING.maximumRetryAttempts,
+      maxRecordAge: Duration.seconds(STREAM_MAPPING.maximumRecordAgeSeconds),
+      bisectBatchOnError: STREAM_MAPPING.bisectBatchOnFunctionError,
+      reportBatchItemFailures: STREAM_MAPPING.reportBatchItemFailures,
+      filters: [{ pattern: JSON.stringify(STREAM_MAPPING.filterPattern) }],
+      onFailure: new SqsDlq(failures),
+    });
+  }
+
+  #scheduleExpire(): void {
+    const expire = this.functions[EXPIRE_SCHEDULE.function];
+    // A failed run is not repeated: the next one, a minute later, finds the same work.
+    expire.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: Duration.seconds(EXPIRE_SCHEDULE.everySeconds) });
+    new events.Rule(this, 'ExpireEveryMinute', {
+      description: FUNCTIONS[EXPIRE_SCHEDULE.function].what,
+      schedule: events.Schedule.rate(Duration.seconds(EXPIRE_SCHEDULE.everySeconds)),
+      targets: [new targets.LambdaFunction(expire, { retryAttempts: 0 })],
+    });
+  }
+}
+
+/** `flow-closed` becomes `FlowClosed`. */
+function constructIdOf(name: FunctionName): string {
+  return name.replaceAll(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,103 @@
+/** One gateway as an ECS task: its image, environment, rights and health. */
+import { Duration } from 'aws-cdk-lib';
+import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
+import * as ecs from 'aws-cdk-lib/aws-ecs';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { Construct } from 'constructs';
+import { FUNCTION_NAMES, FUNCTIONS, type FunctionDescription, type FunctionName } from '../system.ts';
+import { functionNameOf } from './names.ts';
+import { PORTS } from './network.ts';
+import type { Settings } from './settings.ts';
+
+/** From SIGTERM to the end of a gateway: the most that Fargate grants. */
+const STOP_SECONDS = 120;
+/** Flows are closed spread over this time; what is left of the stop serves the last reports. */
+const DRAIN_SECONDS = 90;
+/** A flow needs one file descriptor. */
+const OPEN_FILES = 131_072;
+
+// ECS does not look at the image's own HEALTHCHECK.
+const HEALTH_SCRIPT = `fetch('http://127.0.0.1:${PORTS.client}/healthz').then((r)=>process.exit(r.ok?0:1),()=>process.exit(1))`;
+
+interface GatewayTaskProps {
+  readonly settings: Settings;
+  readonly imageDirectory: string;
+  readonly logGroup: ILogGroup;
+  readonly instructionSecret: ISecret;
+  readonly functions: Readonly<Record<FunctionName, IFunction>>;
+}
+
+/** Makes the task definition; its container is called `gateway`. */
+export function createGatewayTask(scope: Construct, id: string, props: GatewayTaskProps): ecs.FargateTaskDefinition {
+  const { settings, logGroup, instructionSecret, imageDirectory } = props;
+  const task = new ecs.FargateTaskDefinition(scope, id, {
+    cpu: settings.gatewayCpu,
+    memoryLimitMiB: settings.gatewayMemoryMb,
+    runtimePlatform: {
+      cpuArchitecture: ecs.CpuArchitecture.ARM64,
+      operatingSystemFamily: ecs.OperatingSystemFamily.LINUX,
+    },
+  });
+  task.addToTaskRolePolicy(invokeStatement(props.functions));
+  const container = task.addContainer('gateway', {
+    image: ecs.ContainerImage.fromAsset(imageDirectory, {
+      file: 'edge-gateway/Dockerfile',
+      platform: Platform.LINUX_ARM64,
+    }),
+    environment: gatewayEnvironment(settings),
+    secrets: { INSTRUCTION_SECRET: ecs.Secret.fromSecretsManager(instructionSecret) },
+    portMappings: [{ containerPort: PORTS.client }, { containerPort: PORTS.instruction }],
+    logging: ecs.LogDrivers.awsLogs({ logGroup, streamPrefix: 'gateway' }),
+    healthCheck: {
+      command: ['CMD', 'node', '-e', HEALTH_SCRIPT],
+      interval: Duration.seconds(15),
+      timeout: Duration.seconds(5),
+      startPeriod: Duration.seconds(10),
+      retries: 3,
+    },
+    readonlyRootFilesystem: true,
+    stopTimeout: Duration.seconds(STOP_SECONDS),
+  });
+  container.addUlimits({ name: ecs.UlimitName.NOFILE, softLimit: OPEN_FILES, hardLimit: OPEN_FILES });
+  return task;
+}
+
+function invokeStatement(functions: Readonly<Record<FunctionName, IFunction>>): iam.PolicyStatement {
+  const invoked = FUNCTION_NAMES.filter((name) => FUNCTIONS[name].trigger.kind === 'gateway');
+  return new iam.PolicyStatement({
+    sid: 'InvokeFunctions',
+    actions: ['lambda:InvokeFunction'],
+    resources: invoked.map((name) => functions[name].functionArn),
+  });
+}
+
+function gatewayEnvironment(settings: Settings): Record<string, string> {
+  return {
+    HOST: '0.0.0.0',
+    PORT: String(PORTS.client),
+    INSTRUCTION_PORT: String(PORTS.instruction),
+    // The task's private address, which ECS tells it.
+    ADVERTISED_HOST: 'auto',
+    PUBLIC_TRANSPORT: 'WSS',
+    FUNCTIONS: JSON.stringify(gatewayFunctions(settings)),
+    ALLOWED_ORIGINS: settings.allowedOrigins,
+    DRAIN_SECONDS: String(DRAIN_SECONDS),
+    LOG_LEVEL: settings.logLevel,
+  };
+}
+
+/** Which function answers which SIP method, and which take the gateway's reports. */
+function gatewayFunctions(settings: Settings): unknown {
+  const methods = FUNCTION_NAMES.flatMap((name) => {
+    const { trigger }: FunctionDescription = FUNCTIONS[name];
+    return trigger.kind === 'gateway' ? trigger.methods.map((method) => [method, functionNameOf(settings, name)]) : [];
+  });
+  return {
+    methods: Object.fromEntries(methods),
+    flowClosed: functionNameOf(settings, 'flow-closed'),
+    lease: functionNameOf(settings, 'lease'),
+  };
+}
