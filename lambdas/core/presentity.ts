@@ -1,0 +1,87 @@
+/** A presentity's state: its publications, and how their dialogs become one view. Pure. */
+import { DIALOG_RANK, type Dialog, dialogKey, isFurther, isLive } from './dialog.ts';
+import { withUniqueIds } from './dialog-info.ts';
+import type { Publication } from './publication.ts';
+
+export interface Presentity {
+  /** Grows with every write; 0 when nothing was ever written. */
+  readonly version: number;
+  /** When the newest write was made: what had expired by then was no part of what watchers were told. */
+  readonly changedAtMs: number;
+  readonly publications: readonly Publication[];
+}
+
+export const NO_STATE: Presentity = { version: 0, changedAtMs: 0, publications: [] };
+
+/** Shown when there is nothing else: some phones do not take a document without a dialog. */
+const IDLE: Dialog = { id: '0000', state: 'terminated' };
+
+interface Claim {
+  readonly key: string;
+  readonly dialog: Dialog;
+  readonly publication: Publication;
+}
+
+/**
+ * The dialogs to show: all live ones; when there are none, all terminated ones, at least one. A dialog that stands in
+ * several publications shows with its highest rank; one that any publication has called terminated stays
+ * terminated, except by that publication's own later word.
+ * @param asOfMs publications that have expired by then do not count
+ */
+export function composeDialogs(publications: readonly Publication[], asOfMs: number): Dialog[] {
+  const current = publications.filter(({ event, expiresAtMs }) => event === 'dialog' && expiresAtMs > asOfMs);
+  const claims = current.flatMap(claimsOf);
+  const terminatedKeys = new Set(current.flatMap((publication) => tombstonesOf(publication, claims)));
+  const strongest = new Map<string, Claim>();
+  for (const claim of claims) {
+    const known = strongest.get(claim.key);
+    if (known === undefined || outweighs(claim, known)) strongest.set(claim.key, claim);
+  }
+  const inKeyOrder = [...strongest.values()].sort((left, right) => compareText(left.key, right.key));
+  const dialogs = withUniqueIds(
+    inKeyOrder.map(({ key, dialog }) => (terminatedKeys.has(key) ? asTerminated(dialog) : dialog)),
+  );
+  const shown = dialogs.some(isLive) ? dialogs.filter(isLive) : dialogs;
+  return shown.length === 0 ? [IDLE] : shown.sort((left, right) => DIALOG_RANK[right.state] - DIALOG_RANK[left.state]);
+}
+
+/** Equal for two views that look the same, whatever the time. */
+export function dialogsFingerprint(dialogs: readonly Dialog[]): string {
+  return JSON.stringify(dialogs, (name, value: unknown) => (name === 'startedAtMs' ? undefined : value));
+}
+
+function claimsOf(publication: Publication): Claim[] {
+  const source = { publisher: publication.publisher, publicationId: publication.id };
+  const { live, terminated } = publication.content;
+  return [...live, ...terminated].map((dialog) => ({ key: dialogKey(dialog, source), dialog, publication }));
+}
+
+/** Tombstones of a publication, without those that its own live dialogs have overruled. */
+function tombstonesOf(publication: Publication, claims: readonly Claim[]): string[] {
+  const own = claims.filter((claim) => claim.publication === publication && isLive(claim.dialog));
+  const revived = new Set(own.map(({ key }) => key));
+  return publication.content.tombstones.filter((key) => !revived.has(key));
+}
+
+// Rank first; the rest only makes the choice the same for every order of the claims.
+function outweighs(claim: Claim, known: Claim): boolean {
+  if (isFurther(claim.dialog.state, known.dialog.state)) return true;
+  if (isFurther(known.dialog.state, claim.dialog.state)) return false;
+  if (claim.publication.updatedAtMs !== known.publication.updatedAtMs) {
+    return claim.publication.updatedAtMs > known.publication.updatedAtMs;
+  }
+  return compareText(nameOf(claim), nameOf(known)) < 0;
+}
+
+const nameOf = ({ publication, dialog }: Claim): string => `${publication.id} ${dialog.id}`;
+
+function asTerminated(dialog: Dialog): Dialog {
+  if (!isLive(dialog)) return dialog;
+  const { event: _event, code: _code, ...rest } = dialog;
+  return { ...rest, state: 'terminated' };
+}
+
+function compareText(left: string, right: string): number {
+  if (left === right) return 0;
+  return left < right ? -1 : 1;
+}

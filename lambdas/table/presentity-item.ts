@@ -1,0 +1,128 @@
+/**
+ * Presentity item: the live state of one presentity. Each publication is one attribute `P#<id>`, so that a PUBLISH is
+ * one conditional UpdateItem without a read before it.
+ */
+import { createHash } from 'node:crypto';
+import * as v from 'valibot';
+import { type DIALOG_RANK, type Dialog, STATE_EVENTS } from '#core/dialog.ts';
+import { ContractError } from '#core/error.ts';
+import type { Address } from '#core/identity.ts';
+import { NO_STATE, type Presentity } from '#core/presentity.ts';
+import type { Publication } from '#core/publication.ts';
+import { stateKey } from './keys.ts';
+import type { Item, Table } from './table.ts';
+
+const PUBLICATION_PREFIX = 'P#';
+
+/** A publication in the item. Names are short: they are paid for with every write. */
+export interface StoredPublication {
+  readonly tag: string;
+  readonly event: string;
+  readonly by: string;
+  readonly expMs: number;
+  readonly atMs: number;
+  /** Live dialogs by {@link dialogField}. */
+  readonly live: Readonly<Record<string, Dialog>>;
+  /** Terminated dialogs of the latest document. */
+  readonly over: readonly Dialog[];
+  /** Keys of terminated dialogs by {@link tombstoneField}. */
+  readonly gone: Readonly<Record<string, string>>;
+}
+
+export const publicationAttribute = (publicationId: string): string => `${PUBLICATION_PREFIX}${publicationId}`;
+
+/** Field of a live dialog inside its publication: the same for the same `id`, whatever characters that holds. */
+export const dialogField = ({ id }: Dialog): string => shortHash(id);
+
+/** Tombstones have few places, so that a publication which lives long does not grow: a newer one may take an older's. */
+const TOMBSTONE_FIELDS = 16;
+export const tombstoneField = (key: string): string =>
+  String(createHash('sha256').update(key).digest().readUInt32BE(0) % TOMBSTONE_FIELDS);
+
+/** One GetItem, consistent. Nothing stored is an idle presentity. */
+export async function loadPresentity(table: Table, { domain, user }: Address): Promise<Presentity> {
+  const item = await table.get(stateKey(domain, user), { consistent: true });
+  return item ? decodePresentity(item) : NO_STATE;
+}
+
+const number = v.number();
+const namedUri = v.object({ uri: v.string(), displayName: v.optional(v.string()) });
+const participant = v.object({
+  identity: v.optional(namedUri),
+  target: v.optional(v.object({ uri: v.string(), params: v.array(v.tuple([v.string(), v.string()])) })),
+});
+const dialog = v.object({
+  id: v.string(),
+  callId: v.optional(v.string()),
+  localTag: v.optional(v.string()),
+  remoteTag: v.optional(v.string()),
+  direction: v.optional(v.picklist(['initiator', 'recipient'])),
+  state: v.picklist([
+    'trying',
+    'proceeding',
+    'early',
+    'confirmed',
+    'terminated',
+  ] satisfies (keyof typeof DIALOG_RANK)[]),
+  event: v.optional(v.picklist(STATE_EVENTS)),
+  code: v.optional(number),
+  startedAtMs: v.optional(number),
+  replaces: v.optional(v.object({ callId: v.string(), localTag: v.string(), remoteTag: v.string() })),
+  referredBy: v.optional(namedUri),
+  local: v.optional(participant),
+  remote: v.optional(participant),
+});
+const storedPublication = v.object({
+  tag: v.string(),
+  event: v.string(),
+  by: v.string(),
+  expMs: number,
+  atMs: number,
+  live: v.record(v.string(), dialog),
+  over: v.array(dialog),
+  gone: v.record(v.string(), v.string()),
+});
+const stateAttributes = v.object({
+  version: number,
+  changedAtMs: number,
+  pubCount: v.optional(number, 0),
+  dueAtMs: v.optional(number),
+});
+
+/** The whole item, with what only the table's own rules read. */
+export interface StoredState extends Presentity {
+  readonly publicationCount: number;
+  /** When the sweep looks at it next; never after the earliest expiry. */
+  readonly dueAtMs?: number;
+}
+
+/** @throws {ContractError} when the item is not a presentity's state */
+export function decodePresentity(item: Item): StoredState {
+  const result = v.safeParse(stateAttributes, item);
+  if (!result.success) throw unreadable(item, result.issues);
+  const { version, changedAtMs, pubCount, dueAtMs } = result.output;
+  const publications = Object.entries(item)
+    .filter(([name]) => name.startsWith(PUBLICATION_PREFIX))
+    .map(([name, value]) => decodePublication(item, name, value));
+  return { version, changedAtMs, publications, publicationCount: pubCount, dueAtMs };
+}
+
+function decodePublication(item: Item, name: string, value: unknown): Publication {
+  const result = v.safeParse(storedPublication, value);
+  if (!result.success) throw unreadable(item, result.issues);
+  const { tag, event, by, expMs, atMs, live, over, gone } = result.output;
+  return {
+    id: name.slice(PUBLICATION_PREFIX.length),
+    entityTag: tag,
+    event,
+    publisher: by,
+    expiresAtMs: expMs,
+    updatedAtMs: atMs,
+    content: { kind: 'dialogs', live: Object.values(live), terminated: over, tombstones: Object.values(gone) },
+  };
+}
+
+const unreadable = (item: Item, issues: [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]]): ContractError =>
+  new ContractError(`Item ${item.PK} ${item.SK}: ${v.summarize(issues)}`);
+
+const shortHash = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 12);

@@ -1,0 +1,199 @@
+/** Watcher item: one subscription to one presentity in one event package. */
+import * as v from 'valibot';
+import { type FlowId, type GatewayId, gatewayIdOf, type SubscriptionId, subscriptionIdOf } from '#contract/ids.ts';
+import { ContractError } from '#core/error.ts';
+import type { Address } from '#core/identity.ts';
+import { presentityPartition, watcherKey, watcherPrefix } from './keys.ts';
+import { type Condition, type Item, partitionQuery, type Table } from './table.ts';
+
+/** What names a subscription, and stays the same as long as it lives (RFC 6665 section 4.4.1). */
+export interface SubscriptionName {
+  readonly presentity: Address;
+  readonly event: string;
+  /** `id` of the Event header field. */
+  readonly eventId?: string;
+  /** Our To tag. */
+  readonly id: SubscriptionId;
+  readonly callId: string;
+  readonly fromTag: string;
+  /** AOR of the identity that subscribed; nobody else may refresh or end it. */
+  readonly watcher: string;
+}
+
+/** Where its NOTIFYs go. */
+export interface SubscriptionPlace {
+  readonly gatewayId: GatewayId;
+  readonly flowId: FlowId;
+}
+
+export interface SubscriptionTimes {
+  /** Of the SUBSCRIBE that is stored. */
+  readonly cseq: number;
+  readonly expiresAtMs: number;
+}
+
+/** `unknown`: no such subscription of this watcher. `outOfOrder`: a later SUBSCRIBE has been here. */
+export type WatcherResult =
+  | { readonly kind: 'done'; readonly createdAtMs: number }
+  | { readonly kind: 'unknown' | 'outOfOrder' };
+
+/** TTL stands behind the expiry, which readers check themselves. */
+const KEEP_EXPIRED_SECONDS = 600;
+
+const watcherAttributes = v.object({
+  event: v.string(),
+  eventId: v.optional(v.string()),
+  gatewayId: v.string(),
+  flowId: v.string(),
+  callId: v.string(),
+  fromTag: v.string(),
+  watcher: v.string(),
+  cseq: v.number(),
+  createdAtMs: v.number(),
+  expiresAtMs: v.number(),
+});
+
+/** One PutItem. Unconditional: the id is random and new, so a repeated attempt meets only itself. */
+export async function putWatcher(
+  table: Table,
+  name: SubscriptionName,
+  place: SubscriptionPlace,
+  times: SubscriptionTimes,
+  nowMs: number,
+): Promise<void> {
+  const { presentity, event, eventId, id, callId, fromTag, watcher } = name;
+  await table.put({
+    ...keyOf(name),
+    ...{ id, event, eventId, callId, fromTag, watcher, ...place, ...times },
+    createdAtMs: nowMs,
+    presentity: `${presentity.user}@${presentity.domain}`,
+    ttl: ttlOf(times.expiresAtMs),
+  });
+}
+
+/** One UpdateItem: a later SUBSCRIBE of the same dialog, from the same or another flow or gateway. */
+export async function refreshWatcher(
+  table: Table,
+  name: SubscriptionName,
+  place: SubscriptionPlace,
+  { cseq, expiresAtMs }: SubscriptionTimes,
+  nowMs: number,
+): Promise<WatcherResult> {
+  const own = ownLater(name, cseq, nowMs);
+  const result = await table.update(keyOf(name), {
+    ...own,
+    update: 'SET cseq = :cseq, expiresAtMs = :expires, #ttl = :ttl, gatewayId = :gateway, flowId = :flow',
+    names: { ...own.names, '#ttl': 'ttl' },
+    values: {
+      ...own.values,
+      ...{ ':expires': expiresAtMs, ':ttl': ttlOf(expiresAtMs), ':gateway': place.gatewayId, ':flow': place.flowId },
+    },
+    returning: 'ALL_NEW',
+  });
+  if (result.kind === 'done')
+    return { kind: 'done', createdAtMs: result.item ? decode(result.item).createdAtMs : nowMs };
+  return repeatedOrRefused(
+    result.item,
+    name,
+    (stored) => {
+      return stored.cseq === cseq && stored.expiresAtMs === expiresAtMs && stored.flowId === place.flowId;
+    },
+    nowMs,
+  );
+}
+
+/** One DeleteItem: the watcher unsubscribes. */
+export async function endWatcher(
+  table: Table,
+  name: SubscriptionName,
+  cseq: number,
+  nowMs: number,
+): Promise<{ readonly kind: 'done' | 'unknown' | 'outOfOrder' }> {
+  const result = await table.delete(keyOf(name), ownLater(name, cseq, nowMs));
+  return result.kind === 'done' ? { kind: 'done' } : repeatedOrRefused(result.item, name, () => false, nowMs);
+}
+
+/** A watcher as the fan-out needs it. */
+export interface HeldSubscription {
+  readonly id: SubscriptionId;
+  readonly gatewayId: GatewayId;
+}
+
+const heldAttributes = v.object({ SK: v.string(), gatewayId: v.string(), expiresAtMs: v.number() });
+
+/** One Query: all subscriptions to the presentity in this event package that have not expired. */
+export async function queryWatchers(
+  table: Table,
+  { domain, user }: Address,
+  event: string,
+  nowMs: number,
+): Promise<HeldSubscription[]> {
+  const prefix = watcherPrefix(event);
+  const query = partitionQuery(presentityPartition(domain, user), prefix, {
+    // Consistent: a watcher that subscribed just before the change was told the state before it.
+    consistent: true,
+    projection: 'SK, gatewayId, expiresAtMs',
+  });
+  const items = await table.query(query);
+  return items.flatMap((item): HeldSubscription[] => {
+    const { SK, gatewayId, expiresAtMs } = v.parse(heldAttributes, item);
+    if (expiresAtMs <= nowMs) return [];
+    return [{ id: subscriptionIdOf(SK.slice(prefix.length)), gatewayId: gatewayIdOf(gatewayId) }];
+  });
+}
+
+/** One DeleteItem: removes a watcher that this gateway no longer holds; one that another has taken over stays. */
+export async function deleteHeldWatcher(
+  table: Table,
+  { domain, user }: Address,
+  event: string,
+  { id, gatewayId }: HeldSubscription,
+): Promise<void> {
+  await table.delete(watcherKey(domain, user, event, id), {
+    condition: 'gatewayId = :gateway',
+    values: { ':gateway': gatewayId },
+  });
+}
+
+/** Holds for an unexpired subscription of this very dialog and watcher whose last SUBSCRIBE was an earlier one. */
+function ownLater(name: SubscriptionName, cseq: number, nowMs: number): Required<Condition> {
+  const { callId, fromTag, watcher, eventId } = name;
+  const values = { ':call': callId, ':from': fromTag, ':watcher': watcher, ':cseq': cseq, ':now': nowMs };
+  const same = 'callId = :call AND fromTag = :from AND watcher = :watcher AND expiresAtMs > :now AND cseq < :cseq';
+  return {
+    condition: `${same} AND ${eventId === undefined ? 'attribute_not_exists(eventId)' : 'eventId = :eventId'}`,
+    names: {},
+    values: eventId === undefined ? values : { ...values, ':eventId': eventId },
+  };
+}
+
+type StoredWatcher = v.InferOutput<typeof watcherAttributes>;
+
+function repeatedOrRefused(
+  item: Item | undefined,
+  name: SubscriptionName,
+  isRepeated: (stored: StoredWatcher) => boolean,
+  nowMs: number,
+): WatcherResult {
+  const stored = item && decode(item);
+  const isOwn =
+    stored !== undefined &&
+    stored.callId === name.callId &&
+    stored.fromTag === name.fromTag &&
+    stored.watcher === name.watcher &&
+    stored.eventId === name.eventId &&
+    stored.expiresAtMs > nowMs;
+  if (!isOwn) return { kind: 'unknown' };
+  // The answer to a first attempt was lost: what stands is our own.
+  return isRepeated(stored) ? { kind: 'done', createdAtMs: stored.createdAtMs } : { kind: 'outOfOrder' };
+}
+
+function decode(item: Item): StoredWatcher {
+  const result = v.safeParse(watcherAttributes, item);
+  if (!result.success) throw new ContractError(`Item ${item.PK} ${item.SK}: ${v.summarize(result.issues)}`);
+  return result.output;
+}
+
+const keyOf = ({ presentity: { domain, user }, event, id }: SubscriptionName) => watcherKey(domain, user, event, id);
+
+const ttlOf = (expiresAtMs: number): number => Math.floor(expiresAtMs / 1_000) + KEEP_EXPIRED_SECONDS;
