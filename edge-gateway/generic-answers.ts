@@ -1,7 +1,7 @@
 /** Answers that need no function: RFC 3261 section 8.2 in its order. PURE. */
 import type { EnvelopedResponse } from '#contract/outcome.ts';
 import type { HeaderEntries } from '#contract/schemas.ts';
-import { EVENT_PACKAGES } from '#core/event-package.ts';
+import { ALLOW_EVENTS, EVENT_PACKAGES } from '#core/event-package.ts';
 import { parseParameterized, splitList } from '#core/sip/header.ts';
 import { checkRequest, type SipRequest } from '#core/sip/message.ts';
 import { reasonOf } from '#core/sip/status.ts';
@@ -44,8 +44,8 @@ export function unavailable(retryAfterSeconds: number, reason = reasonOf(503)): 
 }
 
 const allow = (served: Served): [string, string] => ['Allow', ['OPTIONS', ...served.methods].join(', ')];
-const ALLOW_EVENTS: [string, string] = ['Allow-Events', EVENT_PACKAGES.map(({ name }) => name).join(', ')];
-const ACCEPT: [string, string] = ['Accept', EVENT_PACKAGES.flatMap(({ contentTypes }) => contentTypes).join(', ')];
+const ALLOW_EVENTS_FIELD: [string, string] = ['Allow-Events', ALLOW_EVENTS];
+const ACCEPT: [string, string] = ['Accept', EVENT_PACKAGES.flatMap(({ notifiedTypes }) => notifiedTypes).join(', ')];
 
 /**
  * Judges a request as far as this is possible without a function.
@@ -62,7 +62,7 @@ export function answerGenerically(request: SipRequest, served: Served): Envelope
   if (unsupported.length > 0) return answer(420, [['Unsupported', unsupported.join(', ')]]);
   if (Number(request.get('max-forwards') ?? 70) === 0) return answer(483);
   if (method === 'OPTIONS')
-    return answer(200, [allow(served), ALLOW_EVENTS, ACCEPT, ['Supported', SUPPORTED_OPTIONS.join(', ')]]);
+    return answer(200, [allow(served), ALLOW_EVENTS_FIELD, ACCEPT, ['Supported', SUPPORTED_OPTIONS.join(', ')]]);
   return undefined;
 }
 

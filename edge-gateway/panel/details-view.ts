@@ -1,0 +1,81 @@
+/** The calls of one colleague: each with its party, direction, state and time. */
+import { byId, element, setAttribute, setText } from '#gateway/panel/dom.ts';
+import { lampIcon } from '#gateway/panel/icons.ts';
+import { activityOf, lampOf, liveDialogs } from '#gateway/panel/lamp.ts';
+import type { Presentity, TrackedDialog } from '#gateway/panel/presentity.ts';
+import { ACTIVITY_NAMES, durationText, lampText, type NameOf, partyName, partyNumber } from '#gateway/panel/wording.ts';
+
+const LAMP_OF_ACTIVITY = { ringing: 'ringing', talking: 'busy', dialling: 'busy', held: 'held' } as const;
+const DIRECTIONS = { recipient: 'Incoming', initiator: 'Outgoing' } as const;
+
+export class DetailsView {
+  readonly #panel = byId('details', HTMLElement);
+  readonly #title = element('h2');
+  readonly #extension = element('p', { class: 'details-extension' });
+  readonly #state = element('p', { class: 'details-state' });
+  readonly #calls = element('ul', { class: 'calls' });
+  readonly #updated = element('p', { class: 'hint' });
+  #clocks: { readonly node: Element; readonly dialog: TrackedDialog }[] = [];
+
+  constructor(onClose: () => void) {
+    const close = element('button', { type: 'button', class: 'quiet close', 'aria-label': 'Close details' }, '✕');
+    close.addEventListener('click', onClose);
+    this.#panel.addEventListener('keydown', ({ key }) => key === 'Escape' && onClose());
+    this.#panel.append(close, this.#title, this.#extension, this.#state, this.#calls, this.#updated);
+  }
+
+  hide(): void {
+    this.#panel.hidden = true;
+    this.#clocks = [];
+  }
+
+  show(presentity: Presentity, nameOf: NameOf, nowMs: number): void {
+    const lamp = lampOf(presentity);
+    const name = nameOf(presentity.extension);
+    this.#panel.hidden = false;
+    setText(this.#title, name || presentity.extension);
+    setText(this.#extension, name === '' ? '' : `Extension ${presentity.extension}`);
+    setAttribute(this.#state, 'data-lamp', lamp.state);
+    this.#state.replaceChildren(lampIcon(lamp.state), stateText(presentity, lampText(lamp)));
+    this.#clocks = [];
+    this.#calls.replaceChildren(
+      ...(lamp.state === 'unknown' ? [] : liveDialogs(presentity)).map((dialog) => this.#call(dialog, nameOf)),
+    );
+    const at = presentity.updatedAtMs;
+    setText(this.#updated, at === undefined ? '' : `Last change received at ${clockTime(at)}`);
+    this.tick(nowMs);
+  }
+
+  tick(nowMs: number): void {
+    for (const { node, dialog } of this.#clocks) setText(node, durationText(nowMs - dialog.sinceMs));
+  }
+
+  #call(dialog: TrackedDialog, nameOf: NameOf): HTMLLIElement {
+    const activity = activityOf(dialog);
+    const clock = element('span', { class: 'tile-clock' });
+    this.#clocks.push({ node: clock, dialog });
+    const number = partyNumber(dialog.remote, nameOf);
+    const since = `${dialog.sinceKnown ? 'since' : 'since before'} ${clockTime(dialog.sinceMs)}`;
+    return element(
+      'li',
+      { 'data-lamp': LAMP_OF_ACTIVITY[activity] },
+      element('span', { class: 'call-party' }, partyName(dialog.remote, nameOf)),
+      element('span', { class: 'remote-number' }, number),
+      element(
+        'span',
+        { class: 'call-facts' },
+        `${dialog.direction === undefined ? 'Call' : DIRECTIONS[dialog.direction]} · ${ACTIVITY_NAMES[activity].toLowerCase()} ${since}`,
+      ),
+      clock,
+    );
+  }
+}
+
+function stateText({ watching, refusal }: Presentity, lamp: string): string {
+  if (watching === 'refused') return `Not shown to you (${refusal || 'refused'}). Ask your administrator for access.`;
+  return watching === 'waiting' ? 'Unknown until the server answers' : lamp;
+}
+
+function clockTime(atMs: number): string {
+  return new Date(atMs).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+}

@@ -1,0 +1,314 @@
+import { Duplex } from 'node:stream';
+import fc from 'fast-check';
+import { pino } from 'pino';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { WebSocket } from 'ws';
+import { subscriptionIdOf } from '#contract/ids.ts';
+import type { Notification } from '#contract/schemas.ts';
+import { parseMessage } from '#core/sip/message.ts';
+import { Flow } from '#gateway/flow-table.ts';
+import { NotifyPath, TIMER_F_MS } from '#gateway/notify-path.ts';
+import { Outbox } from '#gateway/outbox.ts';
+import { internDocument, Subscription, SubscriptionTable } from '#gateway/subscription-table.ts';
+import { COUNTERS, type CounterName } from '#gateway/telemetry.ts';
+import { type ReceivedMessage, readMessage } from '#test/support/sip-client.ts';
+
+const T0 = 1_800_000_000_000;
+const PRESENTITY = 'sip:1001@demo.example';
+
+const state = (version: number): Notification => ({
+  presentityVersion: version,
+  contentType: 'application/dialog-info+xml',
+  body: ['<dialog-info version="', `" state="full">v${version}</dialog-info>`],
+});
+
+/** A flow whose socket writes into an array; `writableLength` can be set to play a peer that does not read. */
+class FakeStream extends Duplex {
+  sent: ReceivedMessage[] = [];
+  set waitingBytes(bytes: number) {
+    Object.defineProperty(this, 'writableLength', { value: bytes, configurable: true });
+  }
+
+  override _read(): void {}
+
+  override write(chunk: Buffer): boolean {
+    let at = 0;
+    while (at < chunk.length) {
+      const short = chunk.readUInt8(at + 1);
+      const [size, head] = short < 126 ? [short, 2] : [chunk.readUInt16BE(at + 2), 4];
+      this.sent.push(readMessage(chunk.toString('utf8', at + head, at + head + size)));
+      at += head + size;
+    }
+    return true;
+  }
+}
+
+class World {
+  now = T0;
+  ended: string[] = [];
+  readonly counts = Object.fromEntries(Object.keys(COUNTERS).map((name) => [name, 0])) as Record<CounterName, number>;
+  readonly subscriptions = new SubscriptionTable();
+  readonly outbox = new Outbox();
+  readonly path = new NotifyPath(
+    { holdBackBytes: 1_000, parkingMs: 300_000, maxParked: 2 },
+    {
+      subscriptions: this.subscriptions,
+      outbox: this.outbox,
+      counts: this.counts,
+      log: pino({ level: 'silent' }),
+      nowMs: () => this.now,
+      reportEnded: (subscription) => this.ended.push(subscription.id),
+    },
+  );
+
+  flow(): { flow: Flow; stream: FakeStream } {
+    const stream = new FakeStream();
+    return { flow: new Flow({} as WebSocket, stream, 'WS', '127.0.0.1', 1, this.now), stream };
+  }
+
+  subscribe(flow: Flow, id: string, version = 1, seconds = 600): Subscription {
+    const resource = this.subscriptions.resourceOf(PRESENTITY, 'dialog');
+    const document = internDocument(resource, state(version));
+    const first = { cseq: 100, documentVersion: 0 };
+    const subscription = new Subscription(subscriptionIdOf(id), resource, `call-${id}`, document, first);
+    subscription.start = `NOTIFY sip:w@x SIP/2.0\r\nVia: SIP/2.0/WS gw.invalid;branch=z9hG4bK${id}.`;
+    subscription.middle = `\r\nCall-ID: call-${id}\r\nCSeq: `;
+    subscription.tail = ' NOTIFY\r\nEvent: dialog\r\nSubscription-State: ';
+    subscription.expiresAtMs = this.now + seconds * 1000;
+    this.subscriptions.add(subscription);
+    this.path.attach(subscription, flow);
+    this.path.notifyRefreshed(subscription, document);
+    this.outbox.flush();
+    return subscription;
+  }
+
+  answer(flow: Flow, notify: ReceivedMessage | undefined, status = 200, headers = ''): void {
+    const branch = /branch=([^;]+)/.exec(notify?.header('via') ?? '')?.[1] ?? '';
+    const fields = `Via: ${notify?.header('via')}\r\nFrom: <sip:a@x>;tag=1\r\nTo: <sip:b@x>;tag=2\r\nCall-ID: c\r\nCSeq: 1 NOTIFY\r\n`;
+    const parsed = parseMessage(`SIP/2.0 ${status} X\r\n${fields}${headers}Content-Length: 0\r\n\r\n`);
+    if (parsed.kind !== 'response') throw new Error('not a response');
+    this.path.takeAnswer(flow, branch, parsed);
+    this.outbox.flush();
+  }
+}
+
+const bodies = (stream: FakeStream): string[] => stream.sent.map((message) => /v\d+/.exec(message.body)?.[0] ?? '');
+
+describe('delivery to one watcher', () => {
+  let world: World;
+  let flow: Flow;
+  let stream: FakeStream;
+  let subscription: Subscription;
+  beforeEach(() => {
+    world = new World();
+    ({ flow, stream } = world.flow());
+    subscription = world.subscribe(flow, 'a');
+  });
+
+  test('one NOTIFY is outstanding; of the states that come meanwhile the newest follows', () => {
+    for (const version of [2, 3, 4]) world.path.takeState([subscription], state(version));
+    expect(bodies(stream)).toEqual(['v1']);
+    world.answer(flow, stream.sent[0]);
+    expect(bodies(stream)).toEqual(['v1', 'v4']);
+    expect(world.counts.notifiesReplaced).toBe(2);
+  });
+
+  test('an older or equal presentity version is dropped', () => {
+    world.answer(flow, stream.sent[0]);
+    world.path.takeState([subscription], state(1));
+    world.path.takeState([subscription], state(5));
+    world.answer(flow, stream.sent[1]);
+    world.path.takeState([subscription], state(4));
+    expect(bodies(stream)).toEqual(['v1', 'v5']);
+    expect(world.counts.notifiesStale).toBe(2);
+  });
+
+  test('CSeq and document version count by one; Content-Length is the size of the body', () => {
+    for (const version of [2, 3]) {
+      world.answer(flow, stream.sent.at(-1));
+      world.path.takeState([subscription], state(version));
+    }
+    expect(stream.sent.map((message) => message.header('cseq'))).toEqual(['100 NOTIFY', '101 NOTIFY', '102 NOTIFY']);
+    expect(stream.sent.map(({ body }) => /version="(\d+)"/.exec(body)?.[1])).toEqual(['0', '1', '2']);
+    for (const message of stream.sent) expect(Number(message.header('content-length'))).toBe(message.body.length);
+  });
+
+  test('481 ends the subscription and reports it (RFC 6665 section 4.2.2)', () => {
+    expect(world.subscriptions.size).toBe(1);
+    world.answer(flow, stream.sent[0], 481);
+    expect(world.subscriptions.size).toBe(0);
+    expect(world.ended).toEqual(['a']);
+  });
+
+  test('500 keeps it: the next state goes out', () => {
+    world.answer(flow, stream.sent[0], 500);
+    world.path.takeState([subscription], state(2));
+    expect(bodies(stream)).toEqual(['v1', 'v2']);
+    expect(world.ended).toEqual([]);
+  });
+
+  test('503 with Retry-After: the last state is sent again when the time has come, and none before', () => {
+    world.answer(flow, stream.sent[0], 503, 'Retry-After: 5\r\n');
+    world.path.takeState([subscription], state(2));
+    world.path.advance(world.now);
+    expect(bodies(stream)).toEqual(['v1']);
+    world.now += 6_000;
+    world.path.advance(world.now);
+    expect(bodies(stream)).toEqual(['v1', 'v2']);
+  });
+
+  test('unanswered for 32 s: suspect, the next state goes out; unanswered again: ended', () => {
+    world.now += TIMER_F_MS + 1;
+    world.path.advance(world.now);
+    expect(world.ended).toEqual([]);
+    world.path.takeState([subscription], state(2));
+    expect(bodies(stream)).toEqual(['v1', 'v2']);
+    world.now += TIMER_F_MS + 1;
+    world.path.advance(world.now);
+    expect(world.ended).toEqual(['a']);
+  });
+
+  test('a state that waited while the NOTIFY died goes out at timer F', () => {
+    world.path.takeState([subscription], state(2));
+    world.now += TIMER_F_MS + 1;
+    world.path.advance(world.now);
+    expect(bodies(stream)).toEqual(['v1', 'v2']);
+  });
+
+  test('an answer from another flow, or to another CSeq, is not taken', () => {
+    const other = world.flow();
+    world.path.takeState([subscription], state(2));
+    world.answer(other.flow, stream.sent[0]);
+    expect(bodies(stream)).toEqual(['v1']);
+    world.answer(flow, readMessage(stream.sent[0]?.text.replace('a.100', 'a.99') ?? ''));
+    expect(bodies(stream)).toEqual(['v1']);
+    world.answer(flow, stream.sent[0]);
+    expect(bodies(stream)).toEqual(['v1', 'v2']);
+  });
+
+  test('at its expiry the last NOTIFY says terminated;reason=timeout, with the state (RFC 6665 section 4.1.3)', () => {
+    world.answer(flow, stream.sent[0]);
+    world.now = subscription.expiresAtMs + 1_000;
+    world.path.advance(world.now);
+    world.outbox.flush();
+    expect(stream.sent.at(-1)?.header('subscription-state')).toBe('terminated;reason=timeout');
+    expect(stream.sent.at(-1)?.body).toContain('v1');
+    expect(world.ended).toEqual(['a']);
+    expect(world.subscriptions.size).toBe(0);
+  });
+
+  test('a refresh moves the expiry: the old second passes without effect', () => {
+    const old = subscription.expiresAtMs;
+    subscription.expiresAtMs = old + 600_000;
+    world.path.notifyRefreshed(subscription, subscription.delivered);
+    world.now = old + 1_000;
+    world.path.advance(world.now);
+    expect(world.ended).toEqual([]);
+  });
+
+  test('a socket that does not drain holds the states back; the newest leaves when it does', () => {
+    world.answer(flow, stream.sent[0]);
+    stream.waitingBytes = 5_000;
+    world.path.takeState([subscription], state(2));
+    world.path.takeState([subscription], state(3));
+    expect(bodies(stream)).toEqual(['v1']);
+    expect(flow.heldBackSinceMs).toBe(T0);
+    stream.waitingBytes = 0;
+    world.path.resume(flow);
+    expect(bodies(stream)).toEqual(['v1', 'v3']);
+    expect(flow.heldBackSinceMs).toBe(0);
+  });
+});
+
+describe('parking and taking over', () => {
+  test('a parked subscription gets no NOTIFY, keeps the newest state, and continues its numbers on a new flow', () => {
+    const world = new World();
+    const first = world.flow();
+    const subscription = world.subscribe(first.flow, 'a');
+    first.flow.closed = true;
+    world.path.park(first.flow);
+    expect(world.subscriptions.parked).toBe(1);
+    world.path.takeState([subscription], state(7));
+    const second = world.flow();
+    world.path.attach(subscription, second.flow);
+    world.path.notifyRefreshed(subscription, subscription.delivered);
+    world.outbox.flush();
+    expect(world.subscriptions.parked).toBe(0);
+    expect(bodies(second.stream)).toEqual(['v7']);
+    expect(second.stream.sent[0]?.header('cseq')).toBe('101 NOTIFY');
+    expect(bodies(first.stream)).toEqual(['v1']);
+  });
+
+  test('what is not taken over in time is reported; over the limit at once', () => {
+    const world = new World();
+    const { flow } = world.flow();
+    for (const id of ['a', 'b', 'c']) world.subscribe(flow, id, 1, 3_600);
+    flow.closed = true;
+    world.path.park(flow);
+    expect(world.ended).toEqual(['c']);
+    world.now += 301_000;
+    world.path.advance(world.now);
+    expect(world.ended).toEqual(['c', 'a', 'b']);
+    expect(world.subscriptions.parked).toBe(0);
+    expect(world.subscriptions.size).toBe(0);
+  });
+});
+
+test('one dead watcher in a thousand delays none of the others', () => {
+  const world = new World();
+  const flows = Array.from({ length: 1_000 }, () => world.flow());
+  const subscriptions = flows.map(({ flow }, index) => world.subscribe(flow, `s${index}`));
+  for (const { flow, stream } of flows) world.answer(flow, stream.sent[0]);
+  const dead = flows[500];
+  if (dead) dead.stream.waitingBytes = 1_000_000;
+  world.path.takeState(subscriptions, state(2));
+  return new Promise<void>((resolve) => setTimeout(resolve, 50)).then(() => {
+    const got = flows.filter(({ stream }) => bodies(stream).at(-1) === 'v2').length;
+    expect(got).toBe(999);
+  });
+});
+
+test('any order and duplication of states, answers, refreshes and time: numbers only rise, the last state arrives', () => {
+  const action = fc.oneof(
+    fc.record({ kind: fc.constant('state' as const), version: fc.integer({ min: 1, max: 20 }) }),
+    fc.record({ kind: fc.constant('answer' as const), status: fc.constantFrom(200, 200, 200, 500) }),
+    fc.record({ kind: fc.constant('refresh' as const) }),
+    fc.record({ kind: fc.constant('reconnect' as const) }),
+    fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 0, max: 20_000 }) }),
+  );
+  fc.assert(
+    fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
+      const world = new World();
+      let current = world.flow();
+      const all: ReceivedMessage[] = [];
+      const subscription = world.subscribe(current.flow, 'a', 1, 100_000);
+      let newest = 1;
+      for (const step of actions) {
+        if (step.kind === 'state') {
+          newest = Math.max(newest, step.version);
+          world.path.takeState([subscription], state(step.version));
+        } else if (step.kind === 'answer') world.answer(current.flow, current.stream.sent.at(-1), step.status);
+        else if (step.kind === 'refresh') world.path.notifyRefreshed(subscription, subscription.delivered);
+        else if (step.kind === 'wait') world.now += step.ms;
+        else {
+          world.outbox.flush();
+          current.flow.closed = true;
+          world.path.park(current.flow);
+          all.push(...current.stream.sent);
+          current = world.flow();
+          world.path.attach(subscription, current.flow);
+          world.path.notifyRefreshed(subscription, subscription.delivered);
+        }
+        world.outbox.flush();
+      }
+      world.answer(current.flow, current.stream.sent.at(-1));
+      all.push(...current.stream.sent);
+      const cseqs = all.map((message) => Number.parseInt(message.header('cseq'), 10));
+      expect(cseqs).toEqual(cseqs.map((_, index) => 100 + index));
+      const versions = all.map(({ body }) => Number(/v(\d+)/.exec(body)?.[1]));
+      expect(versions).toEqual([...versions].sort((a, b) => a - b));
+      expect(versions.at(-1)).toBe(newest);
+    }),
+    { numRuns: 300 },
+  );
+});
