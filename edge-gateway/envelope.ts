@@ -35,7 +35,7 @@ export function envelopeOf(request: SipRequest, context: EnvelopeContext): Reque
       method: request.method,
       requestUri: request.requestUri,
       headers: request.entries(),
-      body: request.body,
+      body: context.bodyEncoding === 'utf8' ? request.body : Buffer.from(request.body, 'latin1').toString('base64'),
       bodyEncoding: context.bodyEncoding,
     },
   };

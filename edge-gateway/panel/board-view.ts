@@ -125,7 +125,7 @@ export class BoardView {
   #onKey(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const index = this.#tiles.findIndex((tile) => tile.button === event.target);
-    if (event.key === 'Escape') return this.#closeDetails();
+    if (event.key === 'Escape') this.#closeDetails();
     const next = nextIndex(event.key, index, this.#tiles.length, this.#columns()) ?? this.#search(event.key);
     const tile = next === undefined ? undefined : this.#tiles[next];
     if (tile === undefined) return;

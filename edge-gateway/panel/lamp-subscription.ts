@@ -81,7 +81,10 @@ export class LampSubscription {
     const usage = this.#usage;
     const { uri } = this.#agent.configuration;
     const target = UserAgent.makeURI(`sip:${encodeURIComponent(this.#extension)}@${uri.host}`);
-    if (target === undefined) return this.#events.onRefused(this.#extension, 'not an extension');
+    if (target === undefined) {
+      this.#events.onRefused(this.#extension, 'not an extension');
+      return;
+    }
     this.#events.onStart(this.#extension);
     const message = this.#agent.userAgentCore.makeOutgoingRequestMessage('SUBSCRIBE', target, uri, target, {}, [
       'Event: dialog',
@@ -99,7 +102,10 @@ export class LampSubscription {
   }
 
   #opened(usage: number, first: Core.IncomingNotifyRequest, dialog: Core.Subscription | undefined): void {
-    if (usage !== this.#usage) return void first.accept();
+    if (usage !== this.#usage) {
+      void first.accept();
+      return;
+    }
     this.#dialog = dialog;
     if (dialog !== undefined) {
       dialog.autoRefresh = true;

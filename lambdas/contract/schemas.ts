@@ -28,7 +28,7 @@ export type Identity = Readonly<v.InferOutput<typeof identity>>;
  * A document split around the place of its per-subscription version: `[before, after]`;
  * a document without a version of its own is `[whole]`.
  */
-export const splitBody = v.union([v.tuple([v.string()]), v.tuple([v.string(), v.string()])]);
+export const splitBody = v.union([v.strictTuple([v.string()]), v.strictTuple([v.string(), v.string()])]);
 export type SplitBody = readonly [string] | readonly [string, string];
 
 /** What a NOTIFY says: one state of one presentity in one event package. */

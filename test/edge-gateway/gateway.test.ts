@@ -1,0 +1,386 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { SIGNATURE_HEADER, SIGNED_AT_HEADER } from '#contract/instruction.ts';
+import type { OutcomeInput } from '#contract/outcome.ts';
+import type { RequestEnvelope } from '#contract/request-envelope.ts';
+import { CONTRACT_VERSION } from '#contract/schemas.ts';
+import { signInstructions } from '#core/instruction-signature.ts';
+import { readConfig } from '#gateway/config.ts';
+import { type RunningGateway, startGateway } from '#gateway/gateway.ts';
+import { FakeFunctions } from '#test/support/fake-functions.ts';
+import { SipClient, token } from '#test/support/sip-client.ts';
+
+const SECRET = 'a-secret-of-the-tests';
+const ok: OutcomeInput = { response: { status: 200, reason: 'OK', headers: [] } };
+
+let functions: FakeFunctions;
+let gateway: RunningGateway;
+let url: string;
+const clients: SipClient[] = [];
+
+function settings(extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+  process.env.AWS_REGION = 'local';
+  process.env.AWS_ACCESS_KEY_ID = 'local';
+  process.env.AWS_SECRET_ACCESS_KEY = 'local';
+  return {
+    PORT: '0',
+    HOST: '127.0.0.1',
+    INSTRUCTION_PORT: '0',
+    FUNCTIONS: JSON.stringify({
+      methods: { REGISTER: 'register', SUBSCRIBE: 'subscribe', PUBLISH: 'publish' },
+      flowClosed: 'flow-closed',
+      lease: 'lease',
+    }),
+    LAMBDA_ENDPOINT: functions.endpoint,
+    INSTRUCTION_SECRET: SECRET,
+    LOG_LEVEL: 'silent',
+    FUNCTION_DEADLINE_MS: '400',
+    MAX_INVOCATIONS_IN_FLIGHT: '1',
+    MAX_REQUESTS_PER_SECOND_PER_FLOW: '50',
+    MAX_SUBSCRIPTIONS_PER_FLOW: '5',
+    DRAIN_SECONDS: '0',
+    ...extra,
+  };
+}
+
+beforeAll(async () => {
+  functions = await FakeFunctions.start();
+  gateway = await startGateway(readConfig(settings()), '127.0.0.1');
+  url = `ws://127.0.0.1:${gateway.port}/`;
+});
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.close()));
+  functions.answer = () => ok;
+  functions.invocations.length = 0;
+});
+afterAll(async () => {
+  await gateway.drain();
+  functions.stop();
+});
+
+async function connect(): Promise<SipClient> {
+  const client = await SipClient.connect(url, '1001');
+  clients.push(client);
+  return client;
+}
+
+const register = (client: SipClient, callId = token(), cseq = 1, branch = `z9hG4bK${token()}`): string =>
+  client.compose({ method: 'REGISTER', uri: 'sip:demo.example', callId, cseq, branch });
+
+const subscribed = (envelope: RequestEnvelope, version = 1): OutcomeInput => ({
+  response: { status: 200, reason: 'OK', headers: [['Expires', '600']] },
+  subscription: {
+    kind: 'active',
+    id: envelope.toTag as never,
+    presentity: 'sip:1002@demo.example',
+    event: 'dialog',
+    createdAtMs: Date.now(),
+    expiresAtMs: Date.now() + 600_000,
+    notification: notification(version),
+  },
+});
+const notification = (version: number) => ({
+  presentityVersion: version,
+  contentType: 'application/dialog-info+xml',
+  body: ['<d version="', `">state ${version}</d>`] as [string, string],
+});
+
+function instruct(body: object, { secret = SECRET, at = Date.now() } = {}): Promise<Response> {
+  const text = JSON.stringify(body);
+  return fetch(`http://127.0.0.1:${gateway.instructionPort}/instructions`, {
+    method: 'POST',
+    headers: { [SIGNATURE_HEADER]: signInstructions(secret, at, text), [SIGNED_AT_HEADER]: String(at) },
+    body: text,
+  });
+}
+const batch = (...instructions: object[]): object => ({
+  contractVersion: CONTRACT_VERSION,
+  gatewayId: (functions.leases[0] as { gatewayId: string }).gatewayId,
+  instructions,
+});
+
+describe('handshake (RFC 7118 section 4)', () => {
+  const refused = (headers: Record<string, string>, protocols: string[]): Promise<number | undefined> =>
+    new Promise((resolve) => {
+      const socket = new WebSocket(url, protocols, { headers });
+      socket.on('unexpected-response', (_request, response) => {
+        resolve(response.statusCode);
+        socket.terminate();
+      });
+      socket.on('open', () => resolve(undefined));
+      socket.on('error', () => undefined);
+    });
+
+  test('without the subprotocol sip it is refused', async () => {
+    expect(await refused({}, [])).toBe(400);
+    expect(await refused({}, ['xmpp'])).toBe(400);
+  });
+
+  test('of several subprotocols sip is chosen', async () => {
+    const socket = new WebSocket(url, ['xmpp', 'sip']);
+    await new Promise((resolve) => socket.once('open', resolve));
+    expect(socket.protocol).toBe('sip');
+    socket.terminate();
+  });
+
+  test('an Origin that is not allowed, and too many connections of one address, are refused', async () => {
+    const strict = settings({ ALLOWED_ORIGINS: 'https://phone.example', MAX_FLOWS_PER_ADDRESS: '1' });
+    const guarded = await startGateway(readConfig(strict), '127.0.0.1');
+    const before = url;
+    url = `ws://127.0.0.1:${guarded.port}/`;
+    expect(await refused({ origin: 'https://evil.example' }, ['sip'])).toBe(403);
+    const allowed = new WebSocket(url, ['sip'], { origin: 'https://phone.example' });
+    await new Promise((resolve) => allowed.once('open', resolve));
+    expect(await refused({ origin: 'https://phone.example' }, ['sip'])).toBe(429);
+    allowed.terminate();
+    await guarded.drain();
+    url = before;
+  });
+});
+
+describe('messages', () => {
+  test('a double CRLF is answered by a single one, in a text or a binary frame (RFC 5626 section 4.4.1)', async () => {
+    const socket = new WebSocket(url, ['sip']);
+    await new Promise((resolve) => socket.once('open', resolve));
+    for (const frame of ['\r\n\r\n', Buffer.from('\r\n\r\n')]) {
+      const answered = new Promise((resolve) => socket.once('message', (data) => resolve(String(data))));
+      socket.send(frame);
+      expect(await answered).toBe('\r\n');
+    }
+    socket.terminate();
+  });
+
+  test('a binary frame is a message as well', async () => {
+    const client = await connect();
+    const text = client.compose({ method: 'OPTIONS', uri: 'sip:demo.example', callId: 'binary' });
+    const answer = client.next((message) => message.header('call-id') === 'binary');
+    client.raw(Buffer.from(text));
+    expect((await answer).status).toBe(200);
+  });
+
+  test('a body that is not UTF-8 reaches the function as base64, byte for byte', async () => {
+    const client = await connect();
+    let seen: RequestEnvelope | undefined;
+    functions.answer = (envelope) => {
+      seen = envelope;
+      return ok;
+    };
+    const head = client.compose({ method: 'PUBLISH', uri: 'sip:1001@demo.example', callId: 'bytes', body: 'xxx' });
+    const answer = client.next((message) => message.header('call-id') === 'bytes');
+    client.raw(Buffer.concat([Buffer.from(head.slice(0, -3)), Buffer.from([0xff, 0x00, 0x80])]));
+    expect((await answer).status).toBe(200);
+    expect(seen?.request.bodyEncoding).toBe('base64');
+    expect(Buffer.from(seen?.request.body ?? '', 'base64')).toEqual(Buffer.from([0xff, 0x00, 0x80]));
+  });
+
+  test('a message over 64 KiB is answered 513, a frame far over it closes the flow', async () => {
+    const client = await connect();
+    const large = client.compose({ method: 'PUBLISH', uri: 'sip:1001@demo.example', body: 'x'.repeat(70_000) });
+    expect((await client.exchange(large)).status).toBe(513);
+    client.raw('x'.repeat(300_000));
+    await expect.poll(() => client.closeCode).toBe(1009);
+  });
+});
+
+describe('transactions', () => {
+  test('a retransmitted request is processed once and gets the same answer', async () => {
+    const client = await connect();
+    const text = register(client);
+    const first = await client.exchange(text);
+    const second = await client.exchange(text);
+    expect(second.text).toBe(first.text);
+    expect(functions.invocations).toHaveLength(1);
+  });
+
+  test('a retransmission while the function works is absorbed', async () => {
+    const client = await connect();
+    functions.answer = () => new Promise((resolve) => setTimeout(resolve, 100, ok));
+    const text = register(client);
+    const answer = client.exchange(text);
+    client.raw(text);
+    await answer;
+    const probe = client.compose({ method: 'OPTIONS', uri: 'sip:demo.example' });
+    await client.exchange(probe);
+    expect(client.received.filter((message) => message.header('cseq') === '1 REGISTER')).toHaveLength(1);
+  });
+
+  test('requests of one Call-ID reach the function one after the other, in order', async () => {
+    const client = await connect();
+    let running = 0;
+    const order: string[] = [];
+    functions.answer = async (envelope) => {
+      running++;
+      expect(running).toBe(1);
+      order.push(envelope.request.headers.find(([name]) => name === 'CSeq')?.[1] ?? '');
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      running--;
+      return ok;
+    };
+    await Promise.all([1, 2, 3, 4].map((cseq) => client.exchange(register(client, 'ordered', cseq))));
+    expect(order).toEqual(['1 REGISTER', '2 REGISTER', '3 REGISTER', '4 REGISTER']);
+  });
+
+  test('requests that wait while an invocation is in flight leave together', async () => {
+    const client = await connect();
+    functions.answer = () => new Promise((resolve) => setTimeout(resolve, 30, ok));
+    await Promise.all(Array.from({ length: 10 }, () => client.exchange(register(client))));
+    expect(functions.invocations.map(({ envelopes }) => envelopes.length)).toEqual([1, 9]);
+  });
+});
+
+describe('overload and failure: never silence', () => {
+  test('a function that misses the deadline: 503 with Retry-After', async () => {
+    const client = await connect();
+    functions.answer = () => new Promise((resolve) => setTimeout(resolve, 1_000, ok));
+    const answer = await client.exchange(register(client));
+    expect(answer.status).toBe(503);
+    expect(Number(answer.header('retry-after'))).toBeGreaterThan(0);
+  });
+
+  test('a function that crashes: 500', async () => {
+    const client = await connect();
+    functions.answer = () => Promise.reject(new Error('defect'));
+    expect((await client.exchange(register(client))).status).toBe(500);
+  });
+
+  test('more requests in a second than a flow may send: 503 with Retry-After, and others are not touched', async () => {
+    const [noisy, quiet] = [await connect(), await connect()];
+    const answers = await Promise.all(Array.from({ length: 150 }, () => noisy.exchange(register(noisy))));
+    const refused = answers.filter(({ status }) => status === 503);
+    expect(refused.length).toBeGreaterThanOrEqual(40);
+    expect(refused.every((answer) => answer.header('retry-after') !== '')).toBe(true);
+    expect((await quiet.exchange(register(quiet))).status).toBe(200);
+  });
+
+  test('more subscriptions than a flow may hold: 503', async () => {
+    const client = await connect();
+    functions.answer = (envelope) => subscribed(envelope);
+    for (let index = 0; index < 5; index++) expect((await client.subscribe('1002')).answer.status).toBe(200);
+    expect((await client.subscribe('1002')).answer.status).toBe(503);
+  });
+});
+
+describe('subscriptions', () => {
+  test('the answer leaves before the first NOTIFY, both with one tag and a Contact', async () => {
+    const client = await connect();
+    functions.answer = (envelope) => subscribed(envelope);
+    const subscription = await client.subscribe('1002', { headers: ['Record-Route: <sip:bridge.example;lr>'] });
+    const [answer, notify] = client.received;
+    expect(answer?.status).toBe(200);
+    expect(notify?.startLine).toBe(`NOTIFY ${client.contact.slice(1, -1)} SIP/2.0`);
+    expect(notify?.header('from')).toBe(answer?.header('to'));
+    expect(notify?.header('to')).toBe(answer?.header('from'));
+    expect(answer?.header('contact')).toBe('<sip:1002@demo.example;transport=ws>');
+    expect(answer?.header('record-route')).toBe('<sip:bridge.example;lr>');
+    expect(notify?.header('route')).toBe('<sip:bridge.example;lr>');
+    expect(notify?.header('subscription-state')).toMatch(/^active;expires=(599|600)$/);
+    expect(subscription.notifies()[0]?.body).toBe('<d version="0">state 1</d>');
+  });
+
+  test('an instruction that overtakes the outcome waits for it', async () => {
+    const client = await connect();
+    functions.answer = async (envelope) => {
+      const overtaking = { kind: 'notify', subscriptionIds: [envelope.toTag], notification: notification(9) };
+      const response = await instruct(batch(overtaking));
+      expect(await response.json()).toEqual({ unknown: [] });
+      return subscribed(envelope, 8);
+    };
+    const subscription = await client.subscribe('1002');
+    expect(subscription.notifies().map(({ body }) => body)).toEqual(['<d version="0">state 9</d>']);
+  });
+
+  test('a state reaches its subscription; an id that is not held comes back as unknown', async () => {
+    const client = await connect();
+    functions.answer = (envelope) => subscribed(envelope);
+    const subscription = await client.subscribe('1002');
+    const ids = [subscription.dialog.toTag, 'nobody'];
+    const next = subscription.nextNotify('state 2');
+    const response = await instruct(batch({ kind: 'notify', subscriptionIds: ids, notification: notification(2) }));
+    expect(await response.json()).toEqual({ unknown: ['nobody'] });
+    expect((await next).body).toBe('<d version="1">state 2</d>');
+  });
+
+  test('an end instruction: one last NOTIFY terminated with the reason', async () => {
+    const client = await connect();
+    functions.answer = (envelope) => subscribed(envelope);
+    const subscription = await client.subscribe('1002');
+    const next = subscription.nextNotify('terminated');
+    await instruct(batch({ kind: 'end', subscriptionIds: [subscription.dialog.toTag], reason: 'rejected' }));
+    expect((await next).header('subscription-state')).toBe('terminated;reason=rejected');
+  });
+
+  test('a subscription that the watcher denies (481) is reported to the functions', async () => {
+    const client = await connect();
+    client.answerNotify = () => 481;
+    functions.answer = (envelope) => subscribed(envelope);
+    const { dialog } = await client.subscribe('1002');
+    const ended = { id: dialog.toTag, presentity: 'sip:1002@demo.example', event: 'dialog' };
+    await expect.poll(() => functions.reports).toContainEqual(expect.objectContaining({ subscriptions: [ended] }));
+  });
+
+  test('the end of a registered flow is reported with its identity', async () => {
+    const client = await connect();
+    const identity = { domain: 'demo.example', user: '1001', role: 'user' as const };
+    functions.answer = () => ({ ...ok, identity, registered: true });
+    await client.exchange(register(client));
+    client.cut();
+    const flow = expect.objectContaining({ identity });
+    await expect.poll(() => functions.reports).toContainEqual(expect.objectContaining({ flows: [flow] }));
+  });
+});
+
+describe('instruction intake', () => {
+  test('a wrong secret, an old signature and an altered body are refused', async () => {
+    expect((await instruct(batch(), { secret: 'another-secret-here' })).status).toBe(401);
+    expect((await instruct(batch(), { at: Date.now() - 61_000 })).status).toBe(401);
+    const at = Date.now();
+    const altered = await fetch(`http://127.0.0.1:${gateway.instructionPort}/instructions`, {
+      method: 'POST',
+      headers: { [SIGNATURE_HEADER]: signInstructions(SECRET, at, '{}'), [SIGNED_AT_HEADER]: String(at) },
+      body: '{ }',
+    });
+    expect(altered.status).toBe(401);
+  });
+
+  test('a batch for another gateway is misdirected: nothing is done', async () => {
+    expect((await instruct({ ...batch(), gatewayId: 'another' })).status).toBe(421);
+  });
+
+  test('what does not fit the contract is refused', async () => {
+    expect((await instruct(batch({ kind: 'dance' }))).status).toBe(400);
+  });
+});
+
+describe('health', () => {
+  test('healthz and readyz are 200, metrics are Prometheus text', async () => {
+    const base = `http://127.0.0.1:${gateway.port}`;
+    expect((await fetch(`${base}/healthz`)).status).toBe(200);
+    expect((await fetch(`${base}/readyz`)).status).toBe(200);
+    const metrics = await (await fetch(`${base}/metrics`)).text();
+    expect(metrics).toMatch(/^lampfield_requests_received_total \d+$/m);
+    expect(metrics).toMatch(/^lampfield_subscriptions \d+$/m);
+  });
+
+  test('not ready while the functions do not answer', async () => {
+    functions.leaseStatus = 500;
+    const alone = await startGateway(readConfig(settings()), '127.0.0.1');
+    expect((await fetch(`http://127.0.0.1:${alone.port}/readyz`)).status).toBe(503);
+    functions.leaseStatus = 200;
+    await expect.poll(async () => (await fetch(`http://127.0.0.1:${alone.port}/readyz`)).status).toBe(200);
+    await alone.drain();
+  });
+});
+
+test('drain: flows are closed with 1012, the lease says so, new connections are refused', async () => {
+  const other = await startGateway(readConfig(settings()), '127.0.0.1');
+  const client = await SipClient.connect(`ws://127.0.0.1:${other.port}/`, '1001');
+  await other.drain();
+  expect(client.closeCode).toBe(1012);
+  expect(functions.leases.at(-1)).toMatchObject({ draining: true });
+});
+
+test('settings that are wrong are all named', () => {
+  expect(() => readConfig({ PORT: 'many', INSTRUCTION_SECRET: 'short' })).toThrow(
+    /PORT[\s\S]*FUNCTIONS[\s\S]*INSTRUCTION_SECRET/,
+  );
+});

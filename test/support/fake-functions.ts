@@ -1,0 +1,65 @@
+/** The functions behind a gateway under test: an HTTP server that speaks Lambda's Invoke and answers as told. */
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { OutcomeInput } from '#contract/outcome.ts';
+import type { RequestEnvelope } from '#contract/request-envelope.ts';
+
+export type Answer = (envelope: RequestEnvelope) => OutcomeInput | Promise<OutcomeInput>;
+
+export class FakeFunctions {
+  readonly #server: Server;
+  /** Every invocation: function name and number of envelopes. */
+  readonly invocations: { name: string; envelopes: RequestEnvelope[] }[] = [];
+  readonly reports: unknown[] = [];
+  readonly leases: unknown[] = [];
+  answer: Answer = () => ({ response: { status: 200, reason: 'OK', headers: [] } });
+  leaseStatus = 200;
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  static async start(): Promise<FakeFunctions> {
+    const server = createServer();
+    const functions = new FakeFunctions(server);
+    server.on('request', (request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => {
+        const name = /functions\/([^/]+)\/invocations/.exec(request.url ?? '')?.[1] ?? '';
+        void functions.#invoke(name, JSON.parse(Buffer.concat(chunks).toString())).then(
+          (result) => response.writeHead(result.status).end(JSON.stringify(result.body)),
+          (error: unknown) =>
+            response.writeHead(200, { 'x-amz-function-error': 'Unhandled' }).end(JSON.stringify(String(error))),
+        );
+      });
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    return functions;
+  }
+
+  get endpoint(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async #invoke(name: string, payload: { envelopes?: RequestEnvelope[] }): Promise<{ status: number; body: unknown }> {
+    if (name === 'lease') {
+      this.leases.push(payload);
+      return { status: this.leaseStatus, body: {} };
+    }
+    if (name === 'flow-closed') {
+      this.reports.push(payload);
+      return { status: 200, body: {} };
+    }
+    const envelopes = payload.envelopes ?? [];
+    this.invocations.push({ name, envelopes });
+    const outcomes = await Promise.all(envelopes.map((envelope) => this.answer(envelope)));
+    return { status: 200, body: { contractVersion: 1, outcomes } };
+  }
+
+  stop(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+}
