@@ -45,20 +45,23 @@ const STAGE_DEFAULTS: Readonly<Record<'dev' | 'prod', StageDefaults>> = {
 const wholeNumber = (least: number, most: number) =>
   v.optional(
     v.pipe(
-      v.union([v.number(), v.pipe(v.string(), v.regex(/^\d+$/, 'must be a whole number'), v.transform(Number))]),
+      v.union([v.number(), v.pipe(v.string(), v.regex(/^\d+$/), v.transform(Number))], 'must be a whole number'),
       v.integer('must be a whole number'),
       v.minValue(least, `must be at least ${least}`),
       v.maxValue(most, `must be at most ${most}`),
     ),
   );
 const yesOrNo = v.optional(
-  v.union([
-    v.boolean(),
-    v.pipe(
-      v.picklist(['true', 'false'], 'must be true or false'),
-      v.transform((text) => text === 'true'),
-    ),
-  ]),
+  v.union(
+    [
+      v.boolean(),
+      v.pipe(
+        v.picklist(['true', 'false']),
+        v.transform((text) => text === 'true'),
+      ),
+    ],
+    'must be true or false',
+  ),
 );
 
 const schema = v.object({
@@ -109,7 +112,7 @@ const schema = v.object({
       v.picklist(RETENTION_DAYS, `must be one of ${RETENTION_DAYS.join(', ')}`),
     ),
   ),
-  logLevel: v.optional(v.picklist(['trace', 'debug', 'info', 'warn', 'error'], 'must be a log level'), 'info'),
+  logLevel: v.optional(v.picklist(['debug', 'info', 'warn', 'error'], 'must be a log level'), 'info'),
   /** True keeps table, secrets and logs when a stack is deleted, and refuses to delete the table. */
   keepData: yesOrNo,
 });

@@ -1,0 +1,165 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Match } from 'aws-cdk-lib/assertions';
+import * as v from 'valibot';
+import { describe, expect, it } from 'vitest';
+import { readConfig } from '#gateway/config.ts';
+import { placeholderRoot, synthesize } from './deployment.ts';
+import { isAllowed, nameOf, statementsOf } from './policy.ts';
+
+const CERTIFICATE = 'arn:aws:acm:eu-west-1:123456789012:certificate/5f3c';
+const root = placeholderRoot();
+const dev = synthesize({}, root).edge;
+const prod = synthesize({
+  stage: 'prod',
+  certificateArn: CERTIFICATE,
+  domainName: 'blf.example.com',
+  hostedZoneId: 'Z0123456789',
+}).edge;
+
+const taskSchema = v.object({
+  ContainerDefinitions: v.tuple([
+    v.looseObject({
+      Environment: v.array(v.object({ Name: v.string(), Value: v.string() })),
+      Secrets: v.array(v.object({ Name: v.string(), ValueFrom: v.unknown() })),
+    }),
+  ]),
+});
+const [container] = v.parse(
+  taskSchema,
+  Object.values(dev.findResources('AWS::ECS::TaskDefinition'))[0]?.Properties,
+).ContainerDefinitions;
+const environment = Object.fromEntries(container.Environment.map(({ Name, Value }) => [Name, Value]));
+
+describe('the listener', () => {
+  it('ends TLS 1.2 or 1.3 with the configured certificate; there is no other listener', () => {
+    prod.resourceCountIs('AWS::ElasticLoadBalancingV2::Listener', 1);
+    prod.hasResourceProperties('AWS::ElasticLoadBalancingV2::Listener', {
+      Port: 443,
+      Protocol: 'TLS',
+      SslPolicy: 'ELBSecurityPolicy-TLS13-1-2-Res-2021-06',
+      Certificates: [{ CertificateArn: CERTIFICATE }],
+    });
+  });
+
+  it('asks for the certificate when deploying if none is configured', () => {
+    dev.hasParameter('CertificateArn', { Type: 'String', Default: Match.absent() });
+    dev.hasResourceProperties('AWS::ElasticLoadBalancingV2::Listener', {
+      Protocol: 'TLS',
+      Certificates: [{ CertificateArn: { Ref: 'CertificateArn' } }],
+    });
+  });
+
+  it('forwards to gateways with the client address, health by HTTP, and never cuts flows itself', () => {
+    dev.hasResourceProperties('AWS::ElasticLoadBalancingV2::TargetGroup', {
+      Port: 8080,
+      Protocol: 'TCP',
+      TargetType: 'ip',
+      HealthCheckProtocol: 'HTTP',
+      HealthCheckPath: '/healthz',
+      TargetGroupAttributes: Match.arrayWith([
+        { Key: 'preserve_client_ip.enabled', Value: 'true' },
+        { Key: 'deregistration_delay.connection_termination.enabled', Value: 'false' },
+        { Key: 'target_health_state.unhealthy.connection_termination.enabled', Value: 'false' },
+      ]),
+    });
+  });
+
+  it('has a record for the domain when its zone is known', () => {
+    dev.resourceCountIs('AWS::Route53::RecordSet', 0);
+    prod.hasResourceProperties('AWS::Route53::RecordSet', {
+      Name: 'blf.example.com.',
+      HostedZoneId: 'Z0123456789',
+      Type: 'A',
+    });
+  });
+});
+
+describe('the gateway task', () => {
+  it('runs on arm64 Fargate, read-only, with descriptors for 50,000 flows and 120 s to stop', () => {
+    dev.hasResourceProperties('AWS::ECS::TaskDefinition', {
+      RuntimePlatform: { CpuArchitecture: 'ARM64', OperatingSystemFamily: 'LINUX' },
+      RequiresCompatibilities: ['FARGATE'],
+      ContainerDefinitions: [
+        Match.objectLike({
+          ReadonlyRootFilesystem: true,
+          StopTimeout: 120,
+          Ulimits: [{ Name: 'nofile', SoftLimit: 131_072, HardLimit: 131_072 }],
+          HealthCheck: Match.objectLike({ Command: Match.arrayWith([Match.stringLikeRegexp('/healthz')]) }),
+        }),
+      ],
+    });
+  });
+
+  it('gets an environment that the gateway can read: functions by method, its address from ECS', () => {
+    const config = readConfig({ ...environment, INSTRUCTION_SECRET: 'x'.repeat(64) });
+    expect(config).toMatchObject({
+      PORT: 8080,
+      INSTRUCTION_PORT: 9090,
+      ADVERTISED_HOST: 'auto',
+      PUBLIC_TRANSPORT: 'WSS',
+    });
+    expect(config.FUNCTIONS).toEqual({
+      methods: {
+        REGISTER: 'lampfield-dev-register',
+        SUBSCRIBE: 'lampfield-dev-subscribe',
+        PUBLISH: 'lampfield-dev-publish',
+      },
+      flowClosed: 'lampfield-dev-flow-closed',
+      lease: 'lampfield-dev-lease',
+    });
+    expect(config.DRAIN_SECONDS).toBeLessThan(120);
+  });
+
+  it('gets the instruction secret from Secrets Manager, not as text', () => {
+    expect(environment).not.toHaveProperty('INSTRUCTION_SECRET');
+    expect(container.Secrets.map(({ Name, ValueFrom }) => [Name, nameOf(ValueFrom)])).toEqual([
+      ['INSTRUCTION_SECRET', '<InstructionSecret>'],
+    ]);
+  });
+
+  it('may invoke the functions that it needs and do nothing else', () => {
+    const statements = statementsOf(dev, 'GatewayTaskTaskRole');
+    const invocable = ['Register', 'Subscribe', 'Publish', 'FlowClosed', 'Lease', 'Notify', 'Expire'].filter((name) =>
+      isAllowed(statements, 'lambda:InvokeFunction', `<${name}Arn>`),
+    );
+    expect(invocable).toEqual(['Register', 'Subscribe', 'Publish', 'FlowClosed', 'Lease']);
+    expect(statements.flatMap(({ actions }) => actions)).toEqual(['lambda:InvokeFunction']);
+    expect(statements.flatMap(({ resources }) => resources).filter((arn) => arn.includes('*'))).toEqual([]);
+  });
+});
+
+describe('the service', () => {
+  it('starts new gateways before old ones stop, and rolls back when they do not live', () => {
+    dev.hasResourceProperties('AWS::ECS::Service', {
+      LaunchType: 'FARGATE',
+      DesiredCount: 1,
+      DeploymentConfiguration: {
+        MinimumHealthyPercent: 100,
+        MaximumPercent: 200,
+        DeploymentCircuitBreaker: { Enable: true, Rollback: true },
+      },
+    });
+    prod.hasResourceProperties('AWS::ECS::Service', {
+      DesiredCount: 2,
+      NetworkConfiguration: { AwsvpcConfiguration: Match.objectLike({ AssignPublicIp: 'DISABLED' }) },
+    });
+  });
+});
+
+describe('the image', () => {
+  it('is built from the Dockerfile and dist/gateway, and from nothing else of the repository', () => {
+    const assembly = join(root, 'cdk.out');
+    const contexts = readdirSync(assembly).filter((name) => existsSync(join(assembly, name, 'edge-gateway')));
+    expect(contexts).toHaveLength(1);
+    const context = join(assembly, contexts[0] ?? '');
+    const files = readdirSync(context, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    expect(files.map((file) => join(file.parentPath, file.name).slice(context.length + 1)).toSorted()).toEqual([
+      '.dockerignore',
+      'dist/gateway/gateway.mjs',
+      'dist/gateway/panel/index.html',
+      'edge-gateway/Dockerfile',
+    ]);
+    expect(readFileSync(join(context, 'dist/gateway/gateway.mjs'), 'utf8')).toBe('// gateway\n');
+  });
+});
