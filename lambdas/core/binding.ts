@@ -58,7 +58,7 @@ export function readContacts(
 ): '*' | readonly ContactWish[] {
   if (contacts.length === 0) return [];
   const parsed = parseContacts(contacts);
-  if (parsed === undefined) throw new SipRejection(400, 'Bad Contact');
+  if (parsed === undefined || parsed.length === 0) throw new SipRejection(400, 'Bad Contact');
   const requestSeconds = expires === undefined ? undefined : parseSeconds(expires);
   if (parsed === '*') {
     if (requestSeconds !== 0) throw new SipRejection(400, 'Contact * Needs Expires 0');

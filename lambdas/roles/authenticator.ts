@@ -71,9 +71,15 @@ function identityOfFlow(identity: Identity, from: Address): Identity {
 
 /** The digest for our realm among the Authorization header fields, which may be for several realms. */
 function digestFor(realm: string, authorizations: readonly string[]): Params | undefined {
-  return authorizations
-    .map((value) => parseCredentials(value))
-    .find((each) => each?.scheme === 'digest' && each.params.get('realm')?.toLowerCase() === realm)?.params;
+  for (const value of authorizations) {
+    const parsed = parseCredentials(value);
+    if (!parsed) throw new SipRejection(400, 'Bad Authorization');
+    if (parsed.scheme !== 'digest') continue;
+    const given = parsed.params.get('realm');
+    if (given === undefined) throw new SipRejection(400, 'Missing Digest realm');
+    if (given.toLowerCase() === realm) return parsed.params;
+  }
+  return undefined;
 }
 
 /** @returns undefined for an algorithm or qop that we did not offer */

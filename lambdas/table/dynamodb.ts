@@ -14,10 +14,10 @@ import { DependencyUnavailable } from '#core/error.ts';
 import type { Key } from './keys.ts';
 import type { Attributes, Condition, Item, Table, TableQuery, Update, WriteResult } from './table.ts';
 
-// A request function answers within 4 s: two attempts and their pause must fit, with room for the rest.
+// A request function answers within 4 s, which is two operations after each other at their slowest.
 const CONNECT_TIMEOUT_MS = 1_000;
 const ATTEMPT_TIMEOUT_MS = 1_500;
-const OPERATION_TIMEOUT_MS = 3_000;
+const OPERATION_TIMEOUT_MS = 2_000;
 const MAX_ATTEMPTS = 2;
 
 export type TableOperation = 'GetItem' | 'Query' | 'PutItem' | 'UpdateItem' | 'DeleteItem';

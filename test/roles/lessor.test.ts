@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { gatewayIdOf } from '#contract/ids.ts';
+import { grantLease } from '#roles/lessor.ts';
+import { type DynamoDbTable, openDynamoDbTable } from '#table/dynamodb.ts';
+import { DUE_INDEX, dueShardOf, leaseKey } from '#table/keys.ts';
+import { loadLease, removeLapsedLease } from '#table/lease-item.ts';
+import { startTable, type TestTable } from '#test/support/dynamodb.ts';
+
+const T0 = 1_700_000_000_000;
+const report = (id: string, address = 'http://10.0.0.1:9090') => ({
+  contractVersion: 1 as const,
+  gatewayId: gatewayIdOf(id),
+  address,
+  leaseSeconds: 30,
+  flows: 7,
+  subscriptions: 70,
+  draining: false,
+});
+
+describe('lease', () => {
+  let local: TestTable;
+  let table: DynamoDbTable;
+  beforeAll(async () => {
+    local = await startTable();
+    table = openDynamoDbTable(local);
+  });
+  afterAll(async () => {
+    table.close();
+    await local.stop();
+  });
+
+  it('says where the gateway is and until when, with one PutItem', async () => {
+    expect(await loadLease(table, 'g1')).toBeUndefined();
+    const before = { ...table.requestCounts };
+    expect(await grantLease(report('g1'), table, T0)).toEqual({ leaseEndsAtMs: T0 + 30_000 });
+    expect(table.requestCounts).toEqual({ ...before, PutItem: before.PutItem + 1 });
+    expect(await loadLease(table, 'g1')).toEqual({
+      gatewayId: 'g1',
+      address: 'http://10.0.0.1:9090',
+      grantedAtMs: T0,
+      leaseEndsAtMs: T0 + 30_000,
+      flows: 7,
+      subscriptions: 70,
+      draining: false,
+    });
+  });
+
+  it('is renewed, and a late report changes nothing', async () => {
+    await grantLease(report('g2', 'http://10.0.0.2:1'), table, T0 + 10_000);
+    await grantLease(report('g2', 'http://10.0.0.2:0'), table, T0);
+    expect(await loadLease(table, 'g2')).toMatchObject({ address: 'http://10.0.0.2:1', leaseEndsAtMs: T0 + 40_000 });
+  });
+
+  it('stands in the index of what is due, at its end', async () => {
+    await grantLease(report('g3'), table, T0);
+    const due = await table.query({
+      index: DUE_INDEX,
+      keyCondition: 'dueShard = :shard AND dueAtMs <= :now',
+      values: { ':shard': dueShardOf(leaseKey('g3').PK), ':now': T0 + 30_000 },
+    });
+    expect(due).toContainEqual({ ...leaseKey('g3'), dueShard: dueShardOf(leaseKey('g3').PK), dueAtMs: T0 + 30_000 });
+  });
+
+  it('is removed once it has lapsed, not before', async () => {
+    await grantLease(report('g4'), table, T0);
+    expect(await removeLapsedLease(table, 'g4', T0 + 29_999)).toBe(false);
+    expect(await loadLease(table, 'g4')).toBeDefined();
+    expect(await removeLapsedLease(table, 'g4', T0 + 30_000)).toBe(true);
+    expect(await loadLease(table, 'g4')).toBeUndefined();
+  });
+});
