@@ -38,7 +38,9 @@ export interface PublishedDocument {
 /** What a PUBLISH asks for (RFC 3903 section 4). */
 export type PublishOperation =
   | { readonly kind: 'initial' }
-  | { readonly kind: 'modify' | 'refresh' | 'remove'; readonly entityTag: string; readonly publicationId: string };
+  | { readonly kind: 'modify'; readonly entityTag: string; readonly publicationId: string }
+  | { readonly kind: 'refresh'; readonly entityTag: string; readonly publicationId: string }
+  | { readonly kind: 'remove'; readonly entityTag: string; readonly publicationId: string };
 
 export const PUBLICATION_LIMITS = { bodyBytes: 65_536, perPresentity: 20, liveDialogs: 64 } as const;
 

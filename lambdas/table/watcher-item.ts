@@ -24,6 +24,8 @@ export interface SubscriptionName {
 export interface SubscriptionPlace {
   readonly gatewayId: GatewayId;
   readonly flowId: FlowId;
+  /** What the watcher accepts (core/accept). */
+  readonly contentType: string;
 }
 
 export interface SubscriptionTimes {
@@ -48,6 +50,7 @@ const watcherAttributes = v.object({
   callId: v.string(),
   fromTag: v.string(),
   watcher: v.string(),
+  contentType: v.string(),
   cseq: v.number(),
   createdAtMs: v.number(),
   expiresAtMs: v.number(),
@@ -82,11 +85,18 @@ export async function refreshWatcher(
   const own = ownLater(name, cseq, nowMs);
   const result = await table.update(keyOf(name), {
     ...own,
-    update: 'SET cseq = :cseq, expiresAtMs = :expires, #ttl = :ttl, gatewayId = :gateway, flowId = :flow',
+    update:
+      'SET cseq = :cseq, expiresAtMs = :expires, #ttl = :ttl, gatewayId = :gateway, flowId = :flow, contentType = :type',
     names: { ...own.names, '#ttl': 'ttl' },
     values: {
       ...own.values,
-      ...{ ':expires': expiresAtMs, ':ttl': ttlOf(expiresAtMs), ':gateway': place.gatewayId, ':flow': place.flowId },
+      ...{
+        ':expires': expiresAtMs,
+        ':ttl': ttlOf(expiresAtMs),
+        ':gateway': place.gatewayId,
+        ':flow': place.flowId,
+        ':type': place.contentType,
+      },
     },
     returning: 'ALL_NEW',
   });
@@ -108,18 +118,26 @@ export async function endWatcher(
   name: SubscriptionName,
   cseq: number,
   nowMs: number,
-): Promise<{ readonly kind: 'done' | 'unknown' | 'outOfOrder' }> {
+): Promise<WatcherResult> {
   const result = await table.delete(keyOf(name), ownLater(name, cseq, nowMs));
-  return result.kind === 'done' ? { kind: 'done' } : repeatedOrRefused(result.item, name, () => false, nowMs);
+  return result.kind === 'done'
+    ? { kind: 'done', createdAtMs: nowMs }
+    : repeatedOrRefused(result.item, name, () => false, nowMs);
 }
 
 /** A watcher as the fan-out needs it. */
 export interface HeldSubscription {
   readonly id: SubscriptionId;
   readonly gatewayId: GatewayId;
+  readonly contentType: string;
 }
 
-const heldAttributes = v.object({ SK: v.string(), gatewayId: v.string(), expiresAtMs: v.number() });
+const heldAttributes = v.object({
+  SK: v.string(),
+  gatewayId: v.string(),
+  contentType: v.string(),
+  expiresAtMs: v.number(),
+});
 
 /** One Query: all subscriptions to the presentity in this event package that have not expired. */
 export async function queryWatchers(
@@ -132,13 +150,13 @@ export async function queryWatchers(
   const query = partitionQuery(presentityPartition(domain, user), prefix, {
     // Consistent: a watcher that subscribed just before the change was told the state before it.
     consistent: true,
-    projection: 'SK, gatewayId, expiresAtMs',
+    projection: 'SK, gatewayId, contentType, expiresAtMs',
   });
   const items = await table.query(query);
   return items.flatMap((item): HeldSubscription[] => {
-    const { SK, gatewayId, expiresAtMs } = v.parse(heldAttributes, item);
+    const { SK, gatewayId, contentType, expiresAtMs } = v.parse(heldAttributes, item);
     if (expiresAtMs <= nowMs) return [];
-    return [{ id: subscriptionIdOf(SK.slice(prefix.length)), gatewayId: gatewayIdOf(gatewayId) }];
+    return [{ id: subscriptionIdOf(SK.slice(prefix.length)), gatewayId: gatewayIdOf(gatewayId), contentType }];
   });
 }
 
@@ -147,7 +165,7 @@ export async function deleteHeldWatcher(
   table: Table,
   { domain, user }: Address,
   event: string,
-  { id, gatewayId }: HeldSubscription,
+  { id, gatewayId }: Pick<HeldSubscription, 'id' | 'gatewayId'>,
 ): Promise<void> {
   await table.delete(watcherKey(domain, user, event, id), {
     condition: 'gatewayId = :gateway',

@@ -1,0 +1,34 @@
+/** Lambda entry of the table's stream: changed states go to the gateways of their watchers. */
+import { fanOut } from '#roles/fan-out.ts';
+import { systemClock } from '#runtime/clock.ts';
+import { readEnvironment } from '#runtime/environment.ts';
+import { createGatewayClient } from '#runtime/gateway-client.ts';
+import { createSecretReader } from '#runtime/secret.ts';
+import { createTelemetry } from '#runtime/telemetry.ts';
+import { openDynamoDbTable } from '#table/dynamodb.ts';
+import { openLeaseBook } from '#table/lease-book.ts';
+import { recordsOf } from '#table/stream-record.ts';
+
+const environment = readEnvironment();
+const table = openDynamoDbTable({ tableName: environment.tableName, endpoint: environment.dynamoDbEndpoint });
+const telemetry = createTelemetry(environment.logLevel);
+const ports = {
+  table,
+  leases: openLeaseBook(table),
+  gateways: createGatewayClient(createSecretReader(environment.instructionSecret)),
+  telemetry,
+};
+
+/** The event source mapping hands the records over again from the first failure on. */
+export async function handler(event: unknown): Promise<{ batchItemFailures: { itemIdentifier: string }[] }> {
+  const startedMs = systemClock();
+  const records = recordsOf(event);
+  const failed = await fanOut(records, ports, startedMs);
+  const durationMs = systemClock() - startedMs;
+  telemetry.log(failed.length > 0 ? 'warn' : 'debug', 'notify', {
+    records: records.length,
+    failed: failed.length,
+    durationMs,
+  });
+  return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
+}

@@ -1,0 +1,15 @@
+/** Lambda entry of SUBSCRIBE. */
+import { subscribe } from '#roles/notifier.ts';
+import { readEnvironment } from '#runtime/environment.ts';
+import { createTelemetry } from '#runtime/telemetry.ts';
+import { createRequestHandler } from './request-handler.ts';
+import { createRequestPorts } from './request-ports.ts';
+
+const environment = readEnvironment();
+const ports = { ...createRequestPorts(environment), chance: Math.random };
+
+export const handler = createRequestHandler(
+  'subscribe',
+  (envelope, nowMs) => subscribe(envelope, ports, nowMs),
+  createTelemetry(environment.logLevel),
+);

@@ -1,0 +1,216 @@
+/** Fan-out: what changed is rendered once and sent to the gateways of its watchers, one POST a gateway. */
+import type { GatewayId, SubscriptionId } from '#contract/ids.ts';
+import type { Instruction, NotifyInstruction } from '#contract/instruction.ts';
+import type { Delivery } from '#core/delivery.ts';
+import { type ComposedState, EVENT_PACKAGES, type EventPackage } from '#core/event-package.ts';
+import type { Address } from '#core/identity.ts';
+import { renderNotification } from '#core/notification.ts';
+import type { Presentity } from '#core/presentity.ts';
+import type { LeaseBook } from '#table/lease-book.ts';
+import { decodeStateChange, type StateChange, sequenceNumberOf } from '#table/stream-record.ts';
+import type { Table } from '#table/table.ts';
+import { deleteHeldWatcher, type HeldSubscription, queryWatchers } from '#table/watcher-item.ts';
+import { failureFields, type RoleLog } from './role-log.ts';
+
+export interface FanOutPorts {
+  readonly table: Table;
+  readonly leases: LeaseBook;
+  readonly gateways: {
+    /** One POST. Never throws for what a gateway does. */
+    deliver(gatewayId: GatewayId, address: string, instructions: readonly Instruction[]): Promise<Delivery>;
+  };
+  readonly telemetry: RoleLog;
+}
+
+/** Subscriptions named in one POST. */
+const MAX_IDS_PER_POST = 5_000;
+const HOP = 'notify';
+
+/**
+ * Sends a batch of stream records. For each presentity only its newest state goes out, if any record changed it: one
+ * Query an event package that changed, one POST a gateway for the whole batch.
+ * @returns sequence numbers of the records to hand over again
+ */
+export async function fanOut(records: readonly unknown[], ports: FanOutPorts, nowMs: number): Promise<string[]> {
+  const runs = runsOf(records, ports.telemetry);
+  const failed = new Set<string>();
+  const found = await Promise.all(
+    runs.map((run) =>
+      parcelsOf(run, ports, nowMs).catch((error: unknown) => {
+        ports.telemetry.log('warn', HOP, { ...presentityFields(run.presentity), ...failureFields(error) });
+        failed.add(run.firstSequenceNumber);
+        return [];
+      }),
+    ),
+  );
+  const undelivered = await deliverAll(found.flat(), ports, nowMs);
+  for (const { run } of undelivered) failed.add(run.firstSequenceNumber);
+  return [...failed];
+}
+
+/** The changes of one presentity in a batch, in their order. */
+interface Run {
+  readonly presentity: Address;
+  /** To repeat from: the change that counts may be any of them. */
+  readonly firstSequenceNumber: string;
+  readonly changes: readonly StateChange[];
+  readonly newest: Presentity;
+}
+
+/** One instruction for one gateway. */
+interface Parcel {
+  readonly run: Run;
+  readonly event: string;
+  readonly gatewayId: GatewayId;
+  readonly instruction: NotifyInstruction;
+}
+
+function runsOf(records: readonly unknown[], telemetry: RoleLog): Run[] {
+  const runs = new Map<string, StateChange[]>();
+  for (const record of records) {
+    const change = decodeOrSkip(record, telemetry);
+    if (change === undefined) continue;
+    const key = `${change.presentity.domain}#${change.presentity.user}`;
+    const known = runs.get(key);
+    if (known) known.push(change);
+    else runs.set(key, [change]);
+  }
+  return [...runs.values()].flatMap((changes): Run[] => {
+    const [first, newest] = [changes[0], changes.at(-1)];
+    if (!first || !newest) return [];
+    const { presentity, sequenceNumber } = first;
+    return [{ presentity, firstSequenceNumber: sequenceNumber, changes, newest: newest.after }];
+  });
+}
+
+// A record that cannot be read now cannot be read later: repeating it would only hold up the shard.
+function decodeOrSkip(record: unknown, telemetry: RoleLog): StateChange | undefined {
+  try {
+    return decodeStateChange(record);
+  } catch (error) {
+    telemetry.log('error', HOP, { sequenceNumber: sequenceNumberOf(record), ...failureFields(error) });
+    return undefined;
+  }
+}
+
+async function parcelsOf(run: Run, ports: FanOutPorts, nowMs: number): Promise<Parcel[]> {
+  const parcels = EVENT_PACKAGES.map(async (eventPackage) => {
+    if (!hasChanged(eventPackage, run.changes)) return [];
+    const watchers = await queryWatchers(ports.table, run.presentity, eventPackage.name, nowMs);
+    return watchers.length === 0 ? [] : pack(run, eventPackage, watchers, nowMs);
+  });
+  return (await Promise.all(parcels)).flat();
+}
+
+// Any step counts, not only first against last: one between may have been sent already, by a run that was cut short.
+function hasChanged(eventPackage: EventPackage, changes: readonly StateChange[]): boolean {
+  const composed = (presentity: Presentity): string => composedAsWritten(eventPackage, presentity).fingerprint;
+  return changes.some(({ before, after }) => composed(before) !== composed(after));
+}
+
+/** What watchers were told when the state was written: that is what its expiries are measured by. */
+function composedAsWritten(eventPackage: EventPackage, presentity: Presentity): ComposedState {
+  return eventPackage.compose(presentity, presentity.changedAtMs);
+}
+
+function pack(run: Run, eventPackage: EventPackage, watchers: readonly HeldSubscription[], nowMs: number): Parcel[] {
+  const state = composedAsWritten(eventPackage, run.newest);
+  const byContentType = Map.groupBy(watchers, ({ contentType }) => contentType);
+  return [...byContentType].flatMap(([contentType, group]) => {
+    const notification = renderNotification(state, run.presentity, run.newest.version, contentType, nowMs);
+    const byGateway = Map.groupBy(group, ({ gatewayId }) => gatewayId);
+    return [...byGateway].flatMap(([gatewayId, held]) =>
+      chunksOf(held, MAX_IDS_PER_POST).map((some): Parcel => {
+        const subscriptionIds = some.map(({ id }) => id);
+        const instruction = { kind: 'notify' as const, subscriptionIds, notification };
+        return { run, event: eventPackage.name, gatewayId, instruction };
+      }),
+    );
+  });
+}
+
+/** @returns the parcels that a living gateway did not take */
+async function deliverAll(parcels: readonly Parcel[], ports: FanOutPorts, nowMs: number): Promise<Parcel[]> {
+  const byGateway = Map.groupBy(parcels, ({ gatewayId }) => gatewayId);
+  const undelivered = [...byGateway].map(async ([gatewayId, all]) => {
+    const failed: Parcel[] = [];
+    for (const post of postsOf(all)) if (!(await deliverPost(gatewayId, post, ports, nowMs))) failed.push(...post);
+    return failed;
+  });
+  return (await Promise.all(undelivered)).flat();
+}
+
+/** Fills posts up to the limit of subscriptions; each parcel is within it. */
+function postsOf(parcels: readonly Parcel[]): Parcel[][] {
+  const posts: Parcel[][] = [];
+  let room = 0;
+  for (const parcel of parcels) {
+    const size = parcel.instruction.subscriptionIds.length;
+    const last = posts.at(-1);
+    if (last && size <= room) last.push(parcel);
+    else posts.push([parcel]);
+    room = (last && size <= room ? room : MAX_IDS_PER_POST) - size;
+  }
+  return posts;
+}
+
+/** @returns false when it must be tried again */
+async function deliverPost(
+  gatewayId: GatewayId,
+  post: readonly Parcel[],
+  ports: FanOutPorts,
+  nowMs: number,
+): Promise<boolean> {
+  try {
+    const delivery = await deliverTo(gatewayId, post, ports, nowMs);
+    if (delivery.kind === 'delivered') await forgetUnknown(gatewayId, post, new Set(delivery.unknown), ports.table);
+    else ports.telemetry.log('warn', HOP, { gateway: gatewayId, outcome: delivery.kind, reason: delivery.reason });
+    return delivery.kind !== 'failed';
+  } catch (error) {
+    ports.telemetry.log('warn', HOP, { gateway: gatewayId, ...failureFields(error) });
+    return false;
+  }
+}
+
+async function deliverTo(
+  gatewayId: GatewayId,
+  post: readonly Parcel[],
+  { leases, gateways }: FanOutPorts,
+  nowMs: number,
+): Promise<Delivery> {
+  const lease = await leases.find(gatewayId, nowMs);
+  if (lease === undefined) return { kind: 'gone', reason: 'no lease' };
+  const instructions = post.map(({ instruction }) => instruction);
+  const delivery = await gateways.deliver(gatewayId, lease.address, instructions);
+  if (delivery.kind === 'delivered') return delivery;
+  leases.drop(gatewayId);
+  if (delivery.kind === 'gone') return delivery;
+  // Silence of a gateway that no longer renews its lease is the end of it, and must not hold up the shard.
+  const renewed = await leases.find(gatewayId, nowMs);
+  return renewed && renewed.leaseEndsAtMs > nowMs ? delivery : { kind: 'gone', reason: `lapsed, ${delivery.reason}` };
+}
+
+/** The table heals itself: what the gateway does not hold is removed, unless another one has taken it over. */
+async function forgetUnknown(
+  gatewayId: GatewayId,
+  post: readonly Parcel[],
+  unknown: ReadonlySet<SubscriptionId>,
+  table: Table,
+): Promise<void> {
+  if (unknown.size === 0) return;
+  await Promise.all(
+    post.flatMap(({ run, event, instruction }) =>
+      instruction.subscriptionIds
+        .filter((id) => unknown.has(id))
+        .map((id) => deleteHeldWatcher(table, run.presentity, event, { id, gatewayId })),
+    ),
+  );
+}
+
+function chunksOf<T>(items: readonly T[], size: number): T[][] {
+  const chunks: T[][] = [];
+  for (let start = 0; start < items.length; start += size) chunks.push(items.slice(start, start + size));
+  return chunks;
+}
+
+const presentityFields = ({ domain, user }: Address) => ({ tenant: domain, presentity: user });
