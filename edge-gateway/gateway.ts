@@ -1,8 +1,8 @@
-/** One gateway, put together: servers, tables, paths and clocks; and how it drains. */
+/** One gateway, put together: tables, roads, servers and clocks; and how it drains. */
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
 import { hostname } from 'node:os';
-import { gatewayIdOf } from '#contract/ids.ts';
+import { type GatewayId, gatewayIdOf } from '#contract/ids.ts';
 import { createInvoke, FunctionQueue, type Invoke } from './backend.ts';
 import { type GatewayConfig, readTlsFiles } from './config.ts';
 import { FlowGuard } from './flow-guard.ts';
@@ -24,9 +24,25 @@ const SERVICE_RESTART = 1012; // WebSocket close code: come back, elsewhere or l
 export interface RunningGateway {
   readonly port: number;
   readonly instructionPort: number;
-  readonly telemetry: Telemetry;
   /** Stops accepting, closes flows spread over the drain window, tells the functions, and ends. */
   drain(): Promise<void>;
+}
+
+/** Everything of a gateway that needs no port yet. */
+interface Parts {
+  readonly gatewayId: GatewayId;
+  readonly telemetry: Telemetry;
+  readonly invoke: Invoke;
+  readonly functions: ReadonlyMap<string, FunctionQueue>;
+  readonly flows: FlowTable;
+  readonly subscriptions: SubscriptionTable;
+  readonly outbox: Outbox;
+  readonly reports: ReportQueue;
+  readonly notifyPath: NotifyPath;
+  readonly requestPath: RequestPath;
+  readonly guard: FlowGuard;
+  readonly nowMs: () => number;
+  draining: boolean;
 }
 
 /**
@@ -34,119 +50,62 @@ export interface RunningGateway {
  * @param advertisedHost where functions reach the instruction port
  */
 export async function startGateway(config: GatewayConfig, advertisedHost: string): Promise<RunningGateway> {
+  const parts = assemble(config);
+  const intake = intakeOf(config, parts);
+  const instructionPort = await listen(intake, config.INSTRUCTION_PORT, config.HOST);
+  const lease = leaseOf(config, parts, `http://${advertisedHost}:${instructionPort}`);
+  const sip = sipServerOf(config, parts, lease);
+  const clocks = startClocks(parts);
+  const port = await sip.listen();
+  await lease.keep();
+  parts.telemetry.log.info({ hop: 'start', port, instructionPort, ready: lease.isHeld }, 'gateway listens');
+  return {
+    port,
+    instructionPort,
+    async drain() {
+      parts.draining = true;
+      await drainFlows(parts, sip, lease, config.DRAIN_SECONDS);
+      for (const clock of clocks) clearInterval(clock);
+      lease.stop();
+      await parts.reports.drain();
+      await stop(intake);
+      await sip.close();
+    },
+  };
+}
+
+function assemble(config: GatewayConfig): Parts {
   const gatewayId = gatewayIdOf(`${hostname()}-${randomBytes(6).toString('hex')}`.slice(-64));
   const telemetry = createTelemetry(config.LOG_LEVEL, gatewayId);
+  const { log, counts } = telemetry;
   const nowMs = Date.now;
   const invoke = createInvoke(config.LAMBDA_ENDPOINT);
   const flows = new FlowTable();
   const subscriptions = new SubscriptionTable();
   const outbox = new Outbox();
-  const reports = new ReportQueue(gatewayId, config.FUNCTIONS.flowClosed, invoke, telemetry.log, telemetry.counts);
+  const reports = new ReportQueue(gatewayId, config.FUNCTIONS.flowClosed, invoke, log, counts);
   const functions = functionQueues(config, invoke, telemetry);
-  const notifyPath = new NotifyPath(
-    {
-      holdBackBytes: config.HOLD_BACK_BYTES,
-      parkingMs: config.PARKING_SECONDS * 1000,
-      maxParked: config.MAX_PARKED_SUBSCRIPTIONS,
-    },
-    {
-      subscriptions,
-      outbox,
-      counts: telemetry.counts,
-      log: telemetry.log,
-      nowMs,
-      reportEnded: (subscription) => reports.subscriptionEnded(subscription),
-    },
-  );
-  let draining = false;
-  const requestPath = new RequestPath(
-    {
-      gatewayId,
-      gatewayHost: `${gatewayId.slice(-12)}.invalid`,
-      maxRequestsPerSecond: config.MAX_REQUESTS_PER_SECOND_PER_FLOW,
-      maxSubscriptionsPerFlow: config.MAX_SUBSCRIPTIONS_PER_FLOW,
-    },
-    { functions, subscriptions, notifyPath, outbox, telemetry, nowMs, isDraining: () => draining },
-  );
+  const notifySettings = {
+    holdBackBytes: config.HOLD_BACK_BYTES,
+    parkingMs: config.PARKING_SECONDS * 1000,
+    maxParked: config.MAX_PARKED_SUBSCRIPTIONS,
+  };
+  const reportEnded = reports.subscriptionEnded.bind(reports);
+  const notifyPath = new NotifyPath(notifySettings, { subscriptions, outbox, counts, log, nowMs, reportEnded });
+  const requestSettings = {
+    gatewayId,
+    gatewayHost: `${gatewayId.slice(-12)}.invalid`,
+    maxRequestsPerSecond: config.MAX_REQUESTS_PER_SECOND_PER_FLOW,
+    maxSubscriptionsPerFlow: config.MAX_SUBSCRIPTIONS_PER_FLOW,
+  };
+  const isDraining = (): boolean => parts.draining;
+  const requestPorts = { functions, subscriptions, notifyPath, outbox, telemetry, nowMs, isDraining };
+  const requestPath = new RequestPath(requestSettings, requestPorts);
   const guardSettings = { pingSeconds: config.PING_SECONDS, stalledSeconds: config.STALLED_FLOW_SECONDS };
   const guard = new FlowGuard(guardSettings, flows, telemetry);
-  const secrets = [config.INSTRUCTION_SECRET, config.INSTRUCTION_SECRET_PREVIOUS].filter(
-    (secret) => secret !== undefined,
-  );
-  const intake = createInstructionServer({
-    gatewayId,
-    secrets,
-    flows,
-    subscriptions,
-    notifyPath,
-    requestPath,
-    closeFlow: (flow, code, reason) => closeFlow(flow, outbox, code, reason),
-    telemetry,
-    nowMs,
-  });
-  const instructionPort = await listen(intake, config.INSTRUCTION_PORT, config.HOST);
-  const load = () => ({ flows: flows.size, subscriptions: subscriptions.size, draining });
-  const lease = new LeaseKeeper(
-    {
-      gatewayId,
-      functionName: config.FUNCTIONS.lease,
-      leaseSeconds: config.LEASE_SECONDS,
-      address: `http://${advertisedHost}:${instructionPort}`,
-    },
-    { invoke, log: telemetry.log, nowMs, load },
-  );
-  const http = createHttpListener({
-    panel: loadPanel(config.PANEL_DIR),
-    registry: telemetry.registry,
-    readiness: () => ({ ready: lease.isHeld && !draining, detail: { leaseHeld: lease.isHeld, ...load() } }),
-  });
-  const sip = createSipWebSocketServer(config, readTlsFiles(config), http, {
-    flows,
-    outbox,
-    telemetry,
-    nowMs,
-    events: {
-      opened: () => undefined,
-      received: (flow, data) => requestPath.receive(flow, data),
-      drained: (flow) => notifyPath.resume(flow),
-      closed: (flow) => {
-        notifyPath.park(flow);
-        reports.flowClosed(flow);
-      },
-    },
-  });
-  registerGauges(telemetry.registry, {
-    flows: () => flows.size,
-    subscriptions: () => subscriptions.size,
-    parkedSubscriptions: () => subscriptions.parked,
-    notifiesOutstanding: () => notifyPath.outstanding,
-    flowsHeldBack: () => guard.heldBack,
-    requestsWaiting: () => [...functions.values()].reduce((sum, queue) => sum + queue.waiting, 0),
-  });
-  const clocks = [
-    setInterval(() => {
-      notifyPath.advance(nowMs());
-      guard.advance(nowMs());
-    }, 1_000),
-    setInterval(() => requestPath.rotateTransactions(), TRANSACTION_ROTATION_MS),
-  ];
-  const port = await sip.listen();
-  await lease.keep();
-  telemetry.log.info({ hop: 'start', port, instructionPort, ready: lease.isHeld }, 'gateway listens');
-  return {
-    port,
-    instructionPort,
-    telemetry,
-    async drain() {
-      draining = true;
-      await drainFlows({ sip, flows, outbox, lease, seconds: config.DRAIN_SECONDS, telemetry });
-      for (const clock of clocks) clearInterval(clock);
-      lease.stop();
-      await reports.drain();
-      await stop(intake);
-      await sip.close();
-    },
-  };
+  const tables = { flows, subscriptions, outbox, reports, notifyPath, requestPath, guard };
+  const parts: Parts = { gatewayId, telemetry, invoke, functions, ...tables, nowMs, draining: false };
+  return parts;
 }
 
 function functionQueues(
@@ -170,16 +129,69 @@ function functionQueues(
   return byMethod;
 }
 
+function intakeOf(config: GatewayConfig, parts: Parts): Server {
+  const secrets = [config.INSTRUCTION_SECRET, config.INSTRUCTION_SECRET_PREVIOUS];
+  return createInstructionServer({
+    ...parts,
+    secrets: secrets.filter((secret) => secret !== undefined),
+    closeFlow: (flow, code, reason) => closeFlow(flow, parts.outbox, code, reason),
+  });
+}
+
+const loadOf = ({ flows, subscriptions, draining }: Parts) => ({
+  flows: flows.size,
+  subscriptions: subscriptions.size,
+  draining,
+});
+
+function leaseOf(config: GatewayConfig, parts: Parts, address: string): LeaseKeeper {
+  const { gatewayId, invoke, telemetry, nowMs } = parts;
+  const settings = { gatewayId, functionName: config.FUNCTIONS.lease, leaseSeconds: config.LEASE_SECONDS, address };
+  return new LeaseKeeper(settings, { invoke, log: telemetry.log, nowMs, load: () => loadOf(parts) });
+}
+
+function sipServerOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): SipWebSocketServer {
+  const { telemetry, flows, subscriptions, notifyPath, requestPath, reports, functions, guard } = parts;
+  registerGauges(telemetry.registry, {
+    flows: () => flows.size,
+    subscriptions: () => subscriptions.size,
+    parkedSubscriptions: () => subscriptions.parked,
+    notifiesOutstanding: () => notifyPath.outstanding,
+    flowsHeldBack: () => guard.heldBack,
+    requestsWaiting: () => [...functions.values()].reduce((sum, queue) => sum + queue.waiting, 0),
+  });
+  const readiness = () => ({
+    ready: lease.isHeld && !parts.draining,
+    detail: { leaseHeld: lease.isHeld, ...loadOf(parts) },
+  });
+  const http = createHttpListener({ panel: loadPanel(config.PANEL_DIR), registry: telemetry.registry, readiness });
+  return createSipWebSocketServer(config, readTlsFiles(config), http, {
+    ...parts,
+    events: {
+      received: (flow, data) => requestPath.receive(flow, data),
+      drained: (flow) => notifyPath.resume(flow),
+      closed: (flow) => {
+        notifyPath.park(flow);
+        reports.flowClosed(flow);
+      },
+    },
+  });
+}
+
+function startClocks({ notifyPath, guard, requestPath, nowMs }: Parts): NodeJS.Timeout[] {
+  const everySecond = (): void => {
+    notifyPath.advance(nowMs());
+    guard.advance(nowMs());
+  };
+  return [
+    setInterval(everySecond, 1_000),
+    setInterval(() => requestPath.rotateTransactions(), TRANSACTION_ROTATION_MS),
+  ];
+}
+
 /** Closes flows evenly over the drain window, so that their clients come back elsewhere one after the other. */
-async function drainFlows(parts: {
-  sip: SipWebSocketServer;
-  flows: FlowTable;
-  outbox: Outbox;
-  lease: LeaseKeeper;
-  seconds: number;
-  telemetry: Telemetry;
-}): Promise<void> {
-  const { sip, flows, outbox, lease, seconds, telemetry } = parts;
+async function drainFlows(parts: Parts, sip: SipWebSocketServer, lease: LeaseKeeper, seconds: number): Promise<void> {
+  const { flows, outbox, telemetry } = parts;
   sip.stopAccepting();
   await lease.renew();
   const all = [...flows.values()];

@@ -15,7 +15,6 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 const LISTEN_BACKLOG = 4_096;
 
 export interface FlowEvents {
-  readonly opened: (flow: Flow) => void;
   readonly received: (flow: Flow, data: Buffer) => void;
   readonly drained: (flow: Flow) => void;
   readonly closed: (flow: Flow) => void;
@@ -132,7 +131,6 @@ function openFlow(
     events.closed(flow);
   });
   flow.stream.on('drain', () => events.drained(flow));
-  events.opened(flow);
 }
 
 /** Closes a flow in order: what is queued leaves first. */
