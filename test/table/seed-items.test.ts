@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { ha1Of } from '#core/digest.ts';
+import { openDynamoDbTable } from '#table/dynamodb.ts';
+import { localTenants, seedItems } from '#table/seed-items.ts';
+import { startTable } from '#test/support/dynamodb.ts';
+import { cachedPorts } from '../../lambdas/handlers/request-ports.ts';
+
+describe('seed items', () => {
+  it('are the tenant, its users, its publisher and its list', () => {
+    const [demo] = localTenants(20);
+    if (!demo) throw new Error('a tenant was expected');
+    const items = seedItems(demo);
+    expect(items).toHaveLength(1 + 20 + 1 + 1);
+    expect(new Set(items.map(({ PK, SK }) => `${PK} ${SK}`)).size).toBe(23);
+    expect(items[0]).toEqual({ PK: 'TENANT#demo.example', SK: 'TENANT', policy: { minExpiresSeconds: 3 } });
+    const list = items.find(({ SK }) => SK === 'LIST');
+    expect(list).toMatchObject({ PK: 'LIST#demo.example#blf-all' });
+    expect(list?.members).toHaveLength(10);
+    expect(list?.members).toContain('sip:1010@demo.example');
+  });
+
+  it('read back as tenants and users, never with a password', async () => {
+    const local = await startTable();
+    const table = openDynamoDbTable(local);
+    const items = localTenants(2).flatMap(seedItems);
+    expect(JSON.stringify(items)).not.toContain('demo-1001');
+    for (const item of items) await table.put(item);
+
+    const ports = cachedPorts(table, async () => 's3cret');
+    const sha256 = ha1Of('SHA-256', 'pbx', 'acme.example', 'acme-pbx');
+    expect(await ports.loadUser('acme.example', 'pbx')).toMatchObject({ role: 'publisher', ha1: { sha256 } });
+    expect(await ports.loadUser('acme.example', '1003')).toBeUndefined();
+    const policy = { minExpiresSeconds: 3, defaultExpiresSeconds: 3_600, maxExpiresSeconds: 7_200 };
+    expect(await ports.loadTenant('demo.example')).toEqual({ domain: 'demo.example', policy });
+    expect(await ports.loadTenant('no.example')).toBeUndefined();
+
+    const before = table.requestCounts.GetItem;
+    await ports.loadUser('acme.example', 'pbx');
+    await ports.loadTenant('demo.example');
+    expect(table.requestCounts.GetItem).toBe(before);
+    table.close();
+    await local.stop();
+  });
+});
