@@ -1,5 +1,4 @@
 /** Runs AWS's DynamoDB Local and makes the table of the system description in it. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -22,17 +21,14 @@ export interface DynamoDbOptions {
   readonly directory?: string;
 }
 
-/** Starts the Java process; it may need a second or two before it answers (see `untilReady`). */
-export function spawnDynamoDb(options: DynamoDbOptions): ChildProcess {
+/** How to start the Java process; it needs a second or two before it answers (see `untilReady`). */
+export function dynamoDbCommand(options: DynamoDbOptions): { command: string; args: string[]; cwd: string } {
   const storage = options.directory === undefined ? ['-inMemory'] : ['-dbPath', options.directory];
   // C1 and the serial collector: half the start time and memory, and faster in the first seconds.
   const jvm = ['-Xms64m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
   const jar = ['-Djava.library.path=./DynamoDBLocal_lib', '-jar', 'DynamoDBLocal.jar', '-disableTelemetry'];
-  return spawn('java', [...jvm, ...jar, ...storage, '-sharedDb', '-port', String(options.port)], {
-    cwd: jarFolder(),
-    detached: true, // A Ctrl-C in the terminal is the supervisor's to pass on.
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const args = [...jvm, ...jar, ...storage, '-sharedDb', '-port', String(options.port)];
+  return { command: 'java', args, cwd: jarFolder() };
 }
 
 function jarFolder(): string {
@@ -69,8 +65,8 @@ export async function untilReady(endpoint: string, withinMs = 20_000): Promise<v
   }
 }
 
-/** Makes the table unless it stands already. @returns the ARN of its stream */
-export async function ensureTable(client: DynamoDBClient, tableName: string): Promise<string> {
+/** Makes the table unless it stands already. @returns the ARN of its stream, and whether the table is new */
+export async function ensureTable(client: DynamoDBClient, tableName: string) {
   const created = await createTable(client, tableName);
   if (created) {
     const TimeToLiveSpecification = { AttributeName: TABLE.ttlAttribute, Enabled: true };
@@ -78,7 +74,7 @@ export async function ensureTable(client: DynamoDBClient, tableName: string): Pr
   }
   const { Table } = await client.send(new DescribeTableCommand({ TableName: tableName }));
   if (Table?.LatestStreamArn === undefined) throw new Error(`table ${tableName} has no stream`);
-  return Table.LatestStreamArn;
+  return { created, streamArn: Table.LatestStreamArn };
 }
 
 async function createTable(client: DynamoDBClient, tableName: string): Promise<boolean> {

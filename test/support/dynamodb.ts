@@ -21,7 +21,7 @@ export async function startTable(): Promise<TestTable> {
   const endpoint = await dynamoDbEndpoint();
   const tableName = `lampfield-${randomUUID()}`;
   const client = localClient(endpoint);
-  const streamArn = await ensureTable(client, tableName);
+  const { streamArn } = await ensureTable(client, tableName);
   return {
     endpoint,
     tableName,

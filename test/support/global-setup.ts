@@ -1,9 +1,9 @@
 /** One DynamoDB Local for a whole test run, started when the first test asks for it (GET gives its endpoint). */
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { spawnDynamoDb, untilReady } from '#cdk/local/dynamodb-local.ts';
+import { dynamoDbCommand, untilReady } from '#cdk/local/dynamodb-local.ts';
 import { freePort } from '#cdk/local/ports.ts';
 import { startProcessGuard } from '#cdk/local/process-guard.ts';
 import { DYNAMODB_BROKER } from './dynamodb.ts';
@@ -15,7 +15,8 @@ export default async function setup(): Promise<() => Promise<void>> {
 
   async function start(): Promise<string> {
     const port = await freePort();
-    child = spawnDynamoDb({ port });
+    const { command, args, cwd } = dynamoDbCommand({ port });
+    child = spawn(command, args, { cwd, stdio: 'ignore', detached: true });
     guard.watch(child);
     await untilReady(`http://127.0.0.1:${port}`);
     return `http://127.0.0.1:${port}`;

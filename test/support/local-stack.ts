@@ -1,0 +1,91 @@
+/** The whole local stack as `npm start` runs it, on free ports, for one test file or bench. */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { freePort, isPortTaken } from '#cdk/local/ports.ts';
+
+const MAIN = path.resolve(import.meta.dirname, '../../cdk/local/main.ts');
+const READY_WITHIN_MS = 60_000;
+
+export interface LocalStack {
+  /** WebSocket URL of a gateway, counted from 0. */
+  url(index?: number): string;
+  httpUrl(index?: number): string;
+  readonly dynamoDbEndpoint: string;
+  readonly lambdaEndpoint: string;
+  /** Process ids by name: gateway-1 and so on, functions, streams, scheduler, dynamodb. Follows restarts. */
+  readonly pids: Readonly<Record<string, number>>;
+  readonly supervisorPid: number;
+  /** What the supervisor has printed so far. */
+  output(): string;
+  kill(name: string, signal?: NodeJS.Signals): void;
+  /** Resolves when the process with this name has been started once more. */
+  restarted(name: string): Promise<void>;
+  /** Stops everything as Ctrl-C does. */
+  stop(): Promise<void>;
+}
+
+export interface StackOptions {
+  readonly gateways?: number;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+type SupervisorMessage = { kind: 'started'; name: string; pid: number } | { kind: 'ready' };
+
+/** Starts the stack from dist/ and waits until it is ready. @throws with the supervisor's words when it ends instead */
+export async function startStack(options: StackOptions = {}): Promise<LocalStack> {
+  const gateways = options.gateways ?? 1;
+  const [port, dynamodbPort, lambdaPort] = [await freePortRange(gateways), await freePort(), await freePort()];
+  const ports = { PORT: port, GATEWAYS: gateways, DYNAMODB_PORT: dynamodbPort, LAMBDA_PORT: lambdaPort };
+  const env = Object.fromEntries(Object.entries(ports).map(([name, value]) => [name, String(value)]));
+  const supervisor = fork(MAIN, options.args ?? [], {
+    env: { ...process.env, ...env, ...options.env },
+    execArgv: [],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  const pids: Record<string, number> = {};
+  const ready = Promise.withResolvers<void>();
+  let output = '';
+  for (const stream of [supervisor.stdout, supervisor.stderr]) stream?.on('data', (text) => (output += text));
+  supervisor.on('message', (message: SupervisorMessage) => {
+    if (message.kind === 'started') pids[message.name] = message.pid;
+    else ready.resolve();
+  });
+  supervisor.once('exit', (code) => ready.reject(new Error(`the local stack ended with code ${code}: ${output}`)));
+  const timer = setTimeout(() => ready.reject(new Error(`the local stack is not ready: ${output}`)), READY_WITHIN_MS);
+  await ready.promise.finally(() => clearTimeout(timer));
+
+  return {
+    url: (index = 0) => `ws://127.0.0.1:${port + index}/`,
+    httpUrl: (index = 0) => `http://127.0.0.1:${port + index}/`,
+    dynamoDbEndpoint: `http://127.0.0.1:${dynamodbPort}`,
+    lambdaEndpoint: `http://127.0.0.1:${lambdaPort}`,
+    pids,
+    supervisorPid: supervisor.pid ?? 0,
+    output: () => output,
+    kill(name, signal = 'SIGKILL') {
+      const pid = pids[name];
+      if (pid === undefined) throw new Error(`no process ${name}; there are ${Object.keys(pids).join(', ')}`);
+      process.kill(pid, signal);
+    },
+    async restarted(name) {
+      const before = pids[name];
+      while (pids[name] === before) await once(supervisor, 'message');
+    },
+    async stop() {
+      if (supervisor.exitCode !== null || supervisor.signalCode !== null) return;
+      supervisor.kill('SIGTERM');
+      await once(supervisor, 'exit');
+    },
+  };
+}
+
+/** The first of `count` successive free ports. */
+async function freePortRange(count: number): Promise<number> {
+  for (;;) {
+    const first = await freePort();
+    const others = await Promise.all(Array.from({ length: count - 1 }, (_, i) => isPortTaken(first + 1 + i)));
+    if (first + count <= 65_535 && !others.includes(true)) return first;
+  }
+}
