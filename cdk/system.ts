@@ -87,7 +87,7 @@ export const FUNCTIONS = {
     what: 'Schedule: publishes what has run out: publications and dead gateways',
     memoryMb: 512,
     timeoutSeconds: 75,
-    tableActions: ['Query', 'UpdateItem', 'DeleteItem'],
+    tableActions: ['GetItem', 'Query', 'UpdateItem', 'DeleteItem'],
     secrets: [],
     trigger: { kind: 'schedule' },
     reachesGateways: false,

@@ -56,6 +56,8 @@ const environment = v.object({
   TLS_KEY_FILE: v.optional(v.string()),
   /** What clients see: `WSS` behind a load balancer that ends TLS. */
   PUBLIC_TRANSPORT: v.optional(v.picklist(['WS', 'WSS'])),
+  /** `false` leaves /metrics to the private port: for gateways whose HTTP is reachable by everybody. */
+  PUBLIC_METRICS: v.optional(v.picklist(['true', 'false']), 'true'),
   /** Empty allows every Origin; `self` is the host that serves the panel. */
   ALLOWED_ORIGINS: commaList,
   MAX_FLOWS: integer(50_000, 1, 1_000_000),

@@ -164,7 +164,9 @@ function sipServerOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): S
     ready: lease.isHeld && !parts.draining,
     detail: { leaseHeld: lease.isHeld, ...loadOf(parts) },
   });
-  const http = createHttpListener({ panel: loadPanel(config.PANEL_DIR), registry: telemetry.registry, readiness });
+  const panel = loadPanel(config.PANEL_DIR);
+  const publicMetrics = config.PUBLIC_METRICS === 'true';
+  const http = createHttpListener({ panel, registry: telemetry.registry, publicMetrics, readiness });
   return createSipWebSocketServer(config, readTlsFiles(config), http, {
     ...parts,
     events: {

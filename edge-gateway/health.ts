@@ -48,6 +48,7 @@ export function loadPanel(directory: string | undefined): ReadonlyMap<string, Pa
 export function createHttpListener(ports: {
   panel: ReadonlyMap<string, PanelFile>;
   registry: Registry;
+  publicMetrics: boolean;
   readiness: () => Readiness;
 }): RequestListener {
   return (request, response) => {
@@ -69,13 +70,18 @@ async function answerHttp(
   else if (path === '/readyz') {
     const { ready, detail } = ports.readiness();
     end(response, ready ? 200 : 503, 'application/json', `${JSON.stringify({ ready, ...detail })}\n`);
-  } else if (path === '/metrics') end(response, 200, ports.registry.contentType, await ports.registry.metrics());
+  } else if (path === '/metrics' && ports.publicMetrics) await answerMetrics(response, ports.registry);
   else {
     const file = ports.panel.get(path);
     if (file === undefined)
       end(response, 404, 'text/plain', 'Not found. SIP clients connect by WebSocket, subprotocol sip.\n');
     else end(response, 200, file.type, file.body, SECURITY_HEADERS);
   }
+}
+
+/** Prometheus text of all metrics. */
+export async function answerMetrics(response: ServerResponse, registry: Registry): Promise<void> {
+  end(response, 200, registry.contentType, await registry.metrics());
 }
 
 function end(

@@ -6,6 +6,7 @@ import { type Instruction, instructionBatch, SIGNATURE_HEADER, SIGNED_AT_HEADER 
 import type { Notification } from '#contract/schemas.ts';
 import { verifyInstructions } from '#core/instruction-signature.ts';
 import type { Flow, FlowTable } from './flow-table.ts';
+import { answerMetrics } from './health.ts';
 import type { NotifyPath } from './notify-path.ts';
 import type { RequestPath } from './request-path.ts';
 import { documentOf, type Subscription, type SubscriptionTable } from './subscription-table.ts';
@@ -36,8 +37,12 @@ export function createInstructionServer(ports: IntakePorts): Server {
 }
 
 async function intake(request: IncomingMessage, response: ServerResponse, ports: IntakePorts): Promise<void> {
+  if (request.method === 'GET' && request.url === '/metrics') {
+    await answerMetrics(response, ports.telemetry.registry);
+    return;
+  }
   if (request.method !== 'POST' || request.url !== '/instructions') {
-    end(response, 404, { error: 'POST /instructions is all there is here' });
+    end(response, 404, { error: 'POST /instructions and GET /metrics are all there is here' });
     return;
   }
   const { telemetry, secrets } = ports;

@@ -79,6 +79,7 @@ function gatewayEnvironment(settings: Settings): Record<string, string> {
     HOST: '0.0.0.0',
     PORT: String(PORTS.client),
     INSTRUCTION_PORT: String(PORTS.instruction),
+    PUBLIC_METRICS: 'false',
     // The task's private address, which ECS tells it.
     ADVERTISED_HOST: 'auto',
     PUBLIC_TRANSPORT: 'WSS',

@@ -31,8 +31,10 @@ export class LampTile {
       'button',
       { type: 'button', class: 'tile', tabindex: '-1', 'data-extension': extension },
       this.#icon,
-      element('span', { class: 'tile-who' }, this.#name, this.#number),
-      element('span', { class: 'tile-what' }, this.#state, this.#clock),
+      this.#name,
+      this.#number,
+      this.#state,
+      this.#clock,
       this.#party,
     );
     this.item = element('li', {}, this.button);

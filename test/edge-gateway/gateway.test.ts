@@ -352,10 +352,12 @@ describe('instruction intake', () => {
 });
 
 describe('health', () => {
-  test('healthz and readyz are 200, metrics are Prometheus text', async () => {
+  test('healthz and readyz are 200, metrics are Prometheus text on both ports', async () => {
     const base = `http://127.0.0.1:${gateway.port}`;
     expect((await fetch(`${base}/healthz`)).status).toBe(200);
     expect((await fetch(`${base}/readyz`)).status).toBe(200);
+    const privateBase = `http://127.0.0.1:${gateway.instructionPort}`;
+    expect(await (await fetch(`${privateBase}/metrics`)).text()).toContain('lampfield_flows');
     const metrics = await (await fetch(`${base}/metrics`)).text();
     expect(metrics).toMatch(/^lampfield_requests_received_total \d+$/m);
     expect(metrics).toMatch(/^lampfield_subscriptions \d+$/m);
