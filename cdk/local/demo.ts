@@ -24,7 +24,7 @@ export const DEMO_DEFAULTS: DemoOptions = {
 
 const HELP = `Plays a small company's day on the lamps of 1001 to 1010.
 
-  --url URL         gateway (default ${DEMO_DEFAULTS.url})
+  --url URL         gateway (default GATEWAY_URL, or ${DEMO_DEFAULTS.url})
   --domain DOMAIN   tenant (default ${DEMO_DEFAULTS.domain})
   --user USER       publisher (default ${DEMO_DEFAULTS.user})
   --password TEXT   (default ${DEMO_DEFAULTS.password})
@@ -91,7 +91,8 @@ function readOptions(): DemoOptions | undefined {
   if (values.help) return undefined;
   const speed = Number(values.speed ?? DEMO_DEFAULTS.speed);
   if (!(speed > 0 && speed <= 100)) throw new Error('--speed must be a number above 0 and at most 100');
-  const { url, domain, user, password } = { ...DEMO_DEFAULTS, ...values };
+  const fallbacks = { ...DEMO_DEFAULTS, url: process.env.GATEWAY_URL ?? DEMO_DEFAULTS.url };
+  const { url, domain, user, password } = { ...fallbacks, ...values };
   return { url, domain, user, password, speed };
 }
 
