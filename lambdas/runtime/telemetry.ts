@@ -1,5 +1,6 @@
 /** One JSON line a hop on standard output. Never Authorization values; bodies at debug only. */
 import type { RequestEnvelope } from '#contract/request-envelope.ts';
+import { DependencyUnavailable } from '#core/error.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 const RANK = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 } as const;
@@ -35,11 +36,13 @@ export function requestFields({ request, flowId, identity }: RequestEnvelope): L
   };
 }
 
-/** What is worth knowing of an error, its cause and its place included. */
+/** What is worth knowing of an error: its cause, and its place unless it is an outage. */
 export function errorFields(error: unknown): LogFields {
   if (!(error instanceof Error)) return { error: String(error) };
   const cause = error.cause instanceof Error ? `${error.cause.name}: ${error.cause.message}` : undefined;
-  return { error: error.name, message: error.message, cause, stack: error.stack };
+  // Where an outage was noticed says nothing; the stack of a defect says all.
+  const stack = error instanceof DependencyUnavailable ? undefined : error.stack;
+  return { error: error.name, message: error.message, cause, stack };
 }
 
 function firstHeader(headers: readonly (readonly [string, string])[], name: string): string | undefined {
