@@ -8,9 +8,15 @@ export interface Refusal {
   readonly reason: string;
 }
 
-const SINGLE = { from: 'From', to: 'To', 'call-id': 'Call-ID', cseq: 'CSeq', 'max-forwards': 'Max-Forwards' } as const;
+const SINGLE = Object.entries({
+  from: 'From',
+  to: 'To',
+  'call-id': 'Call-ID',
+  cseq: 'CSeq',
+  'max-forwards': 'Max-Forwards',
+});
 const MAX_FORWARDS = /^0*(?:[0-9]{1,2}|1[0-9]{2}|2[0-4][0-9]|25[0-5])$/;
-const BRANCH_WITHOUT_ID = /;[ \t]*branch[ \t]*=[ \t]*z9hG4bK[ \t]*(?:[;,]|$)/i;
+const BRANCH_WITHOUT_ID = /=[ \t]*z9hG4bK[ \t]*(?:[;,]|$)/i;
 
 const badRequest = (reason: string): Refusal => ({ status: 400, reason });
 
@@ -19,8 +25,8 @@ const badRequest = (reason: string): Refusal => ({ status: 400, reason });
  * @returns the answer that refuses it, with a reason phrase that says what is wrong; `undefined` if it stands
  */
 export function checkRequest(request: SipRequest): Refusal | undefined {
-  for (const [name, title] of Object.entries(SINGLE)) {
-    if (request.all(name).length > 1) return badRequest(`Repeated ${title}`);
+  for (const [name, title] of SINGLE) {
+    if (request.isRepeated(name)) return badRequest(`Repeated ${title}`);
   }
   return (
     checkVia(request.get('via')) ??

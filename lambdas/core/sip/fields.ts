@@ -1,6 +1,7 @@
-/** Header fields of one message: an index of offsets into its text, and values that are cut when they are asked for. */
+/** Access to the header fields of one message. */
 import type { HeaderEntries } from '#contract/schemas.ts';
-import { headerIdAt, headerIdOf, headerNameOf, longLowerName } from './header-name.ts';
+import { FIELD_WIDTH } from './head.ts';
+import { headerIdOf, headerNameOf, longLowerName } from './header-name.ts';
 
 export interface HeaderFields {
   /** First value of a field, trimmed and unfolded. `name` is the long form in lower case. */
@@ -9,39 +10,14 @@ export interface HeaderFields {
   all(name: string): readonly string[];
 }
 
-/** Numbers kept for each field: id of its name, start and end of the name, start and end of the value. */
-const WIDTH = 5;
-const COLON = 58;
-const isBlank = (code: number): boolean => code === 32 || code === 9;
-const NOT_TOKEN = /[^-A-Za-z0-9.!%*_+`'~]/;
-
+/** The fields of a parsed message: offsets of `readHead`, values cut when they are asked for. */
 export class FieldIndex implements HeaderFields {
   readonly #text: string;
-  readonly #fields: number[] = [];
+  readonly #fields: readonly number[];
 
-  constructor(text: string) {
+  constructor(text: string, fields: readonly number[]) {
     this.#text = text;
-  }
-
-  /**
-   * Takes in the field at `[start, end)`, folded lines included, without its line end.
-   * @returns the id of its name, or -1 if this is no header field
-   */
-  add(start: number, end: number): number {
-    const text = this.#text;
-    let nameEnd = start;
-    while (nameEnd < end && text.charCodeAt(nameEnd) > 32 && text.charCodeAt(nameEnd) !== COLON) nameEnd++;
-    let at = nameEnd;
-    while (at < end && isBlank(text.charCodeAt(at))) at++;
-    if (nameEnd === start || at === end || text.charCodeAt(at) !== COLON) return -1;
-    const id = headerIdAt(text, start, nameEnd);
-    if (id === 0 && NOT_TOKEN.test(text.slice(start, nameEnd))) return -1;
-    let valueEnd = end;
-    do at++;
-    while (at < end && text.charCodeAt(at) <= 32);
-    while (valueEnd > at && text.charCodeAt(valueEnd - 1) <= 32) valueEnd--;
-    this.#fields.push(id, start, nameEnd, at, valueEnd);
-    return id;
+    this.#fields = fields;
   }
 
   get(name: string): string | undefined {
@@ -51,15 +27,21 @@ export class FieldIndex implements HeaderFields {
 
   all(name: string): readonly string[] {
     const values: string[] = [];
-    for (let at = this.#find(name, 0); at >= 0; at = this.#find(name, at + WIDTH)) values.push(this.#value(at));
+    for (let at = this.#find(name, 0); at >= 0; at = this.#find(name, at + FIELD_WIDTH)) values.push(this.#value(at));
     return values;
+  }
+
+  /** @returns whether the field stands on more than one line */
+  isRepeated(name: string): boolean {
+    const at = this.#find(name, 0);
+    return at >= 0 && this.#find(name, at + FIELD_WIDTH) >= 0;
   }
 
   /** Names as received, but compact forms in their long form. */
   entries(): [string, string][] {
     const entries: [string, string][] = [];
     const fields = this.#fields;
-    for (let at = 0; at < fields.length; at += WIDTH) {
+    for (let at = 0; at < fields.length; at += FIELD_WIDTH) {
       const name = this.#text.slice(fields[at + 1], fields[at + 2]);
       entries.push([name.length === 1 && fields[at] !== 0 ? headerNameOf(fields[at] ?? 0) : name, this.#value(at)]);
     }
@@ -69,7 +51,7 @@ export class FieldIndex implements HeaderFields {
   #find(name: string, from: number): number {
     const fields = this.#fields;
     const id = headerIdOf(name);
-    for (let at = from; at < fields.length; at += WIDTH) {
+    for (let at = from; at < fields.length; at += FIELD_WIDTH) {
       if (fields[at] === id && (id !== 0 || this.#isNamed(at, name))) return at;
     }
     return -1;

@@ -13,9 +13,5 @@ export const PARAM_VALUE = '[^ \\t;,"<>]+';
 export const PARAMS = `(?:${LWS};${LWS}${TOKEN}(?:${LWS}=${LWS}(?:${PARAM_VALUE}|${QUOTED}))?)*`;
 export const SCHEME = '[A-Za-z][-+.A-Za-z0-9]*';
 
-const WHOLE_TOKEN = new RegExp(`^${TOKEN}$`);
-
-/** @returns whether the text is one token */
-export function isToken(text: string): boolean {
-  return WHOLE_TOKEN.test(text);
-}
+/** Tests whether a text is one token. */
+export const WHOLE_TOKEN = new RegExp(`^${TOKEN}$`);

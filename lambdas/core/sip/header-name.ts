@@ -35,10 +35,8 @@ const COMPACT: Readonly<Record<string, string>> = {
   y: 'Identity',
 };
 
-const LOWER: readonly string[] = NAMES.map((name) => name.toLowerCase());
-const ID_BY_LOWER: ReadonlyMap<string, number> = new Map(
-  [...LOWER.entries()].slice(1).map(([id, lower]) => [lower, id] as const),
-);
+// Property keys are internalized: such a name equals a literal by its address, without a look at its letters.
+const LOWER: readonly string[] = Object.keys(Object.fromEntries(NAMES.map((name) => [name.toLowerCase(), 0])));
 
 const MAX_NAME_LENGTH = 31;
 const slotOf = (length: number, first: number, last: number): number =>
@@ -46,8 +44,8 @@ const slotOf = (length: number, first: number, last: number): number =>
 
 // Length, first and last letter tell all known names apart; the candidate is then compared in full.
 const SLOTS = new Uint8Array((MAX_NAME_LENGTH + 1) << 10);
-for (const [lower, id] of ID_BY_LOWER) {
-  SLOTS[slotOf(lower.length, lower.charCodeAt(0), lower.charCodeAt(lower.length - 1))] = id;
+for (const [id, lower] of LOWER.entries()) {
+  if (id > 0) SLOTS[slotOf(lower.length, lower.charCodeAt(0), lower.charCodeAt(lower.length - 1))] = id;
 }
 const COMPACT_IDS = new Uint8Array(128);
 for (const [letter, name] of Object.entries(COMPACT)) {
@@ -78,7 +76,10 @@ function isSameName(text: string, start: number, lower: string): boolean {
 
 /** @returns the id of a lower-case long name; 0 if it is not a known one */
 export function headerIdOf(lowerName: string): number {
-  return ID_BY_LOWER.get(lowerName) ?? 0;
+  const length = lowerName.length;
+  if (length > MAX_NAME_LENGTH) return 0;
+  const id = SLOTS[slotOf(length, lowerName.charCodeAt(0), lowerName.charCodeAt(length - 1))] ?? 0;
+  return LOWER[id] === lowerName ? id : 0;
 }
 
 /** @returns the canonical spelling of a known name */

@@ -32,7 +32,7 @@ const VIA = new RegExp(
 );
 const PARAM = new RegExp(`${LWS};${LWS}(${TOKEN})(?:${LWS}=${LWS}(?:(${PARAM_VALUE})|(${QUOTED})))?`, 'y');
 const AUTH_SCHEME = new RegExp(`^(${TOKEN})(?:[ \\t]+|$)`);
-const AUTH_PARAM = new RegExp(`^(${TOKEN})${LWS}=${LWS}(?:([^ \\t,"]+)|(${QUOTED}))$`);
+const AUTH_PARAM = new RegExp(`^(${TOKEN})${LWS}=${LWS}(?:([^ \\t,"=][^ \\t,"]*)|(${QUOTED}))$`);
 const DIGITS = /^[0-9]+$/;
 
 const MAX_SEQUENCE = 2 ** 31 - 1;
@@ -108,6 +108,14 @@ export function parseVia(value: string): Via | undefined {
 /** @returns whether `parseVia` would read the value */
 export function isVia(value: string): boolean {
   return VIA.test(value);
+}
+
+/** Finds the branch of the first element of a Via value without reading the rest; '' if there is none. */
+export function branchOf(value: string): string {
+  const at = value.indexOf(';branch=') + 8;
+  if (at < 8 || value.includes('"') || value.includes(',')) return parseVia(value)?.branch ?? '';
+  const next = value.indexOf(';', at);
+  return (next < 0 ? value.slice(at) : value.slice(at, next)).trimEnd();
 }
 
 /** Reads a CSeq value; `undefined` if it is malformed or its number is not less than 2^31. */

@@ -3,18 +3,20 @@
  * Values are slices of the message and keep it in memory: copy with `detach` what outlives the request.
  */
 import { FieldIndex, type HeaderFields } from './fields.ts';
-import { isToken } from './grammar.ts';
+import { WHOLE_TOKEN } from './grammar.ts';
+import { isCleanLine, isEmptyLine, lineEndAt, MESSAGE_LIMITS, readHead } from './head.ts';
 import { isVia, parseCSeq } from './header.ts';
 
 export { checkRequest } from './check.ts';
 export { type HeaderFields, headerFieldsOf } from './fields.ts';
-
-export const MESSAGE_LIMITS = { messageBytes: 65_536, headers: 128, headerLineBytes: 8_192 } as const;
+export { MESSAGE_LIMITS } from './head.ts';
 
 interface MessageParts extends HeaderFields {
   readonly body: string;
   /** Names as received, but compact forms in their long form; values unfolded. */
   entries(): [string, string][];
+  /** Whether the field stands on more than one line. `name` is the long form in lower case. */
+  isRepeated(name: string): boolean;
 }
 
 export interface SipRequest extends MessageParts {
@@ -39,34 +41,22 @@ export type ParseResult =
   | { readonly kind: 'refused'; readonly status: number; readonly reason: string; readonly request: SipRequest }
   | { readonly kind: 'unreadable'; readonly reason: string };
 
-interface Problem {
-  readonly status: number;
-  readonly reason: string;
-}
-
 const CR = 13;
 const LF = 10;
 const BEGINS_AS_RESPONSE = /^SIP\//i;
 const STATUS_LINE = /^SIP\/2\.0 ([1-6][0-9]{2})(?: (.*))?$/i;
 const SIP_VERSION = /^SIP\/2\.0$/i;
 const OTHER_SIP_VERSION = /^SIP\/[0-9]+\.[0-9]+$/i;
-
 const DIGITS = /^[0-9]+$/;
 /** Any of these marks a message as SIP, whatever its start line says. */
 const SIP_FIELDS = ['via', 'cseq', 'call-id'] as const;
 
-const badRequest = (reason: string): Problem => ({ status: 400, reason });
-const MALFORMED_REQUEST_LINE = badRequest('Malformed Request-Line');
-const VERSION_NOT_SUPPORTED: Problem = { status: 505, reason: 'Version Not Supported' };
-const MESSAGE_TOO_LARGE: Problem = { status: 513, reason: 'Message Too Large' };
-const TOO_MANY_FIELDS = badRequest('Too Many Header Fields');
-const FIELD_TOO_LONG = badRequest('Header Field Too Long');
-const MALFORMED_FIELD = badRequest('Malformed Header Field');
-const BAD_LINE_END = badRequest('Line Not Ended By CRLF');
-const MISSING_EMPTY_LINE = badRequest('Missing Empty Line After Header');
-const MALFORMED_LENGTH = badRequest('Malformed Content-Length');
-const CONFLICTING_LENGTH = badRequest('Conflicting Content-Length');
-const BODY_TOO_SHORT = badRequest('Body Shorter Than Content-Length');
+const BAD_LINE_END = 'Line Not Ended By CRLF';
+const MALFORMED_REQUEST_LINE = 'Malformed Request-Line';
+const VERSION_NOT_SUPPORTED = 'Version Not Supported';
+const MESSAGE_TOO_LARGE = 'Message Too Large';
+/** Status of a problem that is not a plain 400. */
+const STATUS: Readonly<Record<string, number>> = { [VERSION_NOT_SUPPORTED]: 505, [MESSAGE_TOO_LARGE]: 513 };
 
 /**
  * Parses one message. Empty lines before it are skipped; what follows the body is cut off.
@@ -74,9 +64,13 @@ const BODY_TOO_SHORT = badRequest('Body Shorter Than Content-Length');
  */
 export function parseMessage(text: string, byteLength: number = Buffer.byteLength(text)): ParseResult {
   const start = skipEmptyLines(text);
-  return BEGINS_AS_RESPONSE.test(text.slice(start, start + 4))
-    ? parseResponse(text, byteLength, start)
-    : parseRequest(text, byteLength, start);
+  const end = lineEndAt(text, start);
+  const line = text.slice(start, text.charCodeAt(end - 1) === CR ? end - 1 : end);
+  const sizeProblem = byteLength > MESSAGE_LIMITS.messageBytes ? MESSAGE_TOO_LARGE : undefined;
+  const lineProblem = isCleanLine(text, start, end) ? undefined : BAD_LINE_END;
+  return BEGINS_AS_RESPONSE.test(line)
+    ? parseResponse(text, line, end + 1, byteLength, sizeProblem ?? lineProblem)
+    : parseRequest(text, line, end + 1, byteLength, sizeProblem, lineProblem);
 }
 
 /** @returns a copy that does not keep the message in memory which it was cut from */
@@ -86,64 +80,29 @@ export function detach(text: string): string {
 
 class ParsedMessage extends FieldIndex {
   body = '';
-  readonly #text: string;
+  /** The first thing wrong in header fields or body. */
+  readonly problem: string | undefined;
 
-  constructor(text: string) {
-    super(text);
-    this.#text = text;
-  }
-
-  /**
-   * Takes in header fields and body; goes on after a problem, so that the answer can echo what is readable.
-   * @param start where the start line begins
-   * @param startLineEnd where its line feed stands
-   * @returns the first problem
-   */
-  read(start: number, startLineEnd: number, byteLength: number): Problem | undefined {
-    const text = this.#text;
-    let problem = isCleanLine(text, start, startLineEnd) ? undefined : BAD_LINE_END;
-    let at = startLineEnd + 1;
-    for (let lines = 0; at < text.length && !isEmptyLine(text, at); lines++) {
-      if (lines === MESSAGE_LIMITS.headers) return problem ?? TOO_MANY_FIELDS;
-      const end = fieldEndAt(text, at);
-      const found = this.#addField(at, end);
-      problem ??= found;
-      at = end + 1;
-    }
-    if (at >= text.length) return problem ?? MISSING_EMPTY_LINE;
-    if (text.charCodeAt(at) === LF) problem ??= BAD_LINE_END;
-    const bodyProblem = this.#readBody(lineEndAt(text, at) + 1, byteLength);
-    return problem ?? bodyProblem;
-  }
-
-  #addField(start: number, end: number): Problem | undefined {
-    const text = this.#text;
-    if (isLongerThan(text, start, end, MESSAGE_LIMITS.headerLineBytes)) return FIELD_TOO_LONG;
-    let problem: Problem | undefined;
-    for (let at = start; at < end; ) {
-      const lineEnd = lineEndAt(text, at);
-      if (!isCleanLine(text, at, lineEnd)) {
-        // What is echoed must not hold a bare CR; a bare LF is taken for a line end.
-        if (text.slice(at, lineEnd - 1).includes('\r')) return BAD_LINE_END;
-        problem = BAD_LINE_END;
-      }
-      at = lineEnd + 1;
-    }
-    return this.add(start, end) < 0 ? MALFORMED_FIELD : problem;
+  constructor(text: string, headAt: number, byteLength: number) {
+    const head = readHead(text, headAt);
+    super(text, head.fields);
+    const bodyProblem = this.#readBody(text, head.bodyAt, byteLength);
+    this.problem = head.problem ?? bodyProblem;
   }
 
   /** Content-Length counts bytes; without one the body reaches to the end of the frame (RFC 7118). */
-  #readBody(bodyAt: number, byteLength: number): Problem | undefined {
-    const text = this.#text;
+  #readBody(text: string, bodyAt: number, byteLength: number): string | undefined {
     this.body = text.slice(bodyAt);
     const lengthText = this.get('content-length');
     if (lengthText === undefined) return undefined;
-    if (!DIGITS.test(lengthText)) return MALFORMED_LENGTH;
+    if (!DIGITS.test(lengthText)) return 'Malformed Content-Length';
     const length = Number(lengthText);
-    if (this.all('content-length').some((other) => Number(other) !== length)) return CONFLICTING_LENGTH;
+    if (this.isRepeated('content-length') && this.all('content-length').some((other) => Number(other) !== length)) {
+      return 'Conflicting Content-Length';
+    }
     const isAscii = byteLength === text.length;
     const available = byteLength - (isAscii ? bodyAt : Buffer.byteLength(text.slice(0, bodyAt)));
-    if (length > available) return BODY_TOO_SHORT;
+    if (length > available) return 'Body Shorter Than Content-Length';
     if (length < available) {
       this.body = isAscii ? this.body.slice(0, length) : Buffer.from(this.body).toString('utf8', 0, length);
     }
@@ -153,50 +112,43 @@ class ParsedMessage extends FieldIndex {
 
 class ParsedRequest extends ParsedMessage implements SipRequest {
   readonly kind = 'request';
-  readonly method: string;
-  readonly requestUri: string;
-
-  constructor(text: string, method: string, requestUri: string) {
-    super(text);
-    this.method = method;
-    this.requestUri = requestUri;
-  }
+  method = '';
+  requestUri = '';
 }
 
 class ParsedResponse extends ParsedMessage implements SipResponse {
   readonly kind = 'response';
-  readonly status: number;
-  readonly reason: string;
-
-  constructor(text: string, status: number, reason: string) {
-    super(text);
-    this.status = status;
-    this.reason = reason;
-  }
+  status = 0;
+  reason = '';
 }
 
-function parseRequest(text: string, byteLength: number, start: number): ParseResult {
-  const lineEnd = lineEndAt(text, start);
-  const line = lineAt(text, start, lineEnd);
+function parseRequest(
+  text: string,
+  line: string,
+  headAt: number,
+  byteLength: number,
+  sizeProblem: string | undefined,
+  lineEndProblem: string | undefined,
+): ParseResult {
   const methodEnd = line.indexOf(' ');
   const uriEnd = line.lastIndexOf(' ');
   const version = line.slice(uriEnd + 1);
-  const method = methodEnd < 0 ? line : line.slice(0, methodEnd);
-  const request = new ParsedRequest(text, method, line.slice(methodEnd + 1, Math.max(uriEnd, methodEnd + 1)));
-  const problem = request.read(start, lineEnd, byteLength);
-  const lineProblem = checkRequestLine(method, uriEnd - methodEnd, version);
-  const refusal = byteLength > MESSAGE_LIMITS.messageBytes ? MESSAGE_TOO_LARGE : (lineProblem ?? problem);
-  if (refusal === undefined) return request;
-  if (method === 'ACK') return { kind: 'unreadable', reason: refusal.reason };
+  const request = new ParsedRequest(text, headAt, byteLength);
+  request.method = methodEnd < 0 ? line : line.slice(0, methodEnd);
+  request.requestUri = line.slice(methodEnd + 1, Math.max(uriEnd, methodEnd + 1));
+  const lineProblem = checkRequestLine(request, version);
+  const reason = sizeProblem ?? lineProblem ?? lineEndProblem ?? request.problem;
+  if (reason === undefined) return request;
+  if (request.method === 'ACK') return { kind: 'unreadable', reason };
   if (lineProblem === MALFORMED_REQUEST_LINE && !isLikeSip(request, version)) {
     return { kind: 'unreadable', reason: 'Not SIP' };
   }
-  return { kind: 'refused', ...refusal, request };
+  return { kind: 'refused', status: STATUS[reason] ?? 400, reason, request };
 }
 
-function checkRequestLine(method: string, uriLength: number, version: string): Problem | undefined {
-  if (uriLength < 2 || !isToken(method)) return MALFORMED_REQUEST_LINE;
-  if (SIP_VERSION.test(version)) return undefined;
+function checkRequestLine(request: SipRequest, version: string): string | undefined {
+  if (request.requestUri === '' || !WHOLE_TOKEN.test(request.method)) return MALFORMED_REQUEST_LINE;
+  if (version === 'SIP/2.0' || SIP_VERSION.test(version)) return undefined;
   return OTHER_SIP_VERSION.test(version) ? VERSION_NOT_SUPPORTED : MALFORMED_REQUEST_LINE;
 }
 
@@ -205,57 +157,30 @@ function isLikeSip(request: SipRequest, version: string): boolean {
   return BEGINS_AS_RESPONSE.test(version) || SIP_FIELDS.some((name) => request.get(name) !== undefined);
 }
 
-function parseResponse(text: string, byteLength: number, start: number): ParseResult {
-  const lineEnd = lineEndAt(text, start);
-  const match = STATUS_LINE.exec(lineAt(text, start, lineEnd));
+function parseResponse(
+  text: string,
+  line: string,
+  headAt: number,
+  byteLength: number,
+  frameProblem: string | undefined,
+): ParseResult {
+  const match = STATUS_LINE.exec(line);
   if (match === null) return { kind: 'unreadable', reason: 'Malformed Status-Line' };
-  const response = new ParsedResponse(text, Number(match[1]), match[2] ?? '');
-  const problem = response.read(start, lineEnd, byteLength);
-  if (byteLength > MESSAGE_LIMITS.messageBytes) return { kind: 'unreadable', reason: MESSAGE_TOO_LARGE.reason };
-  if (problem !== undefined) return { kind: 'unreadable', reason: problem.reason };
-  if (!isVia(response.get('via') ?? '')) return { kind: 'unreadable', reason: 'Malformed Via' };
-  if (parseCSeq(response.get('cseq') ?? '') === undefined) return { kind: 'unreadable', reason: 'Malformed CSeq' };
-  return response;
+  const response = new ParsedResponse(text, headAt, byteLength);
+  response.status = Number(match[1]);
+  response.reason = match[2] ?? '';
+  const reason = frameProblem ?? response.problem ?? checkResponse(response);
+  return reason === undefined ? response : { kind: 'unreadable', reason };
+}
+
+/** Without these a response belongs to no transaction (RFC 3261 section 17.1.3). */
+function checkResponse(response: SipResponse): string | undefined {
+  if (!isVia(response.get('via') ?? '')) return 'Malformed Via';
+  return parseCSeq(response.get('cseq') ?? '') === undefined ? 'Malformed CSeq' : undefined;
 }
 
 function skipEmptyLines(text: string): number {
   let at = 0;
   while (at < text.length && isEmptyLine(text, at)) at += text.charCodeAt(at) === LF ? 1 : 2;
   return at;
-}
-
-function isEmptyLine(text: string, at: number): boolean {
-  const code = text.charCodeAt(at);
-  return code === LF || (code === CR && text.charCodeAt(at + 1) === LF);
-}
-
-/** @returns where the line feed stands that ends the line; the end of the text if there is none */
-function lineEndAt(text: string, from: number): number {
-  const end = text.indexOf('\n', from);
-  return end < 0 ? text.length : end;
-}
-
-function lineAt(text: string, start: number, end: number): string {
-  return text.slice(start, text.charCodeAt(end - 1) === CR ? end - 1 : end);
-}
-
-/** As `lineEndAt`, past the lines that are folded into the field (RFC 3261 section 7.3.1). */
-function fieldEndAt(text: string, from: number): number {
-  let end = lineEndAt(text, from);
-  for (;;) {
-    const next = text.charCodeAt(end + 1);
-    if (next !== 32 && next !== 9) return end;
-    end = lineEndAt(text, end + 1);
-  }
-}
-
-/** @returns whether the only CR of the line stands before the line feed at `end` */
-function isCleanLine(text: string, start: number, end: number): boolean {
-  return text.charCodeAt(end - 1) === CR && text.indexOf('\r', start) === end - 1;
-}
-
-function isLongerThan(text: string, start: number, end: number, bytes: number): boolean {
-  if (end - start > bytes) return true;
-  // UTF-8 has at most three bytes for each UTF-16 unit.
-  return (end - start) * 3 > bytes && Buffer.byteLength(text.slice(start, end)) > bytes;
 }
