@@ -66,7 +66,8 @@ function mapValue(value: AttributeValue): object {
   if (value.BS !== undefined) return { BS: value.BS.map(base64) };
   if (value.L !== undefined) return { L: value.L.map(mapValue) };
   if (value.M !== undefined) return { M: mapItem(value.M) };
-  return value;
+  // DynamoDB Local forgets the type of an empty map in its stream; the service does not.
+  return Object.keys(value).length === 0 ? { M: {} } : value;
 }
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
