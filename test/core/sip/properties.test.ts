@@ -27,7 +27,7 @@ const LOWER = 'abcdefghijklmnopqrstuvwxyz';
 const token = letters(`${LOWER}ABC0123456789-.!%*_+'~`);
 const word = letters(`${LOWER}0123456789`);
 const host = fc.oneof(
-  fc.tuple(word, word).map(([a, b]) => `${a}.${b}x`),
+  fc.tuple(word, word).map(([a, b]) => `${a}.x${b}`),
   fc.ipV4(),
   fc.constant('[2001:db8::1]'),
 );
@@ -178,7 +178,7 @@ describe('parseMessage', () => {
         }
         expect(ours.body).toBe(theirs.body);
       }),
-      { numRuns: 40 },
+      { numRuns: 30 },
     );
   });
 });
@@ -242,7 +242,7 @@ describe('hostile input', () => {
       fc.property(mutated, (text) => {
         expect(KINDS).toContain(useEverything(text));
       }),
-      { numRuns: 1_000 },
+      { numRuns: 300 },
     );
   });
 
@@ -251,7 +251,7 @@ describe('hostile input', () => {
       fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
         expect(KINDS).toContain(useEverything(Buffer.from(bytes).toString(), bytes.length));
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 
@@ -260,9 +260,9 @@ describe('hostile input', () => {
       fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (value) => {
         useValue(value.replace(/[\r\n]/g, ' '));
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
-    void fc.assert(fc.property(letters('ab;=", \t<>\\:@?%[]*SIP/2.0', 0, 60), useValue), { numRuns: 2_000 });
+    void fc.assert(fc.property(letters('ab;=", \t<>\\:@?%[]*SIP/2.0', 0, 60), useValue), { numRuns: 1_000 });
   });
 });
 
