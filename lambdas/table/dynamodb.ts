@@ -83,7 +83,8 @@ export function openDynamoDbTable(options: DynamoDbOptions): DynamoDbTable {
     },
 
     delete(key, condition) {
-      const command = new DeleteItemCommand({ TableName, Key: keyOf(key), ...conditionInput(condition) });
+      const ReturnValues = condition?.returning ?? 'NONE';
+      const command = new DeleteItemCommand({ TableName, Key: keyOf(key), ...conditionInput(condition), ReturnValues });
       return written(() => counted('DeleteItem', (abortSignal) => client.send(command, { abortSignal })));
     },
   };

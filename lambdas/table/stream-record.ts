@@ -1,6 +1,4 @@
 /** Records of the table's stream, as Lambda hands them over, to presentity states. */
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import { unmarshall } from '@aws-sdk/util-dynamodb';
 import * as v from 'valibot';
 import { ContractError } from '#core/error.ts';
 import type { Address } from '#core/identity.ts';
@@ -60,6 +58,32 @@ export function sequenceNumberOf(input: unknown): string | undefined {
   return result.success ? result.output.dynamodb.SequenceNumber : undefined;
 }
 
-// Lambda hands images over in DynamoDB's own JSON; the keys were checked above.
-const itemOf = (attributes: Record<string, unknown>): Item =>
-  unmarshall(attributes as Record<string, AttributeValue>) as Item;
+/** Images come in DynamoDB's own JSON; the item files check what is in them. */
+function itemOf(image: Readonly<Record<string, unknown>>): Item {
+  const item = plainMap(image);
+  return { ...item, PK: String(item.PK), SK: String(item.SK) };
+}
+
+const plainMap = (attributes: object): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, plainValue(value)]));
+
+/** The types that our items have; anything else is undefined, and refused by the item's own schema. */
+function plainValue(attribute: unknown): unknown {
+  const [[type, value] = []] = typeof attribute === 'object' && attribute !== null ? Object.entries(attribute) : [];
+  switch (type) {
+    case 'S':
+    case 'BOOL':
+      return value;
+    case 'N':
+      return Number(value);
+    case 'L':
+      return Array.isArray(value) ? value.map(plainValue) : undefined;
+    case 'M':
+      return typeof value === 'object' && value !== null ? plainMap(value) : undefined;
+    case undefined:
+      // DynamoDB Local's stream gives an empty map without its type.
+      return {};
+    default:
+      return undefined;
+  }
+}

@@ -20,8 +20,13 @@ export interface Update extends Condition {
   readonly returning?: 'NONE' | 'ALL_NEW';
 }
 
+export interface Deletion extends Condition {
+  /** Attributes returned when it is done: none (default) or the whole item that stood there. */
+  readonly returning?: 'NONE' | 'ALL_OLD';
+}
+
 /**
- * `done`: written; `item` only when `returning: 'ALL_NEW'`.
+ * `done`: written; `item` only when `returning` asks for it.
  * `refused`: the condition did not hold; `item` is what stands in the table, undefined if nothing does.
  * A write that was repeated after a lost answer is refused by its own first attempt: compare a value that
  * only this write carries (a new entity-tag, say) with `item` before taking it for someone else's.
@@ -56,7 +61,7 @@ export interface Table {
   /** One UpdateItem; creates the item when its condition allows. */
   update(key: Key, update: Update): Promise<WriteResult>;
   /** One DeleteItem; done also when nothing stood there, unless the condition says otherwise. */
-  delete(key: Key, condition?: Condition): Promise<WriteResult>;
+  delete(key: Key, condition?: Deletion): Promise<WriteResult>;
 }
 
 /** Query of one partition, optionally only the sort keys with a prefix. */

@@ -87,7 +87,7 @@ export async function refreshWatcher(
     ...own,
     update:
       'SET cseq = :cseq, expiresAtMs = :expires, #ttl = :ttl, gatewayId = :gateway, flowId = :flow, contentType = :type',
-    names: { ...own.names, '#ttl': 'ttl' },
+    names: { '#ttl': 'ttl' },
     values: {
       ...own.values,
       ...{
@@ -100,8 +100,7 @@ export async function refreshWatcher(
     },
     returning: 'ALL_NEW',
   });
-  if (result.kind === 'done')
-    return { kind: 'done', createdAtMs: result.item ? decode(result.item).createdAtMs : nowMs };
+  if (result.kind === 'done') return { kind: 'done', createdAtMs: createdAtOf(result.item, nowMs) };
   return repeatedOrRefused(
     result.item,
     name,
@@ -119,9 +118,9 @@ export async function endWatcher(
   cseq: number,
   nowMs: number,
 ): Promise<WatcherResult> {
-  const result = await table.delete(keyOf(name), ownLater(name, cseq, nowMs));
+  const result = await table.delete(keyOf(name), { ...ownLater(name, cseq, nowMs), returning: 'ALL_OLD' });
   return result.kind === 'done'
-    ? { kind: 'done', createdAtMs: nowMs }
+    ? { kind: 'done', createdAtMs: createdAtOf(result.item, nowMs) }
     : repeatedOrRefused(result.item, name, () => false, nowMs);
 }
 
@@ -174,16 +173,18 @@ export async function deleteHeldWatcher(
 }
 
 /** Holds for an unexpired subscription of this very dialog and watcher whose last SUBSCRIBE was an earlier one. */
-function ownLater(name: SubscriptionName, cseq: number, nowMs: number): Required<Condition> {
+function ownLater(name: SubscriptionName, cseq: number, nowMs: number): Condition {
   const { callId, fromTag, watcher, eventId } = name;
   const values = { ':call': callId, ':from': fromTag, ':watcher': watcher, ':cseq': cseq, ':now': nowMs };
   const same = 'callId = :call AND fromTag = :from AND watcher = :watcher AND expiresAtMs > :now AND cseq < :cseq';
   return {
     condition: `${same} AND ${eventId === undefined ? 'attribute_not_exists(eventId)' : 'eventId = :eventId'}`,
-    names: {},
     values: eventId === undefined ? values : { ...values, ':eventId': eventId },
   };
 }
+
+// The table always gives the item that was asked for; the clock only stands in for the type's sake.
+const createdAtOf = (item: Item | undefined, nowMs: number): number => (item ? decode(item).createdAtMs : nowMs);
 
 type StoredWatcher = v.InferOutput<typeof watcherAttributes>;
 

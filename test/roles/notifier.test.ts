@@ -1,0 +1,226 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { gatewayIdOf, subscriptionIdOf } from '#contract/ids.ts';
+import type { OutcomeInput } from '#contract/outcome.ts';
+import { publish } from '#roles/compositor.ts';
+import { type NotifierPorts, subscribe } from '#roles/notifier.ts';
+import { createCache } from '#runtime/cache.ts';
+import { type DynamoDbTable, openDynamoDbTable } from '#table/dynamodb.ts';
+import { loadTenant, tenantItem } from '#table/tenant-item.ts';
+import { deleteHeldWatcher, queryWatchers } from '#table/watcher-item.ts';
+import {
+  ALICE,
+  BOB,
+  dialogElement,
+  dialogInfo,
+  PBX,
+  publishOf,
+  subscribeOf,
+  type TestSubscribe,
+} from '#test/support/dialogs.ts';
+import { startTable, type TestTable } from '#test/support/dynamodb.ts';
+import { T0 } from '#test/support/envelope.ts';
+
+let started: TestTable;
+let table: DynamoDbTable;
+let ports: NotifierPorts;
+let presentityCount = 0;
+/** A presentity of its own for each test. */
+let user: string;
+
+beforeAll(async () => {
+  started = await startTable();
+  table = openDynamoDbTable(started);
+  await table.put(tenantItem('demo.example', { minExpiresSeconds: 3 }));
+  ports = {
+    table,
+    chance: () => 0,
+    nonceSecret: async () => 's3cret',
+    loadUser: async () => undefined,
+    loadTenant: createCache((domain) => loadTenant(table, domain), { keepMs: 60_000, maxEntries: 10 }),
+  };
+});
+
+afterAll(async () => {
+  table.close();
+  await started.stop();
+});
+
+beforeEach(() => {
+  presentityCount += 1;
+  user = `30${presentityCount}`;
+});
+
+const aor = () => `sip:${user}@demo.example`;
+const send = (request: TestSubscribe, nowMs = T0): Promise<OutcomeInput> =>
+  subscribe(subscribeOf({ to: aor(), ...request }), ports, nowMs);
+const watchers = (nowMs = T0) => queryWatchers(table, { domain: 'demo.example', user }, 'dialog', nowMs);
+const bodyOf = ({ subscription }: OutcomeInput): string => subscription?.notification.body.join('0') ?? '';
+
+describe('SUBSCRIBE, its life (RFC 6665 section 4.2)', () => {
+  it('is one write and one read once the tenant is cached', async () => {
+    await send({ toTag: 'warm' });
+    const before = { ...table.requestCounts };
+    await send({ toTag: 'a' });
+    expect(table.requestCounts).toEqual({ ...before, PutItem: before.PutItem + 1, GetItem: before.GetItem + 1 });
+    await send({ inDialog: 'a', cseq: 2 });
+    await send({ inDialog: 'a', cseq: 3, expires: 0 });
+    expect(table.requestCounts).toEqual({
+      ...before,
+      PutItem: before.PutItem + 1,
+      UpdateItem: before.UpdateItem + 1,
+      DeleteItem: before.DeleteItem + 1,
+      GetItem: before.GetItem + 3,
+    });
+  });
+
+  it('opens a subscription and tells the state, idle too', async () => {
+    const outcome = await send({ expires: 600, event: 'dialog;id=7' });
+    expect(outcome).toMatchObject({
+      response: { status: 200, headers: [['Expires', '600']] },
+      identity: ALICE,
+      subscription: {
+        ...{ kind: 'active', id: 'sub-1', presentity: aor(), event: 'dialog', eventId: '7' },
+        ...{ createdAtMs: T0, expiresAtMs: T0 + 600_000 },
+        notification: { presentityVersion: 0, contentType: 'application/dialog-info+xml' },
+      },
+    });
+    expect(bodyOf(outcome)).toContain('version="0" state="full"');
+    expect(bodyOf(outcome)).toContain(`entity="${aor()}">\n<dialog id="0000"><state>terminated</state></dialog>`);
+    expect(await watchers()).toEqual([
+      { id: 'sub-1', gatewayId: 'gateway-1', contentType: 'application/dialog-info+xml' },
+    ]);
+    expect(await watchers(T0 + 600_000)).toEqual([]);
+  });
+
+  it('tells what is published, by its version', async () => {
+    const body = dialogInfo(dialogElement('1', 'early'));
+    await publish(publishOf({ presentity: aor(), body }), { ...ports, randomBytes }, T0);
+    const outcome = await send({});
+    expect(outcome.subscription?.notification.presentityVersion).toBe(T0 + 1);
+    expect(bodyOf(outcome)).toContain(
+      'call-id="call-1" local-tag="l-1" remote-tag="r-1" direction="recipient"><state>early',
+    );
+  });
+
+  it('refreshes from another flow and gateway: the subscription is taken over', async () => {
+    await send({ expires: 60 });
+    const outcome = await send(
+      { inDialog: 'sub-1', cseq: 2, expires: 120, flowId: 'flow-9', gatewayId: 'gateway-2', presentity: aor() },
+      T0 + 30_000,
+    );
+    expect(outcome.subscription).toMatchObject({
+      kind: 'active',
+      id: 'sub-1',
+      createdAtMs: T0,
+      expiresAtMs: T0 + 150_000,
+    });
+    expect(await watchers()).toMatchObject([{ id: 'sub-1', gatewayId: 'gateway-2' }]);
+  });
+
+  it('ends with Expires 0 by a last state, and is gone', async () => {
+    await send({});
+    const outcome = await send({ inDialog: 'sub-1', cseq: 2, expires: 0 }, T0 + 5_000);
+    expect(outcome).toMatchObject({
+      response: { status: 200, headers: [['Expires', '0']] },
+      subscription: { kind: 'ended', reason: 'timeout', id: 'sub-1', createdAtMs: T0 },
+    });
+    expect(bodyOf(outcome)).toContain('<dialog ');
+    expect(await watchers()).toEqual([]);
+    expect((await send({ inDialog: 'sub-1', cseq: 3 })).response.status).toBe(481);
+  });
+
+  it('fetches with an initial Expires 0 without a write', async () => {
+    const before = { ...table.requestCounts };
+    const outcome = await send({ expires: 0 });
+    expect(outcome.subscription).toMatchObject({ kind: 'ended', reason: 'timeout' });
+    expect(outcome.response).toMatchObject({ status: 200, headers: [['Expires', '0']] });
+    expect(table.requestCounts).toEqual({ ...before, GetItem: before.GetItem + 1 });
+  });
+
+  it('keeps several subscriptions of one user to one presentity apart', async () => {
+    await send({ toTag: 'a', event: 'dialog;id=1' });
+    await send({ toTag: 'b', event: 'dialog;id=2', callId: 'call-2' });
+    expect((await watchers()).map(({ id }) => id)).toEqual(['a', 'b']);
+  });
+
+  it('spreads long grants', async () => {
+    const outcome = await subscribe(subscribeOf({ to: aor(), expires: 3_600 }), { ...ports, chance: () => 1 }, T0);
+    expect(outcome.response.headers).toEqual([['Expires', '3240']]);
+  });
+
+  it('is stored before the state is read, so that no change falls between', async () => {
+    const order: string[] = [];
+    const watched: NotifierPorts = {
+      ...ports,
+      table: {
+        ...table,
+        put: (...all) => table.put(...all).finally(() => order.push('put')),
+        get: (...all) => {
+          order.push('get');
+          return table.get(...all);
+        },
+      },
+    };
+    await subscribe(subscribeOf({ to: aor() }), watched, T0);
+    expect(order).toEqual(['put', 'get']);
+  });
+});
+
+const DIALOG_INFO = 'application/dialog-info+xml';
+const refused: [string, TestSubscribe, number, (readonly [string, string])[]?][] = [
+  ['no Event', { event: '' }, 489, [['Allow-Events', 'dialog']]],
+  ['unknown Event', { event: 'conference' }, 489, [['Allow-Events', 'dialog']]],
+  ['other Accept', { headers: [['Accept', 'application/pidf+xml']] }, 406, [['Accept', DIALOG_INFO]]],
+  ['a short time', { expires: 2 }, 423, [['Min-Expires', '3']]],
+  ['a time that is none', { headers: [['Expires', '1h']] }, 400],
+  ['another tenant', { to: 'sip:1002@acme.example' }, 403],
+  ['another tenant in To', { requestUri: 'sip:1002@demo.example', to: 'sip:1002@acme.example' }, 403],
+  ['no user', { to: 'sip:demo.example' }, 404],
+  ['two Contacts', { headers: [['Contact', '<sip:b@client.invalid>']] }, 400],
+  ['a dialog that is none', { inDialog: 'nobody', cseq: 2 }, 481],
+  ['the end of a dialog that is none', { inDialog: 'nobody', cseq: 2, expires: 0 }, 481],
+];
+
+describe('SUBSCRIBE that is refused changes nothing', () => {
+  it.each(refused)('%s', async (_what, request, status, headers = []) => {
+    const outcome = await send(request);
+    expect(outcome).toMatchObject({ response: { status, headers }, identity: ALICE });
+    expect(outcome.subscription).toBeUndefined();
+    expect(await watchers()).toEqual([]);
+  });
+
+  it.each([60, 0])(
+    'another identity, dialog, Event or Event id with Expires %s: 481, whoever asks',
+    async (expires) => {
+      await send({ event: 'dialog;id=1' });
+      const own: TestSubscribe = { inDialog: 'sub-1', cseq: 2, event: 'dialog;id=1', expires };
+      const strangers: TestSubscribe[] = [
+        { ...own, identity: BOB, from: 'sip:1002@demo.example' },
+        { ...own, identity: PBX, from: 'sip:pbx@demo.example' },
+        { ...own, callId: 'other' },
+        { ...own, event: 'dialog' },
+        { ...own, event: 'dialog;id=2' },
+      ];
+      for (const stranger of strangers) {
+        expect((await send(stranger)).response).toMatchObject({ status: 481, reason: 'Subscription Does Not Exist' });
+      }
+      expect((await send(own, T0 + 7_200_000)).response.status).toBe(481);
+      expect((await send(own)).response.status).toBe(200);
+    },
+  );
+
+  it.each([60, 0])('a CSeq that is not higher, Expires %s: 500, and the subscription lives', async (expires) => {
+    await send({ cseq: 5 });
+    expect((await send({ inDialog: 'sub-1', cseq: 5, expires, flowId: 'f' })).response.status).toBe(500);
+    expect((await send({ inDialog: 'sub-1', cseq: 4, expires, flowId: 'f' })).response.status).toBe(500);
+    expect((await send({ inDialog: 'sub-1', cseq: 6, expires })).response.status).toBe(200);
+  });
+});
+
+it('leaves a watcher that another gateway has taken over to that one', async () => {
+  await send({ gatewayId: 'gateway-2' });
+  const held = { id: subscriptionIdOf('sub-1'), gatewayId: gatewayIdOf('gateway-1') };
+  await deleteHeldWatcher(table, { domain: 'demo.example', user }, 'dialog', held);
+  expect(await watchers()).toHaveLength(1);
+});
