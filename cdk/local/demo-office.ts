@@ -121,7 +121,7 @@ export class Office {
 
   #dialog(leg: Leg): string {
     const tags = `call-id="${escapeXml(leg.callId)}" local-tag="${leg.localTag}"${leg.remoteTag === '' ? '' : ` remote-tag="${leg.remoteTag}"`}`;
-    const rendering = leg.held ? '<param pname="+sip.rendering" pvalue="no"/>' : '';
+    const rendering = leg.held ? '<param pname="+sip.rendering" pval="no"/>' : '';
     return [
       `<dialog id="${leg.direction === 'initiator' ? 'out' : 'in'}-${escapeXml(leg.callId.split('@')[0] ?? '')}" ${tags} direction="${leg.direction}">`,
       `<state${leg.event === '' ? '' : ` event="${leg.event}"`}>${leg.state}</state>`,

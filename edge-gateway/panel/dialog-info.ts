@@ -66,10 +66,14 @@ function readDialog(element: XmlElement): Dialog | undefined {
 }
 
 function isHeld(dialog: XmlElement): boolean {
-  const target = childrenOf(dialog, 'local').flatMap((local) => childrenOf(local, 'target'));
-  return target
-    .flatMap((element) => childrenOf(element, 'param'))
-    .some((param) => param.getAttribute('pname') === '+sip.rendering' && param.getAttribute('pvalue') === 'no');
+  return (
+    childrenOf(dialog, 'local')
+      .flatMap((local) => childrenOf(local, 'target'))
+      .flatMap((target) => childrenOf(target, 'param'))
+      .filter((param) => param.getAttribute('pname') === '+sip.rendering')
+      // RFC 4235 has `pval`; some publishers write `pvalue`.
+      .some((param) => (param.getAttribute('pval') ?? param.getAttribute('pvalue')) === 'no')
+  );
 }
 
 /** The identity says who it is; a target is only where the device can be reached, so it comes second. */

@@ -13,6 +13,9 @@ import {
   relationText,
 } from '#gateway/panel/wording.ts';
 
+/** Longer numbers beside a name have their place in the details. */
+const SHORT_NUMBER = 6;
+
 export class LampTile {
   readonly item: HTMLLIElement;
   readonly button: HTMLButtonElement;
@@ -73,7 +76,9 @@ export class LampTile {
       element('span', { class: 'relation' }, relationText(dialog)),
       ' ',
       element('span', { class: 'remote' }, partyName(dialog.remote, nameOf)),
-      ...(number === '' ? [] : [' ', element('span', { class: 'remote-number' }, number)]),
+      ...(number === '' || number.length > SHORT_NUMBER
+        ? []
+        : [' ', element('span', { class: 'remote-number' }, number)]),
       ...(others === 0 ? [] : [' ', element('span', { class: 'more' }, `+${others}`)]),
     );
   }

@@ -35,20 +35,21 @@ test('reads a dialog with both parties (RFC 4235 section 4.1)', () => {
 });
 
 test('a target that is not rendered is a call on hold', () => {
-  const held = (value: string) =>
+  const held = (attribute: string) =>
     read(
       document(
-        `<dialog id="d"><state>confirmed</state><local><target uri="sip:x@y"><param pname="+sip.rendering" pvalue="${value}"/></target></local></dialog>`,
+        `<dialog id="d"><state>confirmed</state><local><target uri="sip:x@y"><param pname="+sip.rendering" ${attribute}/></target></local></dialog>`,
       ),
     )?.dialogs[0]?.held;
-  expect(held('no')).toBe(true);
-  expect(held('yes')).toBe(false);
+  expect(held('pval="no"')).toBe(true);
+  expect(held('pval="yes"')).toBe(false);
+  expect(held('pvalue="no"')).toBe(true);
 });
 
 test('only the local rendering means hold', () => {
   const info = read(
     document(
-      '<dialog id="d"><state>confirmed</state><remote><target uri="sip:x@y"><param pname="+sip.rendering" pvalue="no"/></target></remote></dialog>',
+      '<dialog id="d"><state>confirmed</state><remote><target uri="sip:x@y"><param pname="+sip.rendering" pval="no"/></target></remote></dialog>',
     ),
   );
   expect(info?.dialogs[0]?.held).toBe(false);

@@ -1,0 +1,68 @@
+/** Real Chromium for the panel's tests. */
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
+
+const OUTPUT = path.resolve(import.meta.dirname, '../output');
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const ARGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--disable-quic',
+];
+
+export function launchBrowser(): Promise<Browser> {
+  mkdirSync(OUTPUT, { recursive: true });
+  return chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+}
+
+export interface Panel {
+  readonly page: Page;
+  /** What the page complained about: script errors and violations of its security policy. */
+  readonly complaints: string[];
+  tile(extension: string): Locator;
+  /** Resolves when the lamp of this extension is in this state. */
+  lamp(extension: string, state: string, withinMs?: number): Promise<void>;
+  signIn(credentials?: { user?: string; domain?: string; password?: string }): Promise<void>;
+  screenshot(name: string): Promise<void>;
+}
+
+export interface PanelOptions {
+  readonly colorScheme?: 'light' | 'dark';
+  readonly reducedMotion?: 'reduce' | 'no-preference';
+  readonly viewport?: { readonly width: number; readonly height: number };
+}
+
+/** Opens the panel in a browser context of its own, with nothing kept from before. */
+export async function openPanel(browser: Browser, url: string, options: PanelOptions = {}): Promise<Panel> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, ...options });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    // A refused WebSocket is the browser's own line, and expected when the gateway is down.
+    if (message.type() === 'error' && !message.text().startsWith('WebSocket connection'))
+      complaints.push(message.text());
+  });
+  await page.goto(url);
+  const tile = (extension: string) => page.locator(`.tile[data-extension="${extension}"]`);
+  return {
+    page,
+    complaints,
+    tile,
+    async lamp(extension, state, withinMs = 10_000) {
+      await page.waitForSelector(`.tile[data-extension="${extension}"][data-lamp="${state}"]`, { timeout: withinMs });
+    },
+    async signIn(credentials = {}) {
+      for (const [name, value] of Object.entries(credentials)) await page.fill(`#${name}`, value);
+      await page.click('#submit');
+    },
+    screenshot: async (name) => {
+      await page.screenshot({ path: path.join(OUTPUT, `${name}.png`) });
+    },
+  };
+}
