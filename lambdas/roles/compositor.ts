@@ -25,7 +25,8 @@ import {
 import { parseParameterized } from '#core/sip/header.ts';
 import type { HeaderFields } from '#core/sip/message.ts';
 import { grantExpiry } from '#core/subscription.ts';
-import { commitPublication, type PublicationResult, type PublicationWrite } from '#table/publication-write.ts';
+import type { PublicationWrite } from '#table/publication-expression.ts';
+import { commitPublication, type PublicationResult } from '#table/publication-write.ts';
 import { DEFAULT_POLICY } from '#table/tenant-item.ts';
 import { asAuthenticated } from './authenticator.ts';
 import type { RequestPorts } from './request-ports.ts';

@@ -249,6 +249,12 @@ describe('PUBLISH that is refused changes nothing', () => {
     });
   });
 
+  it('a state over the size of an item', async () => {
+    const long = dialogInfo(dialogElement('1', 'early', `<local><identity>${'x'.repeat(60_000)}</identity></local>`));
+    for (let count = 0; count < 6; count += 1) await sendOk({ body: long });
+    expect((await send({ body: long })).response.status).toBe(503);
+  });
+
   it('a body that is not UTF-8', async () => {
     const envelope = publishOf({ presentity: `sip:${user}@demo.example`, body: doc('1', 'early') });
     const binary: RequestEnvelope = { ...envelope, request: { ...envelope.request, bodyEncoding: 'base64' } };

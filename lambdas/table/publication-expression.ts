@@ -1,0 +1,229 @@
+/** Expressions of the UpdateItem that a PUBLISH is (attributes: presentity-item). Pure. */
+import { type Dialog, dialogKey, isLive } from '#core/dialog.ts';
+import { PUBLICATION_LIMITS, type PublishedDocument } from '#core/publication.ts';
+import { dueShardOf } from './keys.ts';
+import { dialogField, publicationAttribute, type StoredPublication, tombstoneField } from './presentity-item.ts';
+import type { Attributes, Update } from './table.ts';
+
+interface Target {
+  readonly publicationId: string;
+  readonly event: string;
+  /** AOR of the publisher; only it may change its publication. */
+  readonly publisher: string;
+}
+interface Existing extends Target {
+  /** The entity-tag of SIP-If-Match. */
+  readonly expectedTag: string;
+}
+interface Granted {
+  /** The new entity-tag. */
+  readonly entityTag: string;
+  readonly expiresAtMs: number;
+}
+
+/** What a PUBLISH does to the stored state. */
+export type PublicationWrite =
+  | (Target & Granted & { readonly kind: 'initial'; readonly document: PublishedDocument })
+  | (Existing & Granted & { readonly kind: 'modify'; readonly document: PublishedDocument })
+  | (Existing & Granted & { readonly kind: 'refresh' })
+  | (Existing & { readonly kind: 'remove' });
+
+/** Long after any lease: the sweep removes publications, TTL only what is left of the item. */
+const KEEP_ITEM_SECONDS = 30 * 24 * 3_600;
+
+/** `keepEarlier`: the sweep that stands comes early enough. `moveForward`: it must come earlier. */
+export type SweepRule = 'keepEarlier' | 'moveForward';
+
+const NAMES = {
+  '#version': 'version',
+  '#changed': 'changedAtMs',
+  '#count': 'pubCount',
+  '#due': 'dueAtMs',
+  '#shard': 'dueShard',
+  '#ttl': 'ttl',
+} as const;
+
+/** Parts of an expression, gathered from rules that do not know each other. */
+interface Parts {
+  readonly set: readonly string[];
+  readonly remove?: readonly string[];
+  readonly add?: readonly string[];
+  readonly conditions: readonly string[];
+  readonly names?: Readonly<Record<string, string>>;
+  readonly values?: Attributes;
+}
+
+/** The one UpdateItem of a PUBLISH: its change, the new version, and when to sweep. */
+export function composePublicationUpdate(
+  write: PublicationWrite,
+  partition: string,
+  sweep: SweepRule,
+  nowMs: number,
+): Update {
+  const parts = [stamp(nowMs), changeOf(write, nowMs)];
+  if (write.kind !== 'remove') parts.push(sweepOf(write, partition, sweep));
+  const set = parts.flatMap((part) => part.set);
+  const remove = parts.flatMap((part) => part.remove ?? []);
+  const add = parts.flatMap((part) => part.add ?? []);
+  return {
+    update: [clause('SET', set), clause('REMOVE', remove), clause('ADD', add)].join(' ').trim(),
+    condition: parts.flatMap((part) => part.conditions).join(' AND '),
+    names: Object.assign({}, ...parts.map((part) => part.names)),
+    values: Object.assign({}, ...parts.map((part) => part.values)),
+  };
+}
+
+const clause = (verb: string, actions: readonly string[]): string =>
+  actions.length === 0 ? '' : `${verb} ${actions.join(', ')}`;
+
+// A new item counts its version from the clock, so that it never falls behind what watchers saw of an older one.
+function stamp(nowMs: number): Parts {
+  return {
+    set: ['#version = if_not_exists(#version, :now) + :one', '#changed = :now', '#ttl = :ttl'],
+    conditions: [],
+    names: { '#version': NAMES['#version'], '#changed': NAMES['#changed'], '#ttl': NAMES['#ttl'] },
+    values: { ':now': nowMs, ':one': 1, ':ttl': Math.floor(nowMs / 1_000) + KEEP_ITEM_SECONDS },
+  };
+}
+
+function sweepOf({ expiresAtMs }: Granted, partition: string, rule: SweepRule): Parts {
+  const names = { '#due': NAMES['#due'], '#shard': NAMES['#shard'] };
+  const values = { ':exp': expiresAtMs, ':shard': dueShardOf(partition) };
+  const shard = '#shard = :shard';
+  return rule === 'keepEarlier'
+    ? {
+        set: ['#due = if_not_exists(#due, :exp)', shard],
+        conditions: ['(attribute_not_exists(#due) OR #due <= :exp)'],
+        names,
+        values,
+      }
+    : { set: ['#due = :exp', shard], conditions: ['#due > :exp'], names, values };
+}
+
+function changeOf(write: PublicationWrite, nowMs: number): Parts {
+  switch (write.kind) {
+    case 'initial':
+      return creation(write, nowMs);
+    case 'modify':
+      return modification(write);
+    case 'refresh':
+      return renewal(write);
+    case 'remove':
+      return removal(write);
+    default:
+      return write satisfies never;
+  }
+}
+
+function creation(write: Extract<PublicationWrite, { kind: 'initial' }>, nowMs: number): Parts {
+  const { entityTag, event, publisher, expiresAtMs, document } = write;
+  const { live, over, gone } = contentOf(document.dialogs, write);
+  const stored: StoredPublication = {
+    ...{ tag: entityTag, event, by: publisher, expMs: expiresAtMs, atMs: nowMs },
+    ...{ live: Object.fromEntries(live), over, gone: Object.fromEntries(gone) },
+  };
+  return {
+    set: ['#pub = :pub'],
+    add: ['#count :one'],
+    conditions: ['(attribute_not_exists(#count) OR #count < :most)', 'attribute_not_exists(#pub)'],
+    names: { '#pub': publicationAttribute(write.publicationId), '#count': NAMES['#count'] },
+    values: { ':pub': stored, ':most': PUBLICATION_LIMITS.perPresentity },
+  };
+}
+
+function modification(write: Extract<PublicationWrite, { kind: 'modify' }>): Parts {
+  const { live, over, gone } = contentOf(write.document.dialogs, write);
+  const base = renewal(write);
+  const buried = [...gone].map(([field, key], index) => ({ field, key, name: `#g${index}`, value: `:g${index}` }));
+  const dialogs = write.document.scope === 'partial' ? someDialogs(live, over) : allDialogs(live);
+  return {
+    set: [...base.set, '#pub.atMs = :now', '#pub.#over = :over', ...dialogs.set, ...buried.map(setTombstone)],
+    remove: dialogs.remove,
+    conditions: [...base.conditions, ...dialogs.conditions],
+    names: {
+      ...{ ...base.names, '#over': 'over', '#live': 'live' },
+      ...Object.fromEntries(buried.map(({ name, field }) => [name, field])),
+      ...(buried.length > 0 ? { '#gone': 'gone' } : {}),
+      ...dialogs.names,
+    },
+    values: {
+      ...{ ...base.values, ':over': over },
+      ...Object.fromEntries(buried.map(({ value, key }) => [value, key])),
+      ...dialogs.values,
+    },
+  };
+}
+
+const setTombstone = ({ name, value }: { name: string; value: string }): string => `#pub.#gone.${name} = ${value}`;
+
+function allDialogs(live: ReadonlyMap<string, Dialog>): Parts {
+  return { set: ['#pub.#live = :live'], conditions: [], values: { ':live': Object.fromEntries(live) } };
+}
+
+/** Of a partial document: sets the live dialogs that it names, removes the terminated ones, leaves the others. */
+function someDialogs(live: ReadonlyMap<string, Dialog>, over: readonly Dialog[]): Parts {
+  const changed = [...live].map(([field, dialog], index) => ({
+    field,
+    dialog,
+    name: `#d${index}`,
+    value: `:d${index}`,
+  }));
+  const removed = over
+    .map(dialogField)
+    .filter((field) => !live.has(field))
+    .map((field, index) => ({ field, name: `#r${index}` }));
+  return {
+    set: changed.map(({ name, value }) => `#pub.#live.${name} = ${value}`),
+    remove: removed.map(({ name }) => `#pub.#live.${name}`),
+    conditions: ['size(#pub.#live) <= :room'],
+    names: Object.fromEntries([...changed, ...removed].map(({ name, field }) => [name, field])),
+    values: {
+      ':room': roomFor(live.size),
+      ...Object.fromEntries(changed.map(({ value, dialog }) => [value, dialog])),
+    },
+  };
+}
+
+/** How many live dialogs may stand before so many are added. */
+export const roomFor = (added: number): number => PUBLICATION_LIMITS.liveDialogs - added;
+
+function renewal(write: Existing & Granted): Parts {
+  const matched = matching(write);
+  return {
+    set: ['#pub.#tag = :tag', '#pub.expMs = :exp'],
+    conditions: matched.conditions,
+    names: matched.names,
+    values: { ...matched.values, ':tag': write.entityTag },
+  };
+}
+
+function removal(write: Existing): Parts {
+  const matched = matching(write);
+  return {
+    set: [],
+    remove: ['#pub'],
+    add: ['#count :less'],
+    conditions: matched.conditions,
+    names: { ...matched.names, '#count': NAMES['#count'] },
+    values: { ...matched.values, ':less': -1 },
+  };
+}
+
+function matching({ publicationId, expectedTag, event, publisher }: Existing): Required<Omit<Parts, 'remove' | 'add'>> {
+  return {
+    set: [],
+    conditions: ['#pub.#tag = :expected', '#pub.expMs > :now', '#pub.#event = :event', '#pub.#by = :by'],
+    names: { '#pub': publicationAttribute(publicationId), '#tag': 'tag', '#event': 'event', '#by': 'by' },
+    values: { ':expected': expectedTag, ':event': event, ':by': publisher },
+  };
+}
+
+function contentOf(dialogs: readonly Dialog[], { publisher, publicationId }: Target) {
+  const over = dialogs.filter((dialog) => !isLive(dialog));
+  const keys = over.map((dialog) => dialogKey(dialog, { publisher, publicationId }));
+  return {
+    live: new Map(dialogs.filter(isLive).map((dialog) => [dialogField(dialog), dialog])),
+    over,
+    gone: new Map(keys.map((key) => [tombstoneField(key), key])),
+  };
+}
