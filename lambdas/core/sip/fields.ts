@@ -1,6 +1,6 @@
 /** Access to the header fields of one message. */
 import type { HeaderEntries } from '#contract/schemas.ts';
-import { FIELD_WIDTH } from './head.ts';
+import { bitOf, FIELD_WIDTH, type Head } from './head.ts';
 import { headerIdOf, headerNameOf, longLowerName } from './header-name.ts';
 
 export interface HeaderFields {
@@ -14,10 +14,12 @@ export interface HeaderFields {
 export class FieldIndex implements HeaderFields {
   readonly #text: string;
   readonly #fields: readonly number[];
+  readonly #repeated: number;
 
-  constructor(text: string, fields: readonly number[]) {
+  constructor(text: string, head: Head) {
     this.#text = text;
-    this.#fields = fields;
+    this.#fields = head.fields;
+    this.#repeated = head.repeated;
   }
 
   get(name: string): string | undefined {
@@ -33,8 +35,8 @@ export class FieldIndex implements HeaderFields {
 
   /** @returns whether the field stands on more than one line */
   isRepeated(name: string): boolean {
-    const at = this.#find(name, 0);
-    return at >= 0 && this.#find(name, at + FIELD_WIDTH) >= 0;
+    const bit = bitOf(headerIdOf(name));
+    return bit === 0 ? this.all(name).length > 1 : (this.#repeated & bit) !== 0;
   }
 
   /** Names as received, but compact forms in their long form. */

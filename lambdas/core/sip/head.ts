@@ -19,6 +19,8 @@ export const FIELD_WIDTH = 5;
 export interface Head {
   /** `FIELD_WIDTH` numbers for each field that is readable, in order. */
   readonly fields: readonly number[];
+  /** Bit `id` is set when the known field of that id stands on more than one line; for ids under 31. */
+  readonly repeated: number;
   /** Where the body begins; the end of the text if the head does not end. */
   readonly bodyAt: number;
   /** The first problem; reading goes on after it, so that the answer can echo what is readable. */
@@ -40,10 +42,17 @@ const scratch: number[] = new Array(MESSAGE_LIMITS.headers * FIELD_WIDTH).fill(0
 export function readHead(text: string, from: number): Head {
   let problem: HeadProblem | undefined;
   let used = 0;
+  let seen = 0;
+  let repeated = 0;
   let at = from;
   for (let count = 0; at < text.length && !isEmptyLine(text, at); count++) {
     if (count === MESSAGE_LIMITS.headers) {
-      return { fields: scratch.slice(0, used), bodyAt: text.length, problem: problem ?? HEAD_PROBLEM.tooMany };
+      return {
+        fields: scratch.slice(0, used),
+        repeated,
+        bodyAt: text.length,
+        problem: problem ?? HEAD_PROBLEM.tooMany,
+      };
     }
     let end = lineEndAt(text, at);
     let lineEnds: LineEnds = 'crlf';
@@ -55,13 +64,23 @@ export function readHead(text: string, from: number): Head {
     const fieldProblem = takeField(text, at, end, used);
     if (fieldProblem !== undefined) problem ??= fieldProblem;
     // A bare CR must never be echoed.
-    else if (lineEnds !== 'bareCr') used += FIELD_WIDTH;
+    else if (lineEnds !== 'bareCr') {
+      const bit = bitOf(scratch[used] ?? 0);
+      repeated |= seen & bit;
+      seen |= bit;
+      used += FIELD_WIDTH;
+    }
     at = end + 1;
   }
   const fields = scratch.slice(0, used);
-  if (at >= text.length) return { fields, bodyAt: text.length, problem: problem ?? HEAD_PROBLEM.noEnd };
-  if (text.charCodeAt(at) === CR) return { fields, bodyAt: at + 2, problem };
-  return { fields, bodyAt: at + 1, problem: problem ?? HEAD_PROBLEM.lineEnd };
+  if (at >= text.length) return { fields, repeated, bodyAt: text.length, problem: problem ?? HEAD_PROBLEM.noEnd };
+  if (text.charCodeAt(at) === CR) return { fields, repeated, bodyAt: at + 2, problem };
+  return { fields, repeated, bodyAt: at + 1, problem: problem ?? HEAD_PROBLEM.lineEnd };
+}
+
+/** @returns the bit of a known name in `Head.repeated`; 0 for a name that has none */
+export function bitOf(id: number): number {
+  return id > 0 && id < 31 ? 1 << id : 0;
 }
 
 /** @returns where the line feed stands that ends the line; the end of the text if there is none */

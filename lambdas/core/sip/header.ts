@@ -113,9 +113,11 @@ export function isVia(value: string): boolean {
 /** Finds the branch of the first element of a Via value without reading the rest; '' if there is none. */
 export function branchOf(value: string): string {
   const at = value.indexOf(';branch=') + 8;
-  if (at < 8 || value.includes('"') || value.includes(',')) return parseVia(value)?.branch ?? '';
-  const next = value.indexOf(';', at);
-  return (next < 0 ? value.slice(at) : value.slice(at, next)).trimEnd();
+  const end = endOfPlain(value, at);
+  const isPlain = at >= 8 && (end === value.length || value.charCodeAt(end) === SEMICOLON);
+  // A quote or a comma before it may mean that this is no parameter of the first element.
+  if (!isPlain || value.includes('"') || value.includes(',')) return parseVia(value)?.branch ?? '';
+  return value.slice(at, end);
 }
 
 /** Reads a CSeq value; `undefined` if it is malformed or its number is not less than 2^31. */
@@ -164,9 +166,8 @@ export function parseCredentials(value: string): { scheme: string; params: Param
 export function tagOf(value: string): string | undefined {
   const paramsAt = endOfAddress(value);
   if (value.startsWith(';tag=', paramsAt)) {
-    const next = value.indexOf(';', paramsAt + 5);
-    const tag = next < 0 ? value.slice(paramsAt + 5) : value.slice(paramsAt + 5, next);
-    if (!tag.includes(' ') && !tag.startsWith('"')) return tag;
+    const end = endOfPlain(value, paramsAt + 5);
+    if (end === value.length || value.charCodeAt(end) === SEMICOLON) return value.slice(paramsAt + 5, end);
   }
   return parseParams(value.slice(paramsAt)).get('tag');
 }
@@ -179,6 +180,7 @@ export function quoteString(text: string): string {
 const QUOTE = 34;
 const COMMA = 44;
 const ZERO = 48;
+const SEMICOLON = 59;
 const LESS_THAN = 60;
 const BACKSLASH = 92;
 
@@ -214,6 +216,16 @@ function unquote(quoted: string): string {
 function skipBlanks(text: string, from: number): number {
   let at = from;
   while (text.charCodeAt(at) === 32 || text.charCodeAt(at) === 9) at++;
+  return at;
+}
+
+/** @returns where a parameter value without quotes ends */
+function endOfPlain(text: string, from: number): number {
+  let at = from;
+  for (; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === SEMICOLON || code <= 32 || code === QUOTE || code === COMMA) break;
+  }
   return at;
 }
 

@@ -85,7 +85,7 @@ class ParsedMessage extends FieldIndex {
 
   constructor(text: string, headAt: number, byteLength: number) {
     const head = readHead(text, headAt);
-    super(text, head.fields);
+    super(text, head);
     const bodyProblem = this.#readBody(text, head.bodyAt, byteLength);
     this.problem = head.problem ?? bodyProblem;
   }

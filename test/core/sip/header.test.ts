@@ -94,6 +94,7 @@ describe('parseVia', () => {
     ['SIP/2.0/WS x;branch=z9hG4bK1', 'z9hG4bK1'],
     ['SIP/2.0/WS x;branch=z9hG4bK1 ;rport', 'z9hG4bK1'],
     ['SIP/2.0/WS x;rport ; Branch = b', 'b'],
+    ['SIP/2.0/WS x;branch= b', 'b'],
     ['SIP/2.0/WS x;y=";branch=no";branch=yes', 'yes'],
     ['SIP/2.0/WS x, SIP/2.0/WS y;branch=no', ''],
     ['SIP/2.0/WS x', ''],

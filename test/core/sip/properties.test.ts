@@ -32,9 +32,10 @@ const host = fc.oneof(
   fc.constant('[2001:db8::1]'),
 );
 const user = letters(`${LOWER}0123456789-_.!~*'()&=+$;?/`);
+/** No `*`: sip.js takes a Contact whose display name begins with it for the wildcard. */
 const displayName = fc.oneof(
   fc.constant(''),
-  token.map((name) => `${name} `),
+  letters(`${LOWER}ABC0123456789-.!%_+'~`).map((name) => `${name} `),
   fc.string({ maxLength: 20 }).map((text) => `${quoteString(text)} `),
   fc.string({ unit: 'grapheme', maxLength: 8 }).map((text) => quoteString(text.replace(/[\r\n]/g, ''))),
 );
