@@ -60,13 +60,13 @@ function mapItem(item: Item | undefined): object | undefined {
   return item && Object.fromEntries(Object.entries(item).map(([name, value]) => [name, mapValue(value)]));
 }
 
-/** Only binary values differ: bytes for the SDK, base64 in an event. */
+/** Binary values differ: bytes for the SDK, base64 in an event. */
 function mapValue(value: AttributeValue): object {
   if (value.B !== undefined) return { B: base64(value.B) };
   if (value.BS !== undefined) return { BS: value.BS.map(base64) };
   if (value.L !== undefined) return { L: value.L.map(mapValue) };
   if (value.M !== undefined) return { M: mapItem(value.M) };
-  // DynamoDB Local forgets the type of an empty map in its stream; the service does not.
+  // DynamoDB Local leaves the type of an empty map out of its stream records.
   return Object.keys(value).length === 0 ? { M: {} } : value;
 }
 

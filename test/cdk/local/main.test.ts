@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { localClient } from '#cdk/local/dynamodb-local.ts';
+import { localClient, untilReady } from '#cdk/local/dynamodb-local.ts';
 import { freePort } from '#cdk/local/ports.ts';
 import { TABLE_NAME } from '#cdk/local/processes.ts';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
@@ -30,6 +30,10 @@ async function runMain(args: readonly string[], env: Readonly<Record<string, str
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text));
   const [code] = await once(child, 'close');
   return { code, output };
+}
+
+async function untilOk(url: string): Promise<void> {
+  await vi.waitFor(async () => expect(await statusOf(url)).toBe(200), { timeout: 20_000, interval: 100 });
 }
 
 async function statusOf(url: string): Promise<number | undefined> {
@@ -66,26 +70,42 @@ describe('a running local stack', () => {
   });
 
   it('has seeded the tenants with their users', async () => {
-    const client = localClient(stack.dynamoDbEndpoint);
-    for (const [pk, sk] of [
-      ['TENANT#acme.example', 'TENANT'],
-      ['USER#demo.example#1020', 'PROFILE'],
-      ['USER#acme.example#pbx', 'PROFILE'],
-      ['LIST#demo.example#blf-all', 'LIST'],
-    ] as const) {
-      const Key = { PK: { S: pk }, SK: { S: sk } };
-      expect((await client.send(new GetItemCommand({ TableName: TABLE_NAME, Key }))).Item).toBeDefined();
-    }
-    client.destroy();
+    expect(await seeded('TENANT#acme.example', 'TENANT')).toBe(true);
+    expect(await seeded('USER#demo.example#1020', 'PROFILE')).toBe(true);
+    expect(await seeded('USER#demo.example#1021', 'PROFILE')).toBe(false);
+    expect(await seeded('USER#acme.example#pbx', 'PROFILE')).toBe(true);
+    expect(await seeded('LIST#demo.example#blf-all', 'LIST')).toBe(true);
   });
 
-  it.each(['gateway-2', 'functions', 'streams', 'dynamodb'])('starts %s again when it dies', async (name) => {
+  it('starts gateway-2 again when it dies', async () => {
+    await killAndAwait('gateway-2');
+    await untilOk(`${stack.httpUrl(1)}readyz`);
+  });
+
+  it.each(['functions', 'streams', 'scheduler'])('starts %s again when it dies', async (name) => {
+    await killAndAwait(name);
+    await untilOk(`${stack.lambdaEndpoint}/healthz`);
+  });
+
+  it('starts DynamoDB Local again when it dies, with all that was written', async () => {
+    await killAndAwait('dynamodb');
+    await untilReady(stack.dynamoDbEndpoint);
+    expect(await seeded('USER#demo.example#1020', 'PROFILE')).toBe(true);
+  });
+
+  async function seeded(partitionKey: string, sortKey: string): Promise<boolean> {
+    const client = localClient(stack.dynamoDbEndpoint);
+    const Key = { PK: { S: partitionKey }, SK: { S: sortKey } };
+    const { Item } = await client.send(new GetItemCommand({ TableName: TABLE_NAME, Key }));
+    client.destroy();
+    return Item !== undefined;
+  }
+
+  async function killAndAwait(name: string): Promise<void> {
     stack.kill(name, 'SIGKILL');
     await stack.restarted(name);
-    const probe = name === 'gateway-2' ? `${stack.httpUrl(1)}readyz` : `${stack.httpUrl(0)}readyz`;
-    await vi.waitFor(async () => expect(await statusOf(probe)).toBe(200), { timeout: 20_000, interval: 100 });
     expect(stack.output()).toContain(`${name} ended by SIGKILL`);
-  });
+  }
 });
 
 describe('the end of a local stack', () => {

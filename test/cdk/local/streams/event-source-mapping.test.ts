@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { type AttributeValue, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LOCAL_AWS } from '#cdk/local/local-aws.ts';
@@ -58,7 +58,7 @@ async function put(key: string, n: number, sortKey = 'STATE'): Promise<void> {
 const numberOf = (json: string) => Number((JSON.parse(json) as SeenRecord).dynamodb.NewImage.n.N);
 
 function startMapping(
-  fn: (numbers: number[]) => InvocationReport | Promise<InvocationReport>,
+  fn: (numbers: number[], jsons: string[]) => InvocationReport | Promise<InvocationReport>,
   settings: Partial<MappingSettings> = {},
 ) {
   const sequence = new Map<number, string>();
@@ -69,7 +69,8 @@ function startMapping(
       checkpoints,
       invoke: async (records) => {
         for (const one of records) sequence.set(numberOf(one.json), one.sequenceNumber);
-        return fn(records.map((one) => numberOf(one.json)));
+        const jsons = records.map((one) => one.json);
+        return fn(jsons.map(numberOf), jsons);
       },
       giveUp: (_shardId, records, reason) => givenUp.push(...records.map((one) => ({ n: numberOf(one.json), reason }))),
       log: () => {},
@@ -181,6 +182,37 @@ describe('event source mapping on DynamoDB Local', () => {
     checkpoints = openCheckpointFile(path.join(folder, 'checkpoints.json'), table.streamArn);
     startMapping(collect);
     await vi.waitFor(() => expect(seen).toEqual([1, 2]), 5_000);
+  });
+});
+
+describe('a stream record', () => {
+  it('reaches the function as Lambda shows it: plain JSON, binary as base64, empty maps and lists kept', async () => {
+    const Item = {
+      PK: { S: 'PRESENTITY#a#1' },
+      SK: { S: 'STATE' },
+      n: { N: '1' },
+      bytes: { B: Uint8Array.of(1, 2, 255) },
+      nested: { M: { none: { M: {} }, list: { L: [] }, flag: { BOOL: false }, nothing: { NULL: true } } },
+    } satisfies Record<string, AttributeValue>;
+    await table.client.send(new PutItemCommand({ TableName: table.tableName, Item }));
+    const records: string[] = [];
+    startMapping((_numbers, jsons) => {
+      records.push(...jsons);
+      return { kind: 'succeeded' };
+    });
+    await vi.waitFor(() => expect(records).toHaveLength(1), 5_000);
+    expect(JSON.parse(records[0] ?? '')).toMatchObject({
+      eventName: 'INSERT',
+      eventSource: 'aws:dynamodb',
+      eventSourceARN: table.streamArn,
+      dynamodb: {
+        Keys: { PK: Item.PK, SK: Item.SK },
+        NewImage: { ...Item, bytes: { B: 'AQL/' } },
+        SequenceNumber: expect.any(String),
+        ApproximateCreationDateTime: expect.any(Number),
+        StreamViewType: 'NEW_AND_OLD_IMAGES',
+      },
+    });
   });
 });
 
