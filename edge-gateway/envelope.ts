@@ -3,7 +3,7 @@ import type { EnvelopedResponse } from '#contract/outcome.ts';
 import type { RequestEnvelope } from '#contract/request-envelope.ts';
 import type { HeaderEntries } from '#contract/schemas.ts';
 import { parseCredentials, parseNameAddr, parseParameterized, parseVia, tagOf } from '#core/sip/header.ts';
-import type { SipRequest } from '#core/sip/message.ts';
+import { detach, type SipRequest } from '#core/sip/message.ts';
 import { serializeResponse } from '#core/sip/serialize.ts';
 import type { Flow } from './flow-table.ts';
 import { NOTIFY_BRANCH_PREFIX } from './notify-path.ts';
@@ -104,22 +104,16 @@ export function frameNotifies(
   const from = tagOf(to) === undefined ? `${to};tag=${id}` : to;
   const routes = request.all('record-route').map((value) => `Route: ${value}\r\n`);
   const event = about.eventId === undefined ? resource.event : `${resource.event};id=${about.eventId}`;
-  subscription.start = ownCopy(
+  subscription.start = detach(
     `NOTIFY ${target} SIP/2.0\r\nVia: SIP/2.0/${about.transport} ${about.gatewayHost};branch=${NOTIFY_BRANCH_PREFIX}${id}.`,
   );
-  subscription.middle = ownCopy(
+  subscription.middle = detach(
     `\r\nMax-Forwards: 70\r\n${routes.join('')}From: ${from}\r\nTo: ${request.get('from') ?? ''}\r\nCall-ID: ${subscription.callId}\r\nCSeq: `,
   );
-  subscription.tail = ownCopy(
+  subscription.tail = detach(
     ` NOTIFY\r\nContact: ${contactOf(resource.presentity)}\r\nEvent: ${event}\r\nSubscription-State: `,
   );
 }
-
-/** A flat copy: a string cut out of a message would keep the whole message alive. */
-const ownCopy = (text: string): string => Buffer.from(text).toString();
-
-/** Own copies of the short strings that a subscription keeps. */
-export const keepText = ownCopy;
 
 /** Branch of the top Via and what else identifies a server transaction (RFC 3261 section 17.2.3). */
 export function topVia(request: SipRequest): { branch: string; sentBy: string } {

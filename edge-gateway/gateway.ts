@@ -170,7 +170,7 @@ function sipServerOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): S
   return createSipWebSocketServer(config, readTlsFiles(config), http, {
     ...parts,
     events: {
-      received: (flow, data) => requestPath.receive(flow, data),
+      received: (flow, data, isBinary) => requestPath.receive(flow, data, isBinary),
       drained: (flow) => notifyPath.resume(flow),
       closed: (flow) => {
         notifyPath.park(flow);

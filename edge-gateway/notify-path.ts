@@ -216,16 +216,38 @@ export class NotifyPath {
     flow.subscriptions.add(subscription);
   }
 
-  /** Handles the answer to a NOTIFY; one that matches no outstanding NOTIFY of this flow is ignored. */
+  /** Handles a 2xx to a NOTIFY; one that matches no outstanding NOTIFY of this flow is ignored. */
+  takeSuccess(flow: Flow, branch: string): void {
+    const subscription = this.#answered(flow, branch);
+    if (subscription === undefined) return;
+    this.#ports.counts.notifiesAnswered++;
+    subscription.suspect = false;
+    this.#sendNext(subscription);
+  }
+
+  /** Handles any answer to a NOTIFY. */
   takeAnswer(flow: Flow, branch: string, response: SipResponse): void {
-    const subscription = this.#ports.subscriptions.get(subscriptionIdOfBranch(branch));
-    if (subscription === undefined || subscription.flow !== flow || subscription.sentAtMs === 0) return;
-    if (response.status < 200 || Number(branch.slice(branch.lastIndexOf('.') + 1)) !== subscription.cseq - 1) return;
-    this.#outstanding.remove(subscription);
+    if (response.status < 200) return;
     if (response.status < 300) {
-      this.#ports.counts.notifiesAnswered++;
-      subscription.suspect = false;
-    } else if (!this.#takeFailure(subscription, response)) return;
+      this.takeSuccess(flow, branch);
+      return;
+    }
+    const subscription = this.#answered(flow, branch);
+    if (subscription !== undefined && this.#takeFailure(subscription, response)) this.#sendNext(subscription);
+  }
+
+  /** @returns the subscription whose outstanding NOTIFY has this branch, now no longer outstanding */
+  #answered(flow: Flow, branch: string): Subscription | undefined {
+    const numberAt = branch.lastIndexOf('.') + 1;
+    const id = branch.slice(NOTIFY_BRANCH_PREFIX.length, numberAt - 1) as SubscriptionId;
+    const subscription = this.#ports.subscriptions.get(id);
+    if (subscription === undefined || subscription.flow !== flow || subscription.sentAtMs === 0) return undefined;
+    if (Number(branch.slice(numberAt)) !== subscription.cseq - 1) return undefined;
+    this.#outstanding.remove(subscription);
+    return subscription;
+  }
+
+  #sendNext(subscription: Subscription): void {
     if (subscription.waiting === undefined) return;
     this.#makeReady(subscription);
     this.#scheduleTurn();
@@ -299,12 +321,8 @@ const newestOf = (subscription: Subscription): Document => subscription.waiting 
 const secondsLeft = (subscription: Subscription, now: number): number =>
   Math.max(0, Math.round((subscription.expiresAtMs - now) / 1000));
 
-export const NOTIFY_BRANCH_PREFIX = 'z9hG4bK';
-
 /** The branch of a NOTIFY is its subscription's id and its CSeq number: an answer finds both without a table. */
-function subscriptionIdOfBranch(branch: string): SubscriptionId {
-  return branch.slice(NOTIFY_BRANCH_PREFIX.length, branch.lastIndexOf('.')) as SubscriptionId;
-}
+export const NOTIFY_BRANCH_PREFIX = 'z9hG4bK';
 
 /** Text of the next NOTIFY of a subscription. */
 function composeNotify(subscription: Subscription, document: Document, state: string): string {

@@ -5,21 +5,13 @@ import { type GatewayId, type SubscriptionId, subscriptionIdOf } from '#contract
 import type { EnvelopedResponse, Outcome, SubscriptionOutcome } from '#contract/outcome.ts';
 import type { HeaderEntries, Notification } from '#contract/schemas.ts';
 import { DependencyUnavailable } from '#core/error.ts';
-import { parseVia, tagOf } from '#core/sip/header.ts';
-import { parseMessage, type SipRequest, type SipResponse } from '#core/sip/message.ts';
+import { branchOf, tagOf } from '#core/sip/header.ts';
+import { detach, type ParseResult, parseMessage, type SipRequest, type SipResponse } from '#core/sip/message.ts';
 import type { FunctionQueue } from './backend.ts';
-import {
-  composeResponse,
-  dialogHeaders,
-  envelopeOf,
-  eventOf,
-  frameNotifies,
-  keepText,
-  nonceUseOf,
-  topVia,
-} from './envelope.ts';
+import { composeResponse, dialogHeaders, envelopeOf, eventOf, frameNotifies, nonceUseOf, topVia } from './envelope.ts';
 import { type Flow, isNonceReplayed, takeRequestToken } from './flow-table.ts';
 import { answer, answerGenerically, type Served, unavailable } from './generic-answers.ts';
+import { readPlainAnswer } from './notify-answer.ts';
 import type { NotifyPath } from './notify-path.ts';
 import type { Outbox } from './outbox.ts';
 import {
@@ -77,14 +69,21 @@ export class RequestPath {
   }
 
   /** Takes one WebSocket message: a keep-alive, a request or a response (RFC 7118 section 5). */
-  receive(flow: Flow, data: Buffer): void {
+  receive(flow: Flow, data: Buffer, isBinary: boolean): void {
     flow.heardSincePing = true;
     if (data.length <= 4 && isKeepAlive(data)) {
       if (data.length === 4) this.#ports.outbox.send(flow, '\r\n'); // RFC 5626 section 4.4.1: double CRLF, answered by one
       return;
     }
-    const utf8 = isUtf8(data);
-    const parsed = parseMessage(data.toString(utf8 ? 'utf8' : 'latin1'), data.length);
+    // A text frame that is not UTF-8 has closed its flow already (RFC 6455 section 8.1).
+    const utf8 = !isBinary || isUtf8(data);
+    const text = data.toString(utf8 ? 'utf8' : 'latin1');
+    const plain = readPlainAnswer(text);
+    if (plain !== undefined) this.#ports.notifyPath.takeSuccess(flow, plain.branch);
+    else this.#receiveMessage(flow, parseMessage(text, data.length), utf8);
+  }
+
+  #receiveMessage(flow: Flow, parsed: ParseResult, utf8: boolean): void {
     switch (parsed.kind) {
       case 'response':
         this.#receiveResponse(flow, parsed);
@@ -106,8 +105,7 @@ export class RequestPath {
   }
 
   #receiveResponse(flow: Flow, response: SipResponse): void {
-    const via = parseVia(response.get('via') ?? '');
-    if (via !== undefined) this.#ports.notifyPath.takeAnswer(flow, via.branch, response);
+    this.#ports.notifyPath.takeAnswer(flow, branchOf(response.get('via') ?? ''), response);
   }
 
   #receiveRequest(flow: Flow, request: SipRequest, bodyEncoding: 'utf8' | 'base64'): void {
@@ -268,9 +266,9 @@ export class RequestPath {
     const isNew = opened.id === exchange.toTag;
     const resource = subscriptions.resourceOf(opened.presentity, opened.event);
     const subscription = new Subscription(
-      subscriptionIdOf(keepText(opened.id)),
+      subscriptionIdOf(detach(opened.id)),
       resource,
-      keepText(exchange.request.get('call-id') ?? ''),
+      detach(exchange.request.get('call-id') ?? ''),
       internDocument(resource, opened.notification),
       { cseq: firstCSeq(now), documentVersion: firstDocumentVersion(opened.createdAtMs, now, isNew) },
     );

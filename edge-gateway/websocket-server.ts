@@ -15,7 +15,7 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 const LISTEN_BACKLOG = 4_096;
 
 export interface FlowEvents {
-  readonly received: (flow: Flow, data: Buffer) => void;
+  readonly received: (flow: Flow, data: Buffer, isBinary: boolean) => void;
   readonly drained: (flow: Flow) => void;
   readonly closed: (flow: Flow) => void;
 }
@@ -118,7 +118,7 @@ function openFlow(
   flows.add(flow);
   telemetry.counts.flowsOpened++;
   telemetry.log.debug({ hop: 'flow', flow: flow.id, address: flow.sourceAddress }, 'flow opened');
-  socket.on('message', (data) => events.received(flow, data as Buffer));
+  socket.on('message', (data, isBinary) => events.received(flow, data as Buffer, isBinary));
   socket.on('pong', () => {
     flow.heardSincePing = true;
   });

@@ -1,11 +1,18 @@
-/** The calls of one colleague: each with its party, direction, state and time. */
+/** The calls of one colleague, each with its party, direction, state and time; when none is chosen, what the lamps mean. */
 import { byId, element, setAttribute, setText } from '#gateway/panel/dom.ts';
 import { lampIcon } from '#gateway/panel/icons.ts';
-import { activityOf, lampOf, liveDialogs } from '#gateway/panel/lamp.ts';
+import { activityOf, LAMP_NAMES, LAMP_STATES, lampOf, liveDialogs } from '#gateway/panel/lamp.ts';
 import type { Presentity, TrackedDialog } from '#gateway/panel/presentity.ts';
 import { ACTIVITY_NAMES, durationText, lampText, type NameOf, partyName, partyNumber } from '#gateway/panel/wording.ts';
 
 const LAMP_OF_ACTIVITY = { ringing: 'ringing', talking: 'busy', dialling: 'busy', held: 'held' } as const;
+const LAMP_MEANINGS = {
+  idle: 'No call',
+  ringing: 'Somebody is calling them',
+  busy: 'Talking, or calling somebody',
+  held: 'The call waits',
+  unknown: 'Not told by the server',
+} as const;
 const DIRECTIONS = { recipient: 'Incoming', initiator: 'Outgoing' } as const;
 
 export class DetailsView {
@@ -15,24 +22,28 @@ export class DetailsView {
   readonly #state = element('p', { class: 'details-state' });
   readonly #calls = element('ul', { class: 'calls' });
   readonly #updated = element('p', { class: 'hint' });
+  readonly #content = element('div', { class: 'details-content' });
+  readonly #legend = legend();
   #clocks: { readonly node: Element; readonly dialog: TrackedDialog }[] = [];
 
   constructor(onClose: () => void) {
     const close = element('button', { type: 'button', class: 'quiet close', 'aria-label': 'Close details' }, '✕');
     close.addEventListener('click', onClose);
     this.#panel.addEventListener('keydown', ({ key }) => key === 'Escape' && onClose());
-    this.#panel.append(close, this.#title, this.#extension, this.#state, this.#calls, this.#updated);
+    this.#content.append(close, this.#title, this.#extension, this.#state, this.#calls, this.#updated);
+    this.#panel.append(this.#legend, this.#content);
+    this.hide();
   }
 
   hide(): void {
-    this.#panel.hidden = true;
+    this.#choose(false);
     this.#clocks = [];
   }
 
   show(presentity: Presentity, nameOf: NameOf, nowMs: number): void {
     const lamp = lampOf(presentity);
     const name = nameOf(presentity.extension);
-    this.#panel.hidden = false;
+    this.#choose(true);
     setText(this.#title, name || presentity.extension);
     setText(this.#extension, name === '' ? '' : `Extension ${presentity.extension}`);
     setAttribute(this.#state, 'data-lamp', lamp.state);
@@ -48,6 +59,12 @@ export class DetailsView {
 
   tick(nowMs: number): void {
     for (const { node, dialog } of this.#clocks) setText(node, durationText(nowMs - dialog.sinceMs));
+  }
+
+  #choose(chosen: boolean): void {
+    this.#content.hidden = !chosen;
+    this.#legend.hidden = chosen;
+    this.#panel.dataset.shows = chosen ? 'calls' : 'legend';
   }
 
   #call(dialog: TrackedDialog, nameOf: NameOf): HTMLLIElement {
@@ -69,6 +86,25 @@ export class DetailsView {
       clock,
     );
   }
+}
+
+function legend(): HTMLElement {
+  const entries = LAMP_STATES.map((state) =>
+    element(
+      'li',
+      { 'data-lamp': state },
+      lampIcon(state),
+      element('b', {}, LAMP_NAMES[state]),
+      element('span', { class: 'hint' }, LAMP_MEANINGS[state]),
+    ),
+  );
+  return element(
+    'div',
+    { class: 'legend' },
+    element('h2', {}, 'What the lamps say'),
+    element('ul', {}, ...entries),
+    element('p', { class: 'hint' }, 'Choose a colleague to see who they are talking to.'),
+  );
 }
 
 function stateText({ watching, refusal }: Presentity, lamp: string): string {

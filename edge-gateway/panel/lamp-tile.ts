@@ -72,14 +72,17 @@ export class LampTile {
       return;
     }
     const number = partyNumber(dialog.remote, nameOf);
+    const short = number !== '' && number.length <= SHORT_NUMBER;
     this.#party.replaceChildren(
-      element('span', { class: 'relation' }, relationText(dialog)),
-      ' ',
-      element('span', { class: 'remote' }, partyName(dialog.remote, nameOf)),
-      ...(number === '' || number.length > SHORT_NUMBER
-        ? []
-        : [' ', element('span', { class: 'remote-number' }, number)]),
-      ...(others === 0 ? [] : [' ', element('span', { class: 'more' }, `+${others}`)]),
+      element(
+        'span',
+        { class: 'party-text' },
+        element('span', { class: 'relation' }, relationText(dialog)),
+        ' ',
+        element('span', { class: 'remote' }, partyName(dialog.remote, nameOf)),
+        ...(short ? [' ', element('span', { class: 'remote-number' }, number)] : []),
+      ),
+      ...(others === 0 ? [] : [element('span', { class: 'more' }, `+${others}`)]),
     );
   }
 }

@@ -1,0 +1,91 @@
+/** `npm run bench -- [name …]`: measures the system as it runs here and prints what it found. */
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { Command } from 'commander';
+import { type LocalStack, startStack } from '#test/support/local-stack.ts';
+import { type FanoutCase, measureFanout } from './fanout.ts';
+import { measureLatency } from './latency.ts';
+import { measureMemory } from './memory.ts';
+import { measureRequests } from './requests.ts';
+
+const print = (text: string): boolean => process.stdout.write(`${text}\n`);
+
+const FANOUTS: readonly FanoutCase[] = [
+  { watchers: 1_000, flows: 1_000, rounds: 60 },
+  { watchers: 1_000, flows: 50, rounds: 100 },
+  { watchers: 100, flows: 100, rounds: 300 },
+  { watchers: 3_000, flows: 3_000, rounds: 20 },
+];
+
+/** Goals and peers, microseconds of server CPU per NOTIFY, as measured on the same kind of machine when it is quiet. */
+const PEERS = 'goal 32 (own flows), 16 (50 flows); Kamailio 5.6: 48, 45; bare Node server: 26, 13';
+
+async function fanout(stack: LocalStack): Promise<void> {
+  print(`\nFan-out of one change: gateway CPU per NOTIFY, its 200 OK handled (${PEERS})`);
+  for (const wanted of FANOUTS) {
+    const { gatewayMicrosPerNotify, toLastWatcherMs, notifies, wrongOrder, wrongAtEnd } = await measureFanout(
+      stack,
+      wanted,
+    );
+    print(
+      `  ${wanted.watchers} watchers on ${wanted.flows} flows: ${gatewayMicrosPerNotify.toFixed(1)} us per NOTIFY (${notifies} sent), PUBLISH to last watcher p50 ${toLastWatcherMs.p50.toFixed(0)} ms p99 ${toLastWatcherMs.p99.toFixed(0)} ms, out of order ${wrongOrder}, wrong at end ${wrongAtEnd}`,
+    );
+  }
+}
+
+async function race(stack: LocalStack): Promise<void> {
+  print(
+    '\nTwo publishers change one presentity at once, 100 watchers, 100 rounds (Kamailio with 4 workers: 40 to 79 wrong)',
+  );
+  const result = await measureFanout(stack, { watchers: 100, flows: 100, rounds: 100, publishers: 2 });
+  print(`  watchers that went back: ${result.wrongOrder}, wrong at the end: ${result.wrongAtEnd}`);
+}
+
+async function latency(stack: LocalStack): Promise<void> {
+  const { p50, p99, max } = await measureLatency(stack, 300);
+  print('\nPUBLISH to NOTIFY through the local stack, one watcher');
+  print(`  p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, max ${max.toFixed(1)} ms`);
+}
+
+async function memory(stack: LocalStack): Promise<void> {
+  const { bytesPerIdleFlow, bytesPerSubscription } = await measureMemory(stack, 2_000, 20_000);
+  print('\nMemory of the gateway (proportional set; goal 20 KiB and 2 KiB; Kamailio 71 KiB and 1.7 KiB)');
+  print(`  idle registered flow ${(bytesPerIdleFlow / 1024).toFixed(1)} KiB`);
+  print(`  subscription ${(bytesPerSubscription / 1024).toFixed(2)} KiB`);
+}
+
+async function requests(stack: LocalStack): Promise<void> {
+  print('\nDynamoDB requests per operation');
+  for (const [operation, counts] of Object.entries(await measureRequests(stack.dynamoDbEndpoint)))
+    print(`  ${operation.padEnd(44)}${counts}`);
+}
+
+function parse(): void {
+  spawnSync(process.execPath, [path.join(import.meta.dirname, 'parse.ts')], { stdio: 'inherit' });
+}
+
+const WITH_STACK = { latency, fanout, race, memory, requests } as const;
+type Name = keyof typeof WITH_STACK;
+
+async function run(names: readonly string[]): Promise<void> {
+  const wanted = names.length > 0 ? names : ['parse', ...Object.keys(WITH_STACK)];
+  const unknown = wanted.filter((name) => name !== 'parse' && !(name in WITH_STACK));
+  if (unknown.length > 0)
+    throw new Error(`no bench ${unknown.join(', ')}; there are parse, ${Object.keys(WITH_STACK).join(', ')}`);
+  if (wanted.includes('parse')) parse();
+  for (const name of wanted.filter((item): item is Name => item in WITH_STACK)) {
+    // A fresh stack each: what one case leaves behind is no load for the next.
+    const stack = await startStack({ env: { LOG_LEVEL: 'warn' } });
+    try {
+      await WITH_STACK[name](stack);
+    } finally {
+      await stack.stop();
+    }
+  }
+}
+
+await new Command('bench')
+  .description('Measures the local stack. CPU figures are of the gateway process; compare ratios, not seconds.')
+  .argument('[names...]', `parse, ${Object.keys(WITH_STACK).join(', ')}; all when none is given`)
+  .action(run)
+  .parseAsync();
