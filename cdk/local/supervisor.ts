@@ -38,8 +38,12 @@ export class Supervisor {
     const child = this.#spawn(spec);
     this.#children.set(spec.name, child);
     this.#guard.watch(child);
-    child.once('error', (error) => this.#failure.reject(new StartFailure(`${spec.name}: ${error.message}`)));
-    child.once('exit', (code, signal) => this.#ended(spec, code, signal));
+    child.once('exit', (code, signal) =>
+      this.#ended(spec, code, signal === null ? `with code ${code}` : `by ${signal}`),
+    );
+    child.once('error', (error) => {
+      if (child.pid === undefined) this.#ended(spec, null, `before it began: ${error.message}`);
+    });
     if (child.pid !== undefined) this.#ports.started(spec.name, child.pid);
   }
 
@@ -69,10 +73,9 @@ export class Supervisor {
     return child;
   }
 
-  #ended(spec: ProcessSpec, code: number | null, signal: string | null): void {
+  #ended(spec: ProcessSpec, code: number | null, how: string): void {
     this.#children.delete(spec.name);
     if (this.#phase === 'stopping' || (spec.talks === true && code === 0)) return;
-    const how = signal === null ? `with code ${code}` : `by ${signal}`;
     if (this.#phase === 'starting') {
       this.#failure.reject(new StartFailure(`${spec.name} ended ${how}.\n${this.#logTail(spec.name)}`));
       return;

@@ -52,6 +52,9 @@ export async function startStack(options: StackOptions = {}): Promise<LocalStack
     if (message.kind === 'started') pids[message.name] = message.pid;
     else ready.resolve();
   });
+  supervisor.once('exit', (code, signal) => {
+    output += `\nThe supervisor ended with ${code ?? signal}.`;
+  });
   supervisor.once('exit', (code) => ready.reject(new Error(`the local stack ended with code ${code}: ${output}`)));
   const timer = setTimeout(() => ready.reject(new Error(`the local stack is not ready: ${output}`)), READY_WITHIN_MS);
   await ready.promise.finally(() => clearTimeout(timer));
@@ -67,7 +70,11 @@ export async function startStack(options: StackOptions = {}): Promise<LocalStack
     kill(name, signal = 'SIGKILL') {
       const pid = pids[name];
       if (pid === undefined) throw new Error(`no process ${name}; there are ${Object.keys(pids).join(', ')}`);
-      process.kill(pid, signal);
+      try {
+        process.kill(pid, signal);
+      } catch (cause) {
+        throw new Error(`${name} is not running. The local stack said:\n${output}`, { cause });
+      }
     },
     async restarted(name) {
       const before = pids[name];
