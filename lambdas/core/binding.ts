@@ -4,7 +4,7 @@ import { SipRejection } from './error.ts';
 import { type NameAddr, type Params, parseContacts, parseSeconds, quoteString } from './sip/header.ts';
 import { parseUri } from './sip/uri.ts';
 
-export const BINDING_LIMITS = { contactsPerRequest: 10, bindingsPerUser: 20 } as const;
+export const BINDING_LIMITS = { contactsPerRequest: 10, bindingsPerUser: 200 } as const;
 
 /** A Contact of an address-of-record and where it is connected. */
 export interface Binding {
