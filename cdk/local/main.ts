@@ -26,6 +26,7 @@ import { type LocalSettings, readSettings } from './settings.ts';
 import { Supervisor } from './supervisor.ts';
 
 const READY_WITHIN_MS = 60_000;
+const STOP_WITHIN_MS = 5_000;
 
 async function main(): Promise<void> {
   process.title = 'lampfield';
@@ -35,6 +36,7 @@ async function main(): Promise<void> {
   const runFolder = openRunFolder(settings.data);
   const supervisor = new Supervisor({
     logFolder: runFolder.logFolder,
+    stopWithinMs: STOP_WITHIN_MS + settings.drainSeconds * 1_000,
     started: (name, pid) => process.send?.({ kind: 'started', name, pid }),
     say: (text) => console.log(text),
   });

@@ -71,7 +71,7 @@ export function gatewayProcesses({ settings, secrets }: StackFacts): ProcessSpec
       INSTRUCTION_SECRET: secrets.instruction,
       PANEL_DIR: PANEL_FOLDER,
       LOG_LEVEL: settings.logLevel,
-      DRAIN_SECONDS: process.env.DRAIN_SECONDS ?? '0',
+      DRAIN_SECONDS: String(settings.drainSeconds),
     }),
   );
 }

@@ -12,6 +12,8 @@ export interface LocalSettings {
   readonly users: number;
   /** Folder that keeps the data; without it they end with the stack. */
   readonly data?: string;
+  /** How long a gateway that is stopped takes to let its flows go. */
+  readonly drainSeconds: number;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly demo: boolean;
 }
@@ -32,6 +34,9 @@ export function readSettings(args: readonly string[]): LocalSettings {
     .addOption(number('--dynamodb-port', 'DYNAMODB_PORT', 8000, port, 'port of DynamoDB Local'))
     .addOption(number('--lambda-port', 'LAMBDA_PORT', 9001, port, 'port of the Lambda Invoke API'))
     .addOption(number('--users', 'LOCAL_USERS', 20, integer(0, 50_000), 'users in each tenant, 1001 and so on'))
+    .addOption(
+      number('--drain-seconds', 'DRAIN_SECONDS', 0, integer(0, 600), 'time in which a gateway lets its flows go'),
+    )
     .addOption(new Option('--data <folder>', 'keep the data in this folder').env('DATA_DIR'))
     .addOption(logLevelOption())
     .option('--demo', 'play a lively day of a small company', false)

@@ -7,11 +7,12 @@ import { startProcessGuard } from './process-guard.ts';
 import type { ProcessSpec } from './processes.ts';
 
 const RESTART_AFTER_MS = 1_000;
-const STOP_WITHIN_MS = 5_000;
 const LOG_LINES_SHOWN = 15;
 
 export interface SupervisorPorts {
   readonly logFolder: string;
+  /** A process that is told to end is killed after this time. */
+  readonly stopWithinMs: number;
   started(name: string, pid: number): void;
   say(text: string): void;
 }
@@ -90,7 +91,7 @@ export class Supervisor {
     const ended = once(child, 'exit');
     child.kill('SIGTERM');
     child.kill('SIGCONT'); // A process that was stopped by hand must hear of it too.
-    const patience = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS + drainMs());
+    const patience = setTimeout(() => child.kill('SIGKILL'), this.#ports.stopWithinMs);
     await ended;
     clearTimeout(patience);
   }
@@ -103,8 +104,6 @@ export class Supervisor {
     return readFileSync(this.#logFile(name), 'utf8').trimEnd().split('\n').slice(-LOG_LINES_SHOWN).join('\n');
   }
 }
-
-const drainMs = () => Number(process.env.DRAIN_SECONDS ?? 0) * 1_000;
 
 /** Without the developer's own AWS settings, which would lead the SDK elsewhere. */
 function inheritedEnvironment(): NodeJS.ProcessEnv {

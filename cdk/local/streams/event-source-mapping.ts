@@ -36,7 +36,7 @@ export interface MappingPorts {
 const RECORDS_PER_READ = 1_000;
 /** Reading pauses while so many records of a shard are not finished. */
 const OPEN_RECORDS = 5_000;
-const PAUSE_MS = { busy: 12, idle: 45, full: 5, fault: 200, shards: 1_000 } as const;
+const PAUSE_MS = { busy: 12, idle: 50, full: 5, fault: 200, shards: 1_000 } as const;
 /** A shard counts as idle when nothing came for so long. */
 const BUSY_FOR_MS = 3_000;
 
