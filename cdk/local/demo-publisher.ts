@@ -29,17 +29,24 @@ export class PublishRefused extends Error {
   override readonly name = 'PublishRefused';
 }
 
+export interface PublisherEvents {
+  /** Told whenever it changes whether the gateway can be reached. */
+  onReachable(reachable: boolean): void;
+  onRefused(error: PublishRefused): void;
+}
+
 export class DemoPublisher {
   readonly #agent: UserAgent;
   readonly #options: PublisherOptions;
   readonly #publications = new Map<string, Publication>();
-  readonly #onRefused: (error: PublishRefused) => void;
+  readonly #events: PublisherEvents;
   #housekeeping: ReturnType<typeof setInterval> | undefined;
   #connecting = false;
+  #reachable: boolean | undefined;
 
-  constructor(options: PublisherOptions, onRefused: (error: PublishRefused) => void) {
+  constructor(options: PublisherOptions, events: PublisherEvents) {
     this.#options = options;
-    this.#onRefused = onRefused;
+    this.#events = events;
     this.#agent = new UserAgent({
       uri: uriOf(options.user, options.domain),
       authorizationUsername: options.user,
@@ -89,7 +96,14 @@ export class DemoPublisher {
     this.#connecting = true;
     await (this.#agent.state === 'Started' ? this.#agent.reconnect() : this.#agent.start()).catch(() => undefined);
     this.#connecting = false;
+    this.#tellReachable();
     for (const extension of this.#publications.keys()) this.#pump(extension);
+  }
+
+  #tellReachable(): void {
+    const reachable = this.#agent.isConnected();
+    if (reachable !== this.#reachable) this.#events.onReachable(reachable);
+    this.#reachable = reachable;
   }
 
   #forgetRequests(): void {
@@ -129,7 +143,7 @@ export class DemoPublisher {
       publication.published = '';
       this.#pump(extension);
     } else if (statusCode >= 400 && statusCode < 500 && statusCode !== 408) {
-      this.#onRefused(new PublishRefused(`${statusCode} ${reasonPhrase} to the PUBLISH for ${extension}`));
+      this.#events.onRefused(new PublishRefused(`${statusCode} ${reasonPhrase} to the PUBLISH for ${extension}`));
     }
     // Anything else passes: housekeeping sends it again.
   }

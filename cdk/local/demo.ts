@@ -39,9 +39,12 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal): Promis
   const stop = new AbortController();
   const ended = AbortSignal.any([signal, stop.signal]);
   let refusal: PublishRefused | undefined;
-  const publisher = new DemoPublisher(options, (error) => {
-    refusal = error;
-    stop.abort();
+  const publisher = new DemoPublisher(options, {
+    onReachable: (reachable) => tell(reachable ? `plays on ${options.url}` : `waits for ${options.url}`),
+    onRefused: (error) => {
+      refusal = error;
+      stop.abort();
+    },
   });
   const office = new Office(options.domain, PEOPLE, () => Date.now());
   publisher.start();
@@ -106,6 +109,10 @@ async function main(): Promise<void> {
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
   await runDemo(options, stop.signal);
+}
+
+function tell(what: string): void {
+  process.stdout.write(`The demo ${what}\n`);
 }
 
 if (import.meta.main) {

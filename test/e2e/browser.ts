@@ -15,6 +15,9 @@ const ARGS = [
   '--disable-quic',
 ];
 
+/** The browser's own lines about a gateway that is down and a network that is off. */
+const EXPECTED = /^WebSocket connection|net::ERR_INTERNET_DISCONNECTED$/;
+
 export function launchBrowser(): Promise<Browser> {
   mkdirSync(OUTPUT, { recursive: true });
   return chromium.launch({ executablePath: CHROMIUM, args: ARGS });
@@ -44,9 +47,8 @@ export async function openPanel(browser: Browser, url: string, options: PanelOpt
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('console', (message) => {
-    // A refused WebSocket is the browser's own line, and expected when the gateway is down.
-    if (message.type() === 'error' && !message.text().startsWith('WebSocket connection'))
-      complaints.push(message.text());
+    const text = message.text();
+    if (message.type() === 'error' && !EXPECTED.test(text)) complaints.push(text);
   });
   await page.goto(url);
   const tile = (extension: string) => page.locator(`.tile[data-extension="${extension}"]`);
