@@ -42,7 +42,7 @@ export type PublishOperation =
   | { readonly kind: 'refresh'; readonly entityTag: string; readonly publicationId: string }
   | { readonly kind: 'remove'; readonly entityTag: string; readonly publicationId: string };
 
-export const PUBLICATION_LIMITS = { bodyBytes: 65_536, perPresentity: 20, liveDialogs: 64 } as const;
+export const PUBLICATION_LIMITS = { bodyBytes: 65_536, perPresentity: 200, liveDialogs: 64 } as const;
 
 const ENTITY_TAG = /^([0-9a-f]{12})\.[0-9a-f]{16}$/;
 
