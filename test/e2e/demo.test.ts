@@ -1,6 +1,7 @@
 /** `npm run demo`: a newcomer opens the panel and sees it move. */
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { DEMO_DEFAULTS, runDemo } from '#cdk/local/demo.ts';
 import { type LocalStack, startStack } from '../support/local-stack.ts';
 import { launchBrowser, openPanel } from './browser.ts';
 
@@ -30,4 +31,9 @@ test('lamps of named people move, and go on moving after the gateway was killed'
   const board = () => page.locator('#lamps').innerHTML();
   const before = await board();
   await expect.poll(board, { timeout: 15_000 }).not.toBe(before);
+}, 60_000);
+
+test('a publisher that is refused says so instead of trying for ever', async () => {
+  const options = { ...DEMO_DEFAULTS, url: stack.url(), password: 'wrong' };
+  await expect(runDemo(options, AbortSignal.timeout(20_000))).rejects.toThrow('401');
 });

@@ -93,6 +93,7 @@ test.each([1, 2, 3])('day %i: never more than three calls a telephone, and all e
   const random = seeded(seed);
   const running = new Map<Script, { dueMs: number; people: readonly { extension: string }[] }>();
   let calls = 0;
+  let most = 0;
   for (let second = 0; second < 1_200; second += 1) {
     const engaged = new Set([...running.values()].flatMap(({ people }) => people.map(({ extension }) => extension)));
     const planned = second < 1_000 ? nextCall(desk, random, 0.7, engaged) : undefined;
@@ -107,8 +108,9 @@ test.each([1, 2, 3])('day %i: never more than three calls a telephone, and all e
       else entry.dueMs = second + step.value;
     }
     pass(1);
-    for (const { extension } of PEOPLE) expect(desk.legsOf(extension).length).toBeLessThanOrEqual(3);
+    most = Math.max(most, ...PEOPLE.map(({ extension }) => desk.legsOf(extension).length));
   }
   expect(calls).toBeGreaterThan(50);
+  expect(most).toBeLessThanOrEqual(3);
   expect(PEOPLE.flatMap(({ extension }) => desk.legsOf(extension))).toEqual([]);
 });
