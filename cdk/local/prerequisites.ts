@@ -1,13 +1,17 @@
-/** Checks what the tests need from the machine; as root on Debian or Ubuntu installs what is missing. */
+/**
+ * Checks what this machine must have, to `start` the system or to `test` it (the first argument); as root on Debian or
+ * Ubuntu installs what is missing.
+ */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import path from 'node:path';
-import { installedJavaRelease, LEAST_JAVA_RELEASE } from '#cdk/local/java.ts';
+import { installedJavaRelease, LEAST_JAVA_RELEASE } from './java.ts';
 
 interface Prerequisite {
   readonly what: string;
   /** Debian packages, the first that installs wins. */
   readonly packages: readonly string[];
+  readonly onlyTests: boolean;
   present(): boolean;
 }
 
@@ -15,16 +19,19 @@ const PREREQUISITES: readonly Prerequisite[] = [
   {
     what: `Java ${LEAST_JAVA_RELEASE} or newer, for DynamoDB Local`,
     packages: ['openjdk-17-jre-headless', 'default-jre-headless'],
+    onlyTests: false,
     present: () => (installedJavaRelease() ?? 0) >= LEAST_JAVA_RELEASE,
   },
   {
     what: 'Chromium, for the tests of the panel',
     packages: ['chromium', 'chromium-browser'],
+    onlyTests: true,
     present: () => chromiumPath() !== undefined,
   },
   {
     what: 'xmllint, for the tests of documents against their schemas',
     packages: ['libxml2-utils'],
+    onlyTests: true,
     present: () => findOnPath(['xmllint']) !== undefined,
   },
 ];
@@ -63,7 +70,8 @@ function installMissing(missing: readonly Prerequisite[]): void {
 
 function main(): void {
   const mayInstall = process.getuid?.() === 0 && existsSync('/usr/bin/apt-get');
-  const missing = PREREQUISITES.filter((one) => !one.present());
+  const isStart = process.argv[2] === 'start';
+  const missing = PREREQUISITES.filter((one) => !(isStart && one.onlyTests) && !one.present());
   if (missing.length > 0 && mayInstall) installMissing(missing);
   const still = missing.filter((one) => !one.present());
   if (still.length === 0) return;
