@@ -12,24 +12,12 @@ const variables = v.object({
   INSTRUCTION_SECRET_ARN: v.optional(text),
   EXPIRE_LOOP_SECONDS: v.optional(v.pipe(v.string(), v.regex(/^\d+$/), v.transform(Number)), '0'),
   LOG_LEVEL: v.optional(v.picklist(['debug', 'info', 'warn', 'error', 'silent']), 'info'),
-  AWS_REGION: v.optional(text),
-  AWS_ACCESS_KEY_ID: v.optional(text),
-  AWS_SECRET_ACCESS_KEY: v.optional(text),
-  AWS_SESSION_TOKEN: v.optional(text),
 });
 
 /** Where a secret is: its text (local stack) or its ARN in Secrets Manager (AWS). */
 export type SecretSource =
   | { readonly kind: 'text'; readonly value: string }
-  | { readonly kind: 'arn'; readonly arn: string; readonly access: AwsAccess };
-
-/** Region and temporary credentials that Lambda gives to a function. */
-export interface AwsAccess {
-  readonly region: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken?: string;
-}
+  | { readonly kind: 'arn'; readonly arn: string };
 
 export interface Environment {
   readonly tableName: string;
@@ -51,24 +39,14 @@ export function readEnvironment(source: Readonly<Record<string, string | undefin
   return {
     tableName: known.TABLE_NAME,
     dynamoDbEndpoint: known.DYNAMODB_ENDPOINT,
-    nonceSecret: secretSource(known.NONCE_SECRET, known.NONCE_SECRET_ARN, known),
-    instructionSecret: secretSource(known.INSTRUCTION_SECRET, known.INSTRUCTION_SECRET_ARN, known),
+    nonceSecret: secretSource(known.NONCE_SECRET, known.NONCE_SECRET_ARN),
+    instructionSecret: secretSource(known.INSTRUCTION_SECRET, known.INSTRUCTION_SECRET_ARN),
     expireLoopSeconds: known.EXPIRE_LOOP_SECONDS,
     logLevel: known.LOG_LEVEL,
   };
 }
 
-function secretSource(
-  value: string | undefined,
-  arn: string | undefined,
-  known: v.InferOutput<typeof variables>,
-): SecretSource | undefined {
+function secretSource(value: string | undefined, arn: string | undefined): SecretSource | undefined {
   if (value) return { kind: 'text', value };
-  if (!arn) return undefined;
-  const { AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = known;
-  if (!AWS_REGION || !AWS_ACCESS_KEY_ID || !AWS_SECRET_ACCESS_KEY) {
-    throw new Error('Environment: a secret ARN needs AWS_REGION and credentials');
-  }
-  const credentials = { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY };
-  return { kind: 'arn', arn, access: { region: AWS_REGION, ...credentials, sessionToken: AWS_SESSION_TOKEN } };
+  return arn ? { kind: 'arn', arn } : undefined;
 }

@@ -1,10 +1,13 @@
 /** Secrets of a function: given as text, or read from Secrets Manager and kept for some minutes. */
+import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { DependencyUnavailable } from '#core/error.ts';
-import { signRequest } from './aws-signature.ts';
-import type { AwsAccess, SecretSource } from './environment.ts';
+import type { SecretSource } from './environment.ts';
 
 const KEEP_MS = 10 * 60_000;
 const TIMEOUT_MS = 2_000;
+
+/** Made at the first read: most functions of the local stack never need it. */
+let client: SecretsManagerClient | undefined;
 
 /** Answers the secret's text; cached, and read again after ten minutes so that a rotation is noticed. */
 export type SecretReader = () => Promise<string>;
@@ -23,7 +26,7 @@ export function createSecretReader(
   let kept: { readonly value: Promise<string>; readonly untilMs: number } | undefined;
   return () => {
     if (kept && now() < kept.untilMs) return kept.value;
-    const value = fetchSecret(source.arn, source.access, now());
+    const value = fetchSecret(source.arn);
     const mine = { value, untilMs: now() + KEEP_MS };
     kept = mine;
     value.catch(() => {
@@ -33,34 +36,14 @@ export function createSecretReader(
   };
 }
 
-async function readFromSecretsManager(arn: string, access: AwsAccess, nowMs: number): Promise<string> {
-  const host = `secretsmanager.${access.region}.amazonaws.com`;
-  const body = JSON.stringify({ SecretId: arn });
-  const headers = signRequest(
-    {
-      service: 'secretsmanager',
-      method: 'POST',
-      path: '/',
-      headers: { host, 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': 'secretsmanager.GetSecretValue' },
-      body,
-    },
-    access,
-    nowMs,
-  );
+async function readFromSecretsManager(arn: string): Promise<string> {
+  client ??= new SecretsManagerClient({ maxAttempts: 2, requestHandler: { requestTimeout: TIMEOUT_MS } });
   try {
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const response = await fetch(`https://${host}/`, { method: 'POST', headers, body, signal });
-    const answer: unknown = await response.json();
-    if (response.ok) return secretString(answer);
-    throw new Error(`status ${response.status}`);
+    const command = new GetSecretValueCommand({ SecretId: arn });
+    const { SecretString } = await client.send(command, { abortSignal: AbortSignal.timeout(TIMEOUT_MS) });
+    if (SecretString) return SecretString;
   } catch (cause) {
     throw new DependencyUnavailable('Secrets Manager GetSecretValue', { cause });
   }
-}
-
-function secretString(answer: unknown): string {
-  if (typeof answer === 'object' && answer !== null && 'SecretString' in answer) {
-    if (typeof answer.SecretString === 'string' && answer.SecretString !== '') return answer.SecretString;
-  }
-  throw new Error('no SecretString in the answer');
+  throw new Error(`The secret ${arn} has no text`);
 }
