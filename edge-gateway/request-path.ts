@@ -92,8 +92,7 @@ export class RequestPath {
         this.#receiveRequest(flow, parsed, utf8 ? 'utf8' : 'base64');
         return;
       case 'refused':
-        this.#ports.telemetry.counts.requestsReceived++;
-        this.#refuse(flow, parsed.request, answer(parsed.status, [], parsed.reason));
+        this.#receiveRequest(flow, parsed.request, 'utf8', answer(parsed.status, [], parsed.reason));
         return;
       case 'unreadable':
         this.#ports.telemetry.counts.messagesUnreadable++;
@@ -108,7 +107,8 @@ export class RequestPath {
     this.#ports.notifyPath.takeAnswer(flow, branchOf(response.get('via') ?? ''), response);
   }
 
-  #receiveRequest(flow: Flow, request: SipRequest, bodyEncoding: 'utf8' | 'base64'): void {
+  /** @param refused the answer to a message that is not well formed; a retransmission gets it again */
+  #receiveRequest(flow: Flow, request: SipRequest, bodyEncoding: 'utf8' | 'base64', refused?: EnvelopedResponse): void {
     const { telemetry, outbox, nowMs } = this.#ports;
     telemetry.counts.requestsReceived++;
     if (request.method === 'ACK') return; // acknowledges a refusal of ours; there is nothing to answer
@@ -124,16 +124,9 @@ export class RequestPath {
     }
     const receivedAtMs = nowMs();
     const exchange: Exchange = { flow, request, key, toTag: newTag(), receivedAtMs, bodyEncoding };
-    const refusal = answerGenerically(request, this.#served) ?? this.#limit(flow, request, receivedAtMs);
+    const refusal = refused ?? answerGenerically(request, this.#served) ?? this.#limit(flow, request, receivedAtMs);
     if (refusal !== undefined) this.#answer(exchange, refusal);
     else this.#takeTurn(exchange);
-  }
-
-  /** A message that is not well enough formed for a transaction. */
-  #refuse(flow: Flow, request: SipRequest, response: EnvelopedResponse): void {
-    if (request.method === 'ACK') return;
-    const exchange = { flow, request, key: '', toTag: newTag(), receivedAtMs: this.#ports.nowMs() };
-    this.#answer({ ...exchange, bodyEncoding: 'utf8' }, response);
   }
 
   #transactionsOf(flow: Flow): ServerTransactions {
@@ -270,7 +263,10 @@ export class RequestPath {
       resource,
       detach(exchange.request.get('call-id') ?? ''),
       internDocument(resource, opened.notification),
-      { cseq: firstCSeq(now), documentVersion: firstDocumentVersion(opened.createdAtMs, now, isNew) },
+      {
+        cseq: firstCSeq(opened.createdAtMs, now, isNew),
+        documentVersion: firstDocumentVersion(opened.createdAtMs, now, isNew),
+      },
     );
     subscriptions.add(subscription);
     return subscription;

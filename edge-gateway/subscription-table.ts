@@ -67,11 +67,17 @@ export class Subscription {
 }
 
 const CLOCK_EPOCH_MS = Date.UTC(2026, 0, 1);
-const CLOCK_TICK_MS = 250;
+/** A gateway that takes a subscription over assumes so many NOTIFYs before it, and one more in each tick. */
+const TAKEOVER_HEADROOM = 50;
+const TAKEOVER_TICK_MS = 10;
 
-/** First CSeq of a subscription, from a clock (RFC 3261 section 8.1.1.5): below 2^31 until the year 2043. */
-export function firstCSeq(nowMs: number): number {
-  return Math.max(1, Math.floor((nowMs - CLOCK_EPOCH_MS) / CLOCK_TICK_MS));
+/**
+ * First CSeq of a subscription on this gateway, from a clock (RFC 3261 section 8.1.1.5): the second of its creation,
+ * and above what another gateway can have counted. Below 2^31 for a subscription of 200 days until the year 2035.
+ */
+export function firstCSeq(createdAtMs: number, nowMs: number, isNew: boolean): number {
+  const seconds = Math.max(1, Math.floor((createdAtMs - CLOCK_EPOCH_MS) / 1_000));
+  return seconds + firstDocumentVersion(createdAtMs, nowMs, isNew);
 }
 
 /**
@@ -79,7 +85,7 @@ export function firstCSeq(nowMs: number): number {
  * a number that it cannot have reached.
  */
 export function firstDocumentVersion(createdAtMs: number, nowMs: number, isNew: boolean): number {
-  return isNew ? 0 : Math.max(1, Math.ceil((nowMs - createdAtMs) / CLOCK_TICK_MS) + 1);
+  return isNew ? 0 : TAKEOVER_HEADROOM + Math.max(0, Math.ceil((nowMs - createdAtMs) / TAKEOVER_TICK_MS));
 }
 
 export function documentOf(notification: Notification): Document {

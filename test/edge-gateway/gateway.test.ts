@@ -192,6 +192,14 @@ describe('transactions', () => {
     expect(functions.invocations).toHaveLength(1);
   });
 
+  test('a retransmitted request that is not well formed gets the same answer, To tag included', async () => {
+    const client = await connect();
+    const text = register(client).replace('SIP/2.0', 'SIP/3.0');
+    const first = await client.exchange(text);
+    expect(first.status).toBe(505);
+    expect((await client.exchange(text)).text).toBe(first.text);
+  });
+
   test('a retransmission while the function works is absorbed', async () => {
     const client = await connect();
     functions.answer = () => new Promise((resolve) => setTimeout(resolve, 100, ok));
