@@ -57,7 +57,8 @@ export function textOf(client: SipClient, stimulus: Stimulus): string {
 }
 
 /** Sends it and gives the answer that comes next, whatever this echoes. */
-export function send(client: SipClient, stimulus: Stimulus): Promise<ReceivedMessage> {
+export async function send(client: SipClient, stimulus: Stimulus): Promise<ReceivedMessage> {
+  if (client.closeCode !== undefined) throw new Error(`the gateway closed the connection with ${client.closeCode}`);
   const answer = client.next((message) => message.status >= 200, { timeoutMs: 20_000 });
   client.raw(textOf(client, stimulus));
   return answer;
