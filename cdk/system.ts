@@ -57,7 +57,7 @@ export const FUNCTIONS = {
     what: 'Stream: a changed state goes to the gateways of its watchers',
     memoryMb: 1024,
     timeoutSeconds: 30,
-    tableActions: ['GetItem', 'Query', 'DeleteItem'],
+    tableActions: ['GetItem', 'Query', 'UpdateItem', 'DeleteItem'],
     secrets: ['instruction'],
     trigger: { kind: 'stream' },
     reachesGateways: true,
@@ -67,7 +67,7 @@ export const FUNCTIONS = {
     what: 'Gateway report: removes bindings of closed flows and watchers of ended subscriptions',
     memoryMb: 256,
     timeoutSeconds: 30,
-    tableActions: ['Query', 'DeleteItem'],
+    tableActions: ['GetItem', 'Query', 'UpdateItem', 'DeleteItem'],
     secrets: [],
     trigger: { kind: 'gateway', methods: [] },
     reachesGateways: false,
@@ -84,7 +84,7 @@ export const FUNCTIONS = {
   },
   expire: {
     entry: 'lambdas/handlers/expire.ts',
-    what: 'Schedule: publishes what has run out: publications and dead gateways',
+    what: 'Schedule: publishes what has run out: publications, bindings and dead gateways',
     memoryMb: 512,
     timeoutSeconds: 75,
     tableActions: ['GetItem', 'Query', 'UpdateItem', 'DeleteItem'],
@@ -120,8 +120,14 @@ export const STREAM_MAPPING = {
   maximumRecordAgeSeconds: 120,
   bisectBatchOnFunctionError: true,
   reportBatchItemFailures: true,
-  /** Lambda filter syntax: only a presentity's state makes NOTIFYs. */
-  filterPattern: { dynamodb: { Keys: { SK: { S: ['STATE'] } } } },
+  /** Lambda filter syntax: a presentity's state makes NOTIFYs, and a binding that comes, changes or goes a new state. */
+  filterPattern: {
+    $or: [
+      { dynamodb: { Keys: { SK: { S: ['STATE'] } } } },
+      { eventName: ['REMOVE'], dynamodb: { Keys: { SK: { S: [{ prefix: 'BINDING#' }] } } } },
+      { dynamodb: { Keys: { SK: { S: [{ prefix: 'BINDING#' }] } }, NewImage: { news: { BOOL: [true] } } } },
+    ],
+  },
 } as const;
 
 /** One run a minute that loops inside, so that expiry is prompt without a rule per second. */

@@ -45,7 +45,10 @@ export function unavailable(retryAfterSeconds: number, reason = reasonOf(503)): 
 
 const allow = (served: Served): [string, string] => ['Allow', ['OPTIONS', ...served.methods].join(', ')];
 const ALLOW_EVENTS_FIELD: [string, string] = ['Allow-Events', ALLOW_EVENTS];
-const ACCEPT: [string, string] = ['Accept', EVENT_PACKAGES.flatMap(({ notifiedTypes }) => notifiedTypes).join(', ')];
+const ACCEPT: [string, string] = [
+  'Accept',
+  [...new Set(EVENT_PACKAGES.flatMap(({ notifiedTypes }) => notifiedTypes))].join(', '),
+];
 
 /**
  * Judges a request as far as this is possible without a function.

@@ -2,9 +2,20 @@
 import type { Notification } from '#contract/schemas.ts';
 import { DIALOG_INFO_TYPE, parseDialogInfo, renderDialogInfo } from './dialog-info.ts';
 import { SipRejection } from './error.ts';
+import {
+  composeMessageSummary,
+  MESSAGE_SUMMARY_TYPE,
+  parseMessageSummary,
+  renderMessageSummary,
+} from './message-summary.ts';
+import { CPIM_PIDF_TYPE, PIDF_TYPE, parsePidf, renderPidf } from './pidf.ts';
+import { composePresence, presenceFingerprint } from './presence.ts';
 import { composeDialogs, dialogsFingerprint, type Presentity } from './presentity.ts';
 import type { PublishedDocument } from './publication.ts';
+import { REGINFO_TYPE, renderRegInfo } from './reginfo.ts';
 import { parseParameterized } from './sip/header.ts';
+import { renderWatcherInfo, WATCHERINFO_TYPE } from './winfo.ts';
+import { renderXpidf, XPIDF_TYPE } from './xpidf.ts';
 
 /** What a presentity's state means in one event package, before it is a document. */
 export interface ComposedState {
@@ -17,19 +28,36 @@ export interface ComposedState {
   render(contentType: string, entity: string, nowMs: number): Notification['body'];
 }
 
+/** What a package's documents are made of: the presentity's own state, its bindings, or watchers of a package. */
+export type PackageSource =
+  | { readonly kind: 'state' }
+  | { readonly kind: 'bindings' }
+  | { readonly kind: 'watchers'; readonly of: string };
+
 export interface EventPackage {
   readonly name: string;
-  /** Content types of a PUBLISH. */
-  readonly publishedTypes: readonly string[];
   /** Content types of a NOTIFY; the first when the watcher does not say. */
   readonly notifiedTypes: readonly [string, ...string[]];
-  /** @throws {SipRejection} 400 or 413 */
-  parse(body: string, nowMs: number): PublishedDocument;
+  /** What of a presentity must be loaded before it is composed. */
+  readonly source: PackageSource;
+  /** Who may watch: everyone in the tenant, or only who may publish for the presentity. */
+  readonly access: 'tenant' | 'owner';
   /** @param asOfMs what has expired by then does not count */
   compose(presentity: Presentity, asOfMs: number): ComposedState;
 }
 
-const DIALOG: EventPackage = {
+/** A package that takes PUBLISH (RFC 3903). */
+export interface PublishedEventPackage extends EventPackage {
+  /** Content types of a PUBLISH. */
+  readonly publishedTypes: readonly string[];
+  /** @throws {SipRejection} 400 or 413 */
+  parse(body: string, nowMs: number): PublishedDocument;
+}
+
+const OF_STATE = { source: { kind: 'state' }, access: 'tenant' } as const;
+
+const DIALOG: PublishedEventPackage = {
+  ...OF_STATE,
   name: 'dialog',
   publishedTypes: [DIALOG_INFO_TYPE],
   notifiedTypes: [DIALOG_INFO_TYPE],
@@ -46,19 +74,108 @@ const DIALOG: EventPackage = {
   },
 };
 
-export const EVENT_PACKAGES: readonly EventPackage[] = [DIALOG];
+const PRESENCE: PublishedEventPackage = {
+  ...OF_STATE,
+  name: 'presence',
+  publishedTypes: [PIDF_TYPE, CPIM_PIDF_TYPE],
+  notifiedTypes: [PIDF_TYPE, CPIM_PIDF_TYPE, XPIDF_TYPE],
+  parse: (body) => ({ kind: 'presence', presence: parsePidf(body) }),
+  compose(presentity, asOfMs) {
+    const presence = composePresence(presentity, asOfMs);
+    return {
+      fingerprint: presenceFingerprint(presence),
+      render: (contentType, entity) => (contentType === XPIDF_TYPE ? renderXpidf : renderPidf)(entity, presence),
+    };
+  },
+};
+
+const MESSAGES: PublishedEventPackage = {
+  ...OF_STATE,
+  name: 'message-summary',
+  publishedTypes: [MESSAGE_SUMMARY_TYPE],
+  notifiedTypes: [MESSAGE_SUMMARY_TYPE],
+  parse: (body) => ({ kind: 'messages', summary: parseMessageSummary(body) }),
+  compose(presentity, asOfMs) {
+    const summary = composeMessageSummary(presentity, asOfMs);
+    return {
+      fingerprint: JSON.stringify(summary),
+      render: (_contentType, entity) => renderMessageSummary(entity, summary),
+    };
+  },
+};
+
+const REGISTRATION: EventPackage = {
+  name: 'reg',
+  notifiedTypes: [REGINFO_TYPE],
+  source: { kind: 'bindings' },
+  access: 'owner',
+  compose({ changes, registered, bindings = [] }) {
+    const info = { bindings, wasRegistered: registered !== undefined };
+    return {
+      fingerprint: String(changes?.reg ?? 0),
+      render: (_contentType, entity, nowMs) => renderRegInfo(entity, info, nowMs),
+    };
+  },
+};
+
+/** The template package of RFC 3857 for one package. */
+function watcherInfoOf(packageName: string): EventPackage {
+  const name = watcherInfoName(packageName);
+  return {
+    name,
+    notifiedTypes: [WATCHERINFO_TYPE],
+    source: { kind: 'watchers', of: packageName },
+    access: 'owner',
+    compose({ changes, watchers = [] }) {
+      return {
+        fingerprint: String(changes?.[name] ?? 0),
+        render: (_contentType, entity, nowMs) => renderWatcherInfo(entity, packageName, watchers, nowMs),
+      };
+    },
+  };
+}
+
+/** Name of the package that tells who watches another one; there need not be one. */
+export const watcherInfoName = (packageName: string): string => `${packageName}.winfo`;
+
+const PUBLISHED_PACKAGES: readonly PublishedEventPackage[] = [DIALOG, PRESENCE, MESSAGES];
+
+export const EVENT_PACKAGES: readonly EventPackage[] = [
+  ...PUBLISHED_PACKAGES,
+  REGISTRATION,
+  watcherInfoOf(DIALOG.name),
+  watcherInfoOf(PRESENCE.name),
+];
 
 /** Value of Allow-Events. */
-export const ALLOW_EVENTS = EVENT_PACKAGES.map(({ name }) => name).join(', ');
+export const ALLOW_EVENTS = namesOf(EVENT_PACKAGES);
 
 /**
- * The event package that a request names, and the Event's `id`.
+ * The event package that a SUBSCRIBE names, and the Event's `id`.
  * @throws {SipRejection} 489 with Allow-Events when Event is missing or unknown
  */
 export function requestedPackage(event: string | undefined): { eventPackage: EventPackage; eventId?: string } {
   const { value, params } = parseParameterized(event ?? '');
-  const eventPackage = EVENT_PACKAGES.find(({ name }) => name === value);
-  if (!eventPackage) throw new SipRejection(489, 'Bad Event', [['Allow-Events', ALLOW_EVENTS]]);
+  const eventPackage = packageNamed(value, EVENT_PACKAGES);
   const eventId = params.get('id');
   return eventId === undefined ? { eventPackage } : { eventPackage, eventId };
+}
+
+/**
+ * The event package that a PUBLISH names.
+ * @throws {SipRejection} 489 with Allow-Events when Event is missing or names a package that takes no PUBLISH
+ */
+export function publishedPackage(event: string | undefined): PublishedEventPackage {
+  return packageNamed(parseParameterized(event ?? '').value, PUBLISHED_PACKAGES);
+}
+
+// Old clients write `Presence`.
+function packageNamed<Package extends EventPackage>(name: string, packages: readonly Package[]): Package {
+  const eventPackage = packages.find((each) => each.name === name.toLowerCase());
+  if (!eventPackage) throw new SipRejection(489, 'Bad Event', [['Allow-Events', namesOf(packages)]]);
+  return eventPackage;
+}
+
+function namesOf(packages: readonly EventPackage[]): string {
+  return packages.map(({ name }) => name).join(', ');
 }

@@ -1,7 +1,9 @@
 /** A presentity's state: its publications, and how their dialogs become one view. Pure. */
+import type { Binding } from './binding.ts';
 import { DIALOG_RANK, type Dialog, dialogKey, isFurther, isLive } from './dialog.ts';
 import { withUniqueIds } from './dialog-info.ts';
-import type { Publication } from './publication.ts';
+import type { DialogContent, Publication } from './publication.ts';
+import type { Watcher } from './winfo.ts';
 
 export interface Presentity {
   /** Grows with every write; 0 when nothing was ever written. */
@@ -9,6 +11,16 @@ export interface Presentity {
   /** When the newest write was made: what had expired by then was no part of what watchers were told. */
   readonly changedAtMs: number;
   readonly publications: readonly Publication[];
+  /** True while it has a binding, false after the last one; absent before the first one. */
+  readonly registered?: boolean;
+  /** By event package: counts the changes of what stands in other items (bindings, watchers). */
+  readonly changes?: Readonly<Record<string, number>>;
+  /** By event package whose changes are counted: until when somebody watches it, epoch ms. */
+  readonly watchedUntilMs?: Readonly<Record<string, number>>;
+  /** Present when they were loaded. */
+  readonly bindings?: readonly Binding[];
+  /** Who watches it in the event package that was asked for; present when they were loaded. */
+  readonly watchers?: readonly Watcher[];
 }
 
 export const NO_STATE: Presentity = { version: 0, changedAtMs: 0, publications: [] };
@@ -16,10 +28,15 @@ export const NO_STATE: Presentity = { version: 0, changedAtMs: 0, publications: 
 /** Shown when there is nothing else: some phones do not take a document without a dialog. */
 const IDLE: Dialog = { id: '0000', state: 'terminated' };
 
+type DialogPublication = Publication & { readonly content: DialogContent };
+
+const isOfDialogs = (publication: Publication): publication is DialogPublication =>
+  publication.event === 'dialog' && publication.content.kind === 'dialogs';
+
 interface Claim {
   readonly key: string;
   readonly dialog: Dialog;
-  readonly publication: Publication;
+  readonly publication: DialogPublication;
 }
 
 /**
@@ -29,7 +46,7 @@ interface Claim {
  * @param asOfMs publications that have expired by then do not count
  */
 export function composeDialogs(publications: readonly Publication[], asOfMs: number): Dialog[] {
-  const current = publications.filter(({ event, expiresAtMs }) => event === 'dialog' && expiresAtMs > asOfMs);
+  const current = publications.filter(isOfDialogs).filter(({ expiresAtMs }) => expiresAtMs > asOfMs);
   const claims = current.flatMap(claimsOf);
   const terminatedKeys = new Set(current.flatMap((publication) => tombstonesOf(publication, claims)));
   const strongest = new Map<string, Claim>();
@@ -50,14 +67,14 @@ export function dialogsFingerprint(dialogs: readonly Dialog[]): string {
   return JSON.stringify(dialogs, (name, value: unknown) => (name === 'startedAtMs' ? undefined : value));
 }
 
-function claimsOf(publication: Publication): Claim[] {
+function claimsOf(publication: DialogPublication): Claim[] {
   const source = { publisher: publication.publisher, publicationId: publication.id };
   const { live, terminated } = publication.content;
   return [...live, ...terminated].map((dialog) => ({ key: dialogKey(dialog, source), dialog, publication }));
 }
 
 /** Tombstones of a publication, without those that its own live dialogs have overruled. */
-function tombstonesOf(publication: Publication, claims: readonly Claim[]): string[] {
+function tombstonesOf(publication: DialogPublication, claims: readonly Claim[]): string[] {
   const own = claims.filter((claim) => claim.publication === publication && isLive(claim.dialog));
   const revived = new Set(own.map(({ key }) => key));
   return publication.content.tombstones.filter((key) => !revived.has(key));

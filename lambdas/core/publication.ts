@@ -2,6 +2,8 @@
 
 import type { Dialog } from './dialog.ts';
 import { SipRejection } from './error.ts';
+import type { MessageSummary } from './message-summary.ts';
+import type { Presence } from './presence.ts';
 import { parseSeconds, splitList } from './sip/header.ts';
 import type { HeaderFields } from './sip/message.ts';
 
@@ -15,6 +17,12 @@ export interface DialogContent {
   readonly tombstones: readonly string[];
 }
 
+/** What a publication says, as its event package reads it. */
+export type PublicationContent =
+  | DialogContent
+  | { readonly kind: 'presence'; readonly presence: Presence }
+  | { readonly kind: 'messages'; readonly summary: MessageSummary };
+
 /** State that one publisher keeps alive. */
 export interface Publication {
   readonly id: string;
@@ -24,16 +32,19 @@ export interface Publication {
   readonly publisher: string;
   readonly expiresAtMs: number;
   readonly updatedAtMs: number;
-  readonly content: DialogContent;
+  readonly content: PublicationContent;
 }
 
-/** A document as its event package reads it. */
-export interface PublishedDocument {
+/** Dialogs as they are published. */
+export interface DialogDocument {
   readonly kind: 'dialogs';
   /** `partial` changes the dialogs that it names and leaves the others. */
   readonly scope: 'full' | 'partial';
   readonly dialogs: readonly Dialog[];
 }
+
+/** A document as its event package reads it; one without dialogs replaces what stands. */
+export type PublishedDocument = DialogDocument | Exclude<PublicationContent, DialogContent>;
 
 /** What a PUBLISH asks for (RFC 3903 section 4). */
 export type PublishOperation =

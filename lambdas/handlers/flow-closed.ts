@@ -12,6 +12,6 @@ const table = openDynamoDbTable({ tableName: environment.tableName, endpoint: en
 export const handler = createReportHandler(
   'flow-closed',
   flowClosedReport,
-  (report) => closeFlows(report, table),
+  (report, nowMs) => closeFlows(report, table, nowMs),
   createTelemetry(environment.logLevel),
 );

@@ -1,5 +1,6 @@
-/** Lambda entry of the table's stream: changed states go to the gateways of their watchers. */
+/** Lambda entry of the table's stream: bindings change states, and changed states go to the gateways of their watchers. */
 import { fanOut } from '#roles/fan-out.ts';
+import { monitorRegistrations } from '#roles/registration-monitor.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { readEnvironment } from '#runtime/environment.ts';
 import { createGatewayClient } from '#runtime/gateway-client.ts';
@@ -23,7 +24,8 @@ const ports = {
 export async function handler(event: unknown): Promise<{ batchItemFailures: { itemIdentifier: string }[] }> {
   const startedMs = systemClock();
   const records = recordsOf(event);
-  const failed = await fanOut(records, ports, startedMs);
+  const work = [monitorRegistrations(records, ports, startedMs), fanOut(records, ports, startedMs)];
+  const failed = (await Promise.all(work)).flat();
   const durationMs = systemClock() - startedMs;
   telemetry.log(failed.length > 0 ? 'warn' : 'debug', 'notify', {
     records: records.length,

@@ -3,7 +3,7 @@ import type { OutcomeInput } from '#contract/outcome.ts';
 import type { EnvelopedRequest, RequestEnvelope } from '#contract/request-envelope.ts';
 import type { Identity } from '#contract/schemas.ts';
 import { SipRejection } from '#core/error.ts';
-import { type EventPackage, requestedPackage } from '#core/event-package.ts';
+import { type PublishedEventPackage, publishedPackage } from '#core/event-package.ts';
 import {
   type Address,
   addressOfRequestUri,
@@ -49,7 +49,7 @@ export async function publish(envelope: RequestEnvelope, ports: CompositorPorts,
   return asAuthenticated(envelope, ports, nowMs, async (identity, headers) => {
     requireOwnTenant(identity, request.requestUri, headers);
     const presentity = publishablePresentity(identity, request);
-    const { eventPackage } = requestedPackage(headers.get('event'));
+    const eventPackage = publishedPackage(headers.get('event'));
     const requestedSeconds = requestedExpiry(headers);
     const tenant = await ports.loadTenant(identity.domain);
     const grantedSeconds = grantExpiry(requestedSeconds, tenant?.policy ?? DEFAULT_POLICY);
@@ -64,7 +64,7 @@ export async function publish(envelope: RequestEnvelope, ports: CompositorPorts,
 interface Decision {
   readonly request: EnvelopedRequest;
   readonly headers: HeaderFields;
-  readonly eventPackage: EventPackage;
+  readonly eventPackage: PublishedEventPackage;
   readonly identity: Identity;
   readonly grantedSeconds: number;
 }
@@ -113,7 +113,7 @@ function decideWrite(
 function readDocument(
   { body, bodyEncoding }: EnvelopedRequest,
   headers: HeaderFields,
-  { publishedTypes, parse }: EventPackage,
+  { publishedTypes, parse }: PublishedEventPackage,
   nowMs: number,
 ): PublishedDocument {
   if (body === '') throw new SipRejection(400, 'Missing Body');

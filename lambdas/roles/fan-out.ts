@@ -7,9 +7,10 @@ import type { Address } from '#core/identity.ts';
 import { renderNotification } from '#core/notification.ts';
 import type { Presentity } from '#core/presentity.ts';
 import type { LeaseBook } from '#table/lease-book.ts';
+import { loadDetails } from '#table/presentity-details.ts';
 import { decodeStateChange, type StateChange, sequenceNumberOf } from '#table/stream-record.ts';
 import type { Table } from '#table/table.ts';
-import { deleteHeldWatcher, type HeldSubscription, queryWatchers } from '#table/watcher-item.ts';
+import { deleteHeldWatcher, type HeldSubscription, queryWatchersByEvent } from '#table/watcher-item.ts';
 import { failureFields, type RoleLog } from './role-log.ts';
 
 export interface FanOutPorts {
@@ -28,7 +29,7 @@ const HOP = 'notify';
 
 /**
  * Sends a batch of stream records. For each presentity only its newest state goes out, if any record changed it: one
- * Query an event package that changed, one POST a gateway for the whole batch.
+ * Query for all event packages that changed, one POST a gateway for the whole batch.
  * @returns sequence numbers of the records to hand over again
  */
 export async function fanOut(records: readonly unknown[], ports: FanOutPorts, nowMs: number): Promise<string[]> {
@@ -94,10 +95,14 @@ function decodeOrSkip(record: unknown, telemetry: RoleLog): StateChange | undefi
 }
 
 async function parcelsOf(run: Run, ports: FanOutPorts, nowMs: number): Promise<Parcel[]> {
-  const parcels = EVENT_PACKAGES.map(async (eventPackage) => {
-    if (!hasChanged(eventPackage, run.changes)) return [];
-    const watchers = await queryWatchers(ports.table, run.presentity, eventPackage.name, nowMs);
-    return watchers.length === 0 ? [] : pack(run, eventPackage, watchers, nowMs);
+  const changed = EVENT_PACKAGES.filter((eventPackage) => hasChanged(eventPackage, run.changes));
+  const names = changed.map(({ name }) => name);
+  const watchers = await queryWatchersByEvent(ports.table, run.presentity, names, nowMs);
+  const parcels = changed.map(async (eventPackage) => {
+    const held = watchers.get(eventPackage.name) ?? [];
+    if (held.length === 0) return [];
+    const newest = await loadDetails(ports.table, run.presentity, eventPackage.source, run.newest, nowMs);
+    return pack({ ...run, newest }, eventPackage, held, nowMs);
   });
   return (await Promise.all(parcels)).flat();
 }

@@ -1,9 +1,12 @@
 /** Flow closer: removes what a gateway no longer holds, unless another flow or gateway has taken it over. */
 import type { FlowClosedReport } from '#contract/gateway-report.ts';
-import { addressOf } from '#core/identity.ts';
+import { EVENT_PACKAGES, watcherInfoName } from '#core/event-package.ts';
+import { type Address, addressOf } from '#core/identity.ts';
 import { parseUri } from '#core/sip/uri.ts';
 import { loadBindings, removeBinding } from '#table/binding-item.ts';
 import { watcherKey } from '#table/keys.ts';
+import { countChange } from '#table/presentity-changes.ts';
+import { loadPresentity } from '#table/presentity-item.ts';
 import type { Table } from '#table/table.ts';
 
 /** Writes under way at once: a large flow-closed report must not open hundreds of connections. */
@@ -19,13 +22,19 @@ export interface FlowClosedResult {
 }
 
 /**
- * One Query a closed registered flow, one conditional DeleteItem a binding of it and an ended subscription.
+ * One Query a closed registered flow, one conditional DeleteItem a binding of it and an ended subscription, and one
+ * GetItem a presentity that lost a watcher: who watches its watchers learns of it.
  * @throws {DependencyUnavailable} when the table does not answer; the whole report may be repeated
  */
-export async function closeFlows(report: FlowClosedReport, table: Table): Promise<FlowClosedResult> {
+export async function closeFlows(report: FlowClosedReport, table: Table, nowMs: number): Promise<FlowClosedResult> {
   const gatewayId = report.gatewayId;
   await inParallel(report.flows, (flow) => removeBindingsOf(flow, table));
-  await inParallel(report.subscriptions, (subscription) => removeWatcher(subscription, gatewayId, table));
+  const losses = new Map<string, Loss>();
+  await inParallel(report.subscriptions, async (subscription) => {
+    const loss = await removeWatcher(subscription, gatewayId, table);
+    if (loss) losses.set(`${loss.event} ${subscription.presentity}`, loss);
+  });
+  await inParallel([...losses.values()], (loss) => tellLoss(loss, table, nowMs));
   return { flows: report.flows.length, subscriptions: report.subscriptions.length };
 }
 
@@ -36,18 +45,33 @@ async function removeBindingsOf({ flowId, identity }: ClosedFlow, table: Table):
   await Promise.all(held.map((binding) => removeBinding(table, identity, binding)));
 }
 
+/** A presentity that lost a watcher in an event package. */
+interface Loss {
+  readonly presentity: Address;
+  readonly event: string;
+}
+
+/** @returns undefined when it stays: another gateway holds it now, or it was gone before */
 async function removeWatcher(
   { id, presentity, event }: EndedSubscription,
   gatewayId: FlowClosedReport['gatewayId'],
   table: Table,
-): Promise<void> {
+): Promise<Loss | undefined> {
   const uri = parseUri(presentity);
-  if (!uri) return;
-  const { domain, user } = addressOf(uri);
-  await table.delete(watcherKey(domain, user, event, id), {
+  if (!uri) return undefined;
+  const address = addressOf(uri);
+  const result = await table.delete(watcherKey(address.domain, address.user, event, id), {
     condition: 'gatewayId = :gateway',
     values: { ':gateway': gatewayId },
   });
+  return result.kind === 'done' ? { presentity: address, event } : undefined;
+}
+
+async function tellLoss({ presentity, event }: Loss, table: Table, nowMs: number): Promise<void> {
+  const watcherInfo = watcherInfoName(event);
+  if (!EVENT_PACKAGES.some(({ name }) => name === watcherInfo)) return;
+  const { watchedUntilMs } = await loadPresentity(table, presentity);
+  if ((watchedUntilMs?.[watcherInfo] ?? 0) > nowMs) await countChange(table, presentity, watcherInfo, nowMs);
 }
 
 async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {

@@ -6,22 +6,28 @@ import type { RequestEnvelope } from '#contract/request-envelope.ts';
 import type { Identity } from '#contract/schemas.ts';
 import { chooseContentType } from '#core/accept.ts';
 import { SipRejection } from '#core/error.ts';
-import { type EventPackage, requestedPackage } from '#core/event-package.ts';
+import { type EventPackage, requestedPackage, watcherInfoName } from '#core/event-package.ts';
 import {
   type Address,
   addressOfHeader,
   addressOfRequestUri,
   aorOfIdentity,
+  forbidden,
   isStorable,
+  mayPublishFor,
   requireOwnTenant,
 } from '#core/identity.ts';
 import { notificationOf } from '#core/notification.ts';
+import type { Presentity } from '#core/presentity.ts';
 import { requestedExpiry } from '#core/publication.ts';
 import { parseContacts, parseCSeq, tagOf } from '#core/sip/header.ts';
 import type { HeaderFields } from '#core/sip/message.ts';
 import { formatAor } from '#core/sip/uri.ts';
 import { grantExpiry } from '#core/subscription.ts';
+import { countChange, countChangesUntil } from '#table/presentity-changes.ts';
+import { loadDetails } from '#table/presentity-details.ts';
 import { loadPresentity } from '#table/presentity-item.ts';
+import type { Table } from '#table/table.ts';
 import { DEFAULT_POLICY } from '#table/tenant-item.ts';
 import {
   endWatcher,
@@ -40,7 +46,8 @@ export interface NotifierPorts extends RequestPorts {
 
 /**
  * Answers one SUBSCRIBE. One write, then one read; none but the read for a fetch; the tenant is cached.
- * The read comes after the write, so that no change falls between the first NOTIFY and the fan-out.
+ * The read comes after the write, so that no change falls between the first NOTIFY and the fan-out. Packages that show
+ * other items cost one write and one Query more.
  * @throws {SipRejection} 401 and other refusals before the sender is known; later ones come as an outcome
  */
 export async function subscribe(envelope: RequestEnvelope, ports: NotifierPorts, nowMs: number): Promise<OutcomeInput> {
@@ -51,7 +58,7 @@ export async function subscribe(envelope: RequestEnvelope, ports: NotifierPorts,
     const grantedSeconds = grantExpiry(wish.requestedSeconds, policy, ports.chance());
 
     const createdAtMs = await commit(wish, envelope, ports, grantedSeconds, nowMs);
-    const presentity = await loadPresentity(ports.table, wish.name.presentity);
+    const presentity = await loadWatched(wish, ports.table, grantedSeconds, nowMs);
     const notification = notificationOf(wish.eventPackage, wish.name.presentity, presentity, wish.contentType, nowMs);
     return {
       response: { status: 200, reason: 'OK', headers: [['Expires', String(grantedSeconds)]] },
@@ -79,6 +86,7 @@ function readWish(envelope: RequestEnvelope, identity: Identity, headers: Header
   requireOwnTenant(identity, target, headers);
   if (!isStorable(presentity)) throw new SipRejection(404, 'Not Found');
   const { eventPackage, eventId } = requestedPackage(headers.get('event'));
+  if (eventPackage.access === 'owner' && !mayPublishFor(identity, presentity)) throw forbidden();
   const contentType = acceptedType(headers, eventPackage);
   if (kind === 'initial') requireOneContact(headers);
   const { callId, fromTag, cseq } = dialogOf(headers);
@@ -116,6 +124,31 @@ function dialogOf(headers: HeaderFields): { callId: string; fromTag: string; cse
   if (!fromTag) throw new SipRejection(400, 'Missing From Tag');
   if (!cseq) throw new SipRejection(400, 'Bad CSeq');
   return { callId, fromTag, cseq: cseq.sequence };
+}
+
+/** The state as it is once the subscription stands, with what else the event package shows. */
+async function loadWatched(wish: Wish, table: Table, grantedSeconds: number, nowMs: number): Promise<Presentity> {
+  const { presentity: address, event } = wish.name;
+  const { source } = wish.eventPackage;
+  const isCounted = source.kind !== 'state' && grantedSeconds > 0;
+  if (isCounted) await countChangesUntil(table, address, event, nowMs + grantedSeconds * 1_000, nowMs);
+  const presentity = await loadPresentity(table, address);
+  await countWatcher(wish, table, presentity, grantedSeconds, nowMs);
+  return loadDetails(table, address, source, presentity, nowMs);
+}
+
+/** A watcher came or went: one write more, but only when somebody watches the watchers. */
+async function countWatcher(
+  { kind, name }: Wish,
+  table: Table,
+  { watchedUntilMs }: Presentity,
+  grantedSeconds: number,
+  nowMs: number,
+): Promise<void> {
+  const isChange = (kind === 'initial') === grantedSeconds > 0;
+  const watcherInfo = watcherInfoName(name.event);
+  const isWatched = (watchedUntilMs?.[watcherInfo] ?? 0) > nowMs;
+  if (isChange && isWatched) await countChange(table, name.presentity, watcherInfo, nowMs);
 }
 
 /** @returns when the subscription was created, epoch ms */

@@ -38,7 +38,7 @@ export async function register(envelope: RequestEnvelope, ports: RequestPorts, n
     const policy = tenant?.policy ?? DEFAULT_POLICY;
     const wishes = readContacts(headers.all('contact'), headers.get('expires'), policy);
     const changes = decideChanges(wishes, registration.bindings, contextOf(envelope, headers), nowMs);
-    await commit(ports.table, identity, changes);
+    await commit(ports.table, identity, registration.bindings, changes);
 
     const standing = applyChanges(registration.bindings, changes);
     const isOutbound = wishes !== '*' && wishes.some((wish) => wish.isOutbound) && supportsOutbound(headers);
@@ -49,9 +49,16 @@ export async function register(envelope: RequestEnvelope, ports: RequestPorts, n
   });
 }
 
-async function commit(table: Table, identity: Identity, changes: readonly BindingChange[]): Promise<void> {
+async function commit(
+  table: Table,
+  identity: Identity,
+  current: readonly Binding[],
+  changes: readonly BindingChange[],
+): Promise<void> {
+  const contacts = new Map(current.map(({ id, contactUri }) => [id, contactUri]));
   const written = changes.map(({ kind, binding }) => {
-    return kind === 'save' ? saveBinding(table, identity, binding) : removeBinding(table, identity, binding);
+    if (kind === 'remove') return removeBinding(table, identity, binding);
+    return saveBinding(table, identity, binding, contacts.get(binding.id) !== binding.contactUri);
   });
   if ((await Promise.all(written)).includes(false)) throw outOfOrder();
 }

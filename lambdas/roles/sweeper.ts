@@ -1,7 +1,7 @@
-/** Sweeper: looks at what is due and publishes what has run out: publications and dead gateways. */
+/** Sweeper: looks at what is due and publishes what has run out: publications, bindings and dead gateways. */
 import { StaleWrite } from '#core/error.ts';
-import { loadBindingKeysOf, removeBindingOf } from '#table/binding-item.ts';
-import { DUE_INDEX, DUE_SHARDS, gatewayOfKey, type Key, presentityOfKey } from '#table/keys.ts';
+import { loadBindingKeysOf, removeBindingOf, removeExpiredBinding } from '#table/binding-item.ts';
+import { DUE_INDEX, DUE_SHARDS, gatewayOfKey, type Key, presentityOfKey, userOfKey } from '#table/keys.ts';
 import { loadLease, removeLapsedLease } from '#table/lease-item.ts';
 import { sweepPresentity } from '#table/presentity-sweep.ts';
 import type { Table } from '#table/table.ts';
@@ -15,6 +15,7 @@ export interface SweeperPorts {
 export interface SweepResult {
   readonly publications: number;
   readonly gateways: number;
+  readonly bindings: number;
   /** Left for the next pass. */
   readonly failures: number;
 }
@@ -29,7 +30,7 @@ const MAX_ATTEMPTS = 3;
  * One that fails does not stop the others; it is still due in the next pass.
  */
 export async function sweep({ table, telemetry }: SweeperPorts, nowMs: number): Promise<SweepResult> {
-  const total = { publications: 0, gateways: 0, failures: 0 };
+  const total = { publications: 0, gateways: 0, bindings: 0, failures: 0 };
   const sweepShard = async (shard: string): Promise<void> => {
     const queue = (await dueKeys(table, shard, nowMs)).values();
     const work = async (): Promise<void> => {
@@ -55,6 +56,7 @@ type Total = { -readonly [Name in keyof SweepResult]: number };
 function add(total: Total, part: Partial<SweepResult>): void {
   total.publications += part.publications ?? 0;
   total.gateways += part.gateways ?? 0;
+  total.bindings += part.bindings ?? 0;
   total.failures += part.failures ?? 0;
 }
 
@@ -62,6 +64,8 @@ async function sweepOne(table: Table, key: Key, nowMs: number, telemetry: RoleLo
   try {
     const presentity = presentityOfKey(key.PK);
     if (presentity) return { publications: await repeated(() => sweepPresentity(table, presentity, nowMs)) };
+    // The stream tells what this means for the user: role registration-monitor.
+    if (userOfKey(key.PK)) return { bindings: (await removeExpiredBinding(table, key, nowMs)) ? 1 : 0 };
     const gatewayId = gatewayOfKey(key.PK);
     return gatewayId ? { gateways: await sweepGateway(table, gatewayId, nowMs) } : {};
   } catch (error) {

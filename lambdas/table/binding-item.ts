@@ -7,6 +7,7 @@ import {
   BINDING_PREFIX,
   BY_GATEWAY_INDEX,
   bindingKey,
+  dueShardOf,
   heldByGateway,
   type Key,
   PROFILE_SORT_KEY,
@@ -54,15 +55,26 @@ export async function loadBindings(table: Table, { domain, user }: Address): Pro
 }
 
 /**
- * One PutItem: adds or refreshes, unless a newer request of the same Call-ID was here first.
- * @returns false when it was
+ * One PutItem: adds or refreshes, unless a newer request of the same Call-ID was here first. The binding stands in the
+ * index `due` at its end.
+ * @param isNews true when it is new or its Contact another one: such a record reaches the stream's function
+ * @returns false when a newer request was
  */
-export async function saveBinding(table: Table, { domain, user }: Address, binding: Binding): Promise<boolean> {
+export async function saveBinding(
+  table: Table,
+  { domain, user }: Address,
+  binding: Binding,
+  isNews = true,
+): Promise<boolean> {
   const { id, ...attributes } = binding;
+  const key = bindingKey(domain, user, id);
   const item: Item = {
-    ...bindingKey(domain, user, id),
+    ...key,
     ...attributes,
+    ...(isNews && { news: true }),
     heldBy: heldByGateway(binding.gatewayId),
+    dueShard: dueShardOf(key.PK),
+    dueAtMs: binding.expiresAtMs,
     ttl: Math.floor(binding.expiresAtMs / 1000) + TTL_GRACE_SECONDS,
   };
   const result = await table.put(item, {
@@ -97,6 +109,15 @@ export async function loadBindingKeysOf(table: Table, gatewayId: string): Promis
 /** One DeleteItem: removes a binding if this gateway still holds it; a binding that moved on stays. */
 export async function removeBindingOf(table: Table, gatewayId: string, key: Key): Promise<void> {
   await table.delete(key, { condition: 'heldBy = :gateway', values: { ':gateway': heldByGateway(gatewayId) } });
+}
+
+/** One DeleteItem: removes a binding that has run out. @returns false when it was refreshed meanwhile */
+export async function removeExpiredBinding(table: Table, key: Key, nowMs: number): Promise<boolean> {
+  const result = await table.delete(key, {
+    condition: 'attribute_not_exists(PK) OR expiresAtMs <= :now',
+    values: { ':now': nowMs },
+  });
+  return result.kind === 'done';
 }
 
 /** @throws {ContractError} when the item is not a binding */

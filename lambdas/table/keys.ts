@@ -47,8 +47,11 @@ export const stateKey = (domain: string, user: string): Key => ({
   SK: STATE_SORT_KEY,
 });
 
+/** Sort-key prefix of all watchers of a presentity. */
+export const WATCHER_PREFIX = 'WATCHER#';
+
 /** Sort-key prefix of all watchers of one event package. */
-export const watcherPrefix = (event: string): string => `WATCHER#${event}#`;
+export const watcherPrefix = (event: string): string => `${WATCHER_PREFIX}${event}#`;
 
 export const watcherKey = (domain: string, user: string, event: string, subscriptionId: string): Key => ({
   PK: presentityPartition(domain, user),

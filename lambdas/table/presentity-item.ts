@@ -8,11 +8,14 @@ import { type DIALOG_RANK, type Dialog, STATE_EVENTS } from '#core/dialog.ts';
 import { ContractError } from '#core/error.ts';
 import type { Address } from '#core/identity.ts';
 import { NO_STATE, type Presentity } from '#core/presentity.ts';
-import type { Publication } from '#core/publication.ts';
+import type { Publication, PublicationContent } from '#core/publication.ts';
 import { stateKey } from './keys.ts';
+import { messageSummary, presence } from './published-documents.ts';
 import type { Item, Table } from './table.ts';
 
 const PUBLICATION_PREFIX = 'P#';
+const CHANGES_PREFIX = 'C#';
+const WATCHED_PREFIX = 'W#';
 
 /** A publication in the item. Names are short: they are paid for with every write. */
 export interface StoredPublication {
@@ -21,6 +24,10 @@ export interface StoredPublication {
   readonly by: string;
   readonly expMs: number;
   readonly atMs: number;
+}
+
+/** A publication of dialogs. */
+export interface StoredDialogs extends StoredPublication {
   /** Live dialogs by {@link dialogField}. */
   readonly live: Readonly<Record<string, Dialog>>;
   /** Terminated dialogs of the latest document. */
@@ -30,6 +37,16 @@ export interface StoredPublication {
 }
 
 export const publicationAttribute = (publicationId: string): string => `${PUBLICATION_PREFIX}${publicationId}`;
+
+/** A publication of anything else. */
+export interface StoredDocument extends StoredPublication {
+  readonly doc: Exclude<PublicationContent, { kind: 'dialogs' }>;
+}
+
+/** Counts changes of items that an event package shows beside this one. */
+export const changesAttribute = (event: string): string => `${CHANGES_PREFIX}${event}`;
+/** Until when somebody watches such an event package, epoch ms. */
+export const watchedAttribute = (event: string): string => `${WATCHED_PREFIX}${event}`;
 
 /** Field of a live dialog inside its publication: the same for the same `id`, whatever characters that holds. */
 export const dialogField = ({ id }: Dialog): string => shortHash(id);
@@ -72,21 +89,27 @@ const dialog = v.object({
   local: v.optional(participant),
   remote: v.optional(participant),
 });
-const storedPublication = v.object({
-  tag: v.string(),
-  event: v.string(),
-  by: v.string(),
-  expMs: number,
-  atMs: number,
+const stored = v.object({ tag: v.string(), event: v.string(), by: v.string(), expMs: number, atMs: number });
+const storedDialogs = v.object({
+  ...stored.entries,
   live: v.record(v.string(), dialog),
   over: v.array(dialog),
   gone: v.record(v.string(), v.string()),
 });
+const storedDocument = v.object({
+  ...stored.entries,
+  doc: v.variant('kind', [
+    v.object({ kind: v.literal('presence'), presence }),
+    v.object({ kind: v.literal('messages'), summary: messageSummary }),
+  ]),
+});
+const storedPublication = v.union([storedDialogs, storedDocument]);
 const stateAttributes = v.object({
   version: number,
   changedAtMs: number,
   pubCount: v.optional(number, 0),
   dueAtMs: v.optional(number),
+  registered: v.optional(v.boolean()),
 });
 
 /** The whole item, with what only the table's own rules read. */
@@ -100,17 +123,29 @@ export interface StoredState extends Presentity {
 export function decodePresentity(item: Item): StoredState {
   const result = v.safeParse(stateAttributes, item);
   if (!result.success) throw unreadable(item, result.issues);
-  const { version, changedAtMs, pubCount, dueAtMs } = result.output;
+  const { version, changedAtMs, pubCount, dueAtMs, registered } = result.output;
   const publications = Object.entries(item)
     .filter(([name]) => name.startsWith(PUBLICATION_PREFIX))
     .map(([name, value]) => decodePublication(item, name, value));
-  return { version, changedAtMs, publications, publicationCount: pubCount, dueAtMs };
+  return {
+    ...{ version, changedAtMs, publications, publicationCount: pubCount, dueAtMs },
+    ...(registered !== undefined && { registered }),
+    changes: numbersOf(item, CHANGES_PREFIX),
+    watchedUntilMs: numbersOf(item, WATCHED_PREFIX),
+  };
+}
+
+function numbersOf(item: Item, prefix: string): Record<string, number> {
+  const numbers = Object.entries(item).filter((each): each is [string, number] => {
+    return each[0].startsWith(prefix) && typeof each[1] === 'number';
+  });
+  return Object.fromEntries(numbers.map(([name, value]) => [name.slice(prefix.length), value]));
 }
 
 function decodePublication(item: Item, name: string, value: unknown): Publication {
   const result = v.safeParse(storedPublication, value);
   if (!result.success) throw unreadable(item, result.issues);
-  const { tag, event, by, expMs, atMs, live, over, gone } = result.output;
+  const { tag, event, by, expMs, atMs } = result.output;
   return {
     id: name.slice(PUBLICATION_PREFIX.length),
     entityTag: tag,
@@ -118,8 +153,14 @@ function decodePublication(item: Item, name: string, value: unknown): Publicatio
     publisher: by,
     expiresAtMs: expMs,
     updatedAtMs: atMs,
-    content: { kind: 'dialogs', live: Object.values(live), terminated: over, tombstones: Object.values(gone) },
+    content: contentOf(result.output),
   };
+}
+
+function contentOf(output: v.InferOutput<typeof storedPublication>): PublicationContent {
+  if ('doc' in output) return output.doc;
+  const { live, over, gone } = output;
+  return { kind: 'dialogs', live: Object.values(live), terminated: over, tombstones: Object.values(gone) };
 }
 
 const unreadable = (item: Item, issues: [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]]): ContractError =>

@@ -1,8 +1,14 @@
 /** Expressions of the UpdateItem that a PUBLISH is (attributes: presentity-item). Pure. */
 import { type Dialog, dialogKey, isLive } from '#core/dialog.ts';
-import { PUBLICATION_LIMITS, type PublishedDocument } from '#core/publication.ts';
+import { type DialogDocument, PUBLICATION_LIMITS, type PublishedDocument } from '#core/publication.ts';
 import { dueShardOf } from './keys.ts';
-import { dialogField, publicationAttribute, type StoredPublication, tombstoneField } from './presentity-item.ts';
+import {
+  dialogField,
+  publicationAttribute,
+  type StoredDialogs,
+  type StoredDocument,
+  tombstoneField,
+} from './presentity-item.ts';
 import type { Attributes, Update } from './table.ts';
 
 interface Target {
@@ -28,20 +34,15 @@ export type PublicationWrite =
   | (Existing & Granted & { readonly kind: 'refresh' })
   | (Existing & { readonly kind: 'remove' });
 
-/** Long after any lease: the sweep removes publications, TTL only what is left of the item. */
-const KEEP_ITEM_SECONDS = 30 * 24 * 3_600;
+/** Long after any lease, of a registration that is only refreshed too: TTL removes what is left of the item. */
+const KEEP_ITEM_SECONDS = 400 * 24 * 3_600;
 
 /** `keepEarlier`: the sweep that stands comes early enough. `moveForward`: it must come earlier. */
 export type SweepRule = 'keepEarlier' | 'moveForward';
 
-const NAMES = {
-  '#version': 'version',
-  '#changed': 'changedAtMs',
-  '#count': 'pubCount',
-  '#due': 'dueAtMs',
-  '#shard': 'dueShard',
-  '#ttl': 'ttl',
-} as const;
+/** Placeholders of the attributes that every write sets. */
+export const ITEM_NAMES = { '#version': 'version', '#changed': 'changedAtMs', '#ttl': 'ttl' } as const;
+const NAMES = { '#count': 'pubCount', '#due': 'dueAtMs', '#shard': 'dueShard' } as const;
 
 /** Parts of an expression, gathered from rules that do not know each other. */
 interface Parts {
@@ -60,7 +61,7 @@ export function composePublicationUpdate(
   sweep: SweepRule,
   nowMs: number,
 ): Update {
-  const parts = [stamp(nowMs), changeOf(write, nowMs)];
+  const parts: Parts[] = [stampOf(nowMs), changeOf(write, nowMs)];
   if (write.kind !== 'remove') parts.push(sweepOf(write, partition, sweep));
   const set = parts.flatMap((part) => part.set);
   const remove = parts.flatMap((part) => part.remove ?? []);
@@ -76,12 +77,13 @@ export function composePublicationUpdate(
 const clause = (verb: string, actions: readonly string[]): string =>
   actions.length === 0 ? '' : `${verb} ${actions.join(', ')}`;
 
-// A new item counts its version from the clock, so that it never falls behind what watchers saw of an older one.
-function stamp(nowMs: number): Parts {
+/** What every write adds that watchers may see: the next version, and when it was made. */
+export function stampOf(nowMs: number): Required<Omit<Parts, 'remove' | 'add'>> {
   return {
+    // A new item counts its version from the clock, so that it never falls behind what watchers saw of an older one.
     set: ['#version = if_not_exists(#version, :now) + :one', '#changed = :now', '#ttl = :ttl'],
     conditions: [],
-    names: { '#version': NAMES['#version'], '#changed': NAMES['#changed'], '#ttl': NAMES['#ttl'] },
+    names: ITEM_NAMES,
     values: { ':now': nowMs, ':one': 1, ':ttl': Math.floor(nowMs / 1_000) + KEEP_ITEM_SECONDS },
   };
 }
@@ -116,26 +118,48 @@ function changeOf(write: PublicationWrite, nowMs: number): Parts {
 }
 
 function creation(write: Extract<PublicationWrite, { kind: 'initial' }>, nowMs: number): Parts {
-  const { entityTag, event, publisher, expiresAtMs, document } = write;
-  const { live, over, gone } = contentOf(document.dialogs, write);
-  const stored: StoredPublication = {
-    ...{ tag: entityTag, event, by: publisher, expMs: expiresAtMs, atMs: nowMs },
-    ...{ live: Object.fromEntries(live), over, gone: Object.fromEntries(gone) },
-  };
   return {
     set: ['#pub = :pub'],
     add: ['#count :one'],
     conditions: ['(attribute_not_exists(#count) OR #count < :most)', 'attribute_not_exists(#pub)'],
     names: { '#pub': publicationAttribute(write.publicationId), '#count': NAMES['#count'] },
-    values: { ':pub': stored, ':most': PUBLICATION_LIMITS.perPresentity },
+    values: { ':pub': storedOf(write, nowMs), ':most': PUBLICATION_LIMITS.perPresentity },
   };
 }
 
-function modification(write: Extract<PublicationWrite, { kind: 'modify' }>): Parts {
-  const { live, over, gone } = contentOf(write.document.dialogs, write);
+function storedOf(
+  write: Extract<PublicationWrite, { kind: 'initial' }>,
+  nowMs: number,
+): StoredDialogs | StoredDocument {
+  const { entityTag, event, publisher, expiresAtMs, document } = write;
+  const stored = { tag: entityTag, event, by: publisher, expMs: expiresAtMs, atMs: nowMs };
+  if (document.kind !== 'dialogs') return { ...stored, doc: document };
+  const { live, over, gone } = contentOf(document.dialogs, write);
+  return { ...stored, live: Object.fromEntries(live), over, gone: Object.fromEntries(gone) };
+}
+
+type Modification = Extract<PublicationWrite, { kind: 'modify' }>;
+
+function modification(write: Modification): Parts {
+  const { document } = write;
+  return document.kind === 'dialogs' ? dialogModification(write, document) : replacement(write, document);
+}
+
+function replacement(write: Modification, document: StoredDocument['doc']): Parts {
+  const base = renewal(write);
+  return {
+    ...base,
+    set: [...base.set, '#pub.atMs = :now', '#pub.#doc = :doc'],
+    names: { ...base.names, '#doc': 'doc' },
+    values: { ...base.values, ':doc': document },
+  };
+}
+
+function dialogModification(write: Modification, document: DialogDocument): Parts {
+  const { live, over, gone } = contentOf(document.dialogs, write);
   const base = renewal(write);
   const buried = [...gone].map(([field, key], index) => ({ field, key, name: `#g${index}`, value: `:g${index}` }));
-  const dialogs = write.document.scope === 'partial' ? someDialogs(live, over) : allDialogs(live);
+  const dialogs = document.scope === 'partial' ? someDialogs(live, over) : allDialogs(live);
   return {
     set: [...base.set, '#pub.atMs = :now', '#pub.#over = :over', ...dialogs.set, ...buried.map(setTombstone)],
     remove: dialogs.remove,

@@ -1,8 +1,8 @@
 /** A PUBLISH as one conditional UpdateItem of its presentity (its expression: publication-expression). */
-import { type Dialog, isLive } from '#core/dialog.ts';
+import { isLive } from '#core/dialog.ts';
 import { DependencyUnavailable } from '#core/error.ts';
 import type { Address } from '#core/identity.ts';
-import { PUBLICATION_LIMITS, type PublishedDocument } from '#core/publication.ts';
+import { type DialogDocument, PUBLICATION_LIMITS, type PublicationContent } from '#core/publication.ts';
 import { type Key, stateKey } from './keys.ts';
 import { decodePresentity, dialogField, type StoredState } from './presentity-item.ts';
 import { composePublicationUpdate, type PublicationWrite, roomFor, type SweepRule } from './publication-expression.ts';
@@ -66,13 +66,14 @@ function refusalOf(
     standing.event === write.event &&
     standing.publisher === write.publisher;
   if (!isMatched) return 'unmatched';
-  const isCrowded =
-    write.kind === 'modify' && write.document.scope === 'partial' && !hasRoom(write, standing.content.live);
+  const isCrowded = write.kind === 'modify' && write.document.kind === 'dialogs' && !hasRoom(write.document, standing);
   return isCrowded ? 'crowded' : undefined;
 }
 
-function hasRoom({ document }: { document: PublishedDocument }, standing: readonly Dialog[]): boolean {
-  return standing.length <= roomFor(new Set(document.dialogs.filter(isLive).map(dialogField)).size);
+/** A full document replaces what stands; a partial one adds to it. */
+function hasRoom({ scope, dialogs }: DialogDocument, { content }: { content: PublicationContent }): boolean {
+  if (scope === 'full' || content.kind !== 'dialogs') return true;
+  return content.live.length <= roomFor(new Set(dialogs.filter(isLive).map(dialogField)).size);
 }
 
 function isSweptTooLate(write: PublicationWrite, stored: StoredState | undefined): boolean {

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { ContractError } from '#core/error.ts';
 import type { Address } from '#core/identity.ts';
 import { NO_STATE, type Presentity } from '#core/presentity.ts';
-import { presentityOfKey, STATE_SORT_KEY } from './keys.ts';
+import { BINDING_PREFIX, presentityOfKey, STATE_SORT_KEY, userOfKey } from './keys.ts';
 import { decodePresentity } from './presentity-item.ts';
 import type { Item } from './table.ts';
 
@@ -13,6 +13,13 @@ export interface StateChange {
   readonly presentity: Address;
   readonly before: Presentity;
   readonly after: Presentity;
+}
+
+/** A binding of a user has come (or changed), or gone. */
+export interface BindingChange {
+  readonly sequenceNumber: string;
+  readonly user: Address;
+  readonly kind: 'came' | 'gone';
 }
 
 const image = v.optional(v.record(v.string(), v.unknown()));
@@ -50,6 +57,19 @@ export function decodeStateChange(input: unknown): StateChange | undefined {
     before: OldImage ? decodePresentity(itemOf(OldImage)) : NO_STATE,
     after: decodePresentity(itemOf(NewImage)),
   };
+}
+
+/**
+ * @returns undefined for a record of another kind of item
+ * @throws {ContractError} when it cannot be read
+ */
+export function decodeBindingChange(input: unknown): BindingChange | undefined {
+  const result = v.safeParse(record, input);
+  if (!result.success) throw new ContractError(`Stream record: ${v.summarize(result.issues)}`);
+  const { eventName, dynamodb } = result.output;
+  const { Keys, SequenceNumber } = dynamodb;
+  const user = Keys.SK.S.startsWith(BINDING_PREFIX) ? userOfKey(Keys.PK.S) : undefined;
+  return user && { sequenceNumber: SequenceNumber, user, kind: eventName === 'REMOVE' ? 'gone' : 'came' };
 }
 
 /** The sequence number of a record, to report it as failed even if the rest of it cannot be read. */

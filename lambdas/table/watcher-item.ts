@@ -1,9 +1,11 @@
 /** Watcher item: one subscription to one presentity in one event package. */
+import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { type FlowId, type GatewayId, gatewayIdOf, type SubscriptionId, subscriptionIdOf } from '#contract/ids.ts';
 import { ContractError } from '#core/error.ts';
 import type { Address } from '#core/identity.ts';
-import { presentityPartition, watcherKey, watcherPrefix } from './keys.ts';
+import type { Watcher } from '#core/winfo.ts';
+import { presentityPartition, WATCHER_PREFIX, watcherKey, watcherPrefix } from './keys.ts';
 import { type Condition, type Item, partitionQuery, type Table } from './table.ts';
 
 /** What names a subscription, and stays the same as long as it lives (RFC 6665 section 4.4.1). */
@@ -141,21 +143,67 @@ const heldAttributes = v.object({
 /** One Query: all subscriptions to the presentity in this event package that have not expired. */
 export async function queryWatchers(
   table: Table,
-  { domain, user }: Address,
+  presentity: Address,
   event: string,
   nowMs: number,
 ): Promise<HeldSubscription[]> {
-  const prefix = watcherPrefix(event);
+  return heldAmong(await queryHeld(table, presentity, watcherPrefix(event)), event, nowMs);
+}
+
+/** One Query for any number of event packages: their unexpired subscriptions to the presentity, by event package. */
+export async function queryWatchersByEvent(
+  table: Table,
+  presentity: Address,
+  events: readonly string[],
+  nowMs: number,
+): Promise<ReadonlyMap<string, readonly HeldSubscription[]>> {
+  const [event, ...others] = events;
+  if (event === undefined) return new Map();
+  const items = await queryHeld(table, presentity, others.length === 0 ? watcherPrefix(event) : WATCHER_PREFIX);
+  return new Map(events.map((each) => [each, heldAmong(items, each, nowMs)]));
+}
+
+function queryHeld(table: Table, { domain, user }: Address, prefix: string): Promise<Item[]> {
   const query = partitionQuery(presentityPartition(domain, user), prefix, {
     // Consistent: a watcher that subscribed just before the change was told the state before it.
     consistent: true,
     projection: 'SK, gatewayId, contentType, expiresAtMs',
   });
-  const items = await table.query(query);
+  return table.query(query);
+}
+
+function heldAmong(items: readonly Item[], event: string, nowMs: number): HeldSubscription[] {
+  const prefix = watcherPrefix(event);
   return items.flatMap((item): HeldSubscription[] => {
+    if (!item.SK.startsWith(prefix)) return [];
     const { SK, gatewayId, contentType, expiresAtMs } = v.parse(heldAttributes, item);
     if (expiresAtMs <= nowMs) return [];
     return [{ id: subscriptionIdOf(SK.slice(prefix.length)), gatewayId: gatewayIdOf(gatewayId), contentType }];
+  });
+}
+
+/** Watchers that one document tells of; more are not told. */
+const MAX_WATCHERS_TOLD = 1_000;
+const toldAttributes = v.object({ watcher: v.string(), createdAtMs: v.number(), expiresAtMs: v.number() });
+
+/** One Query: who watches the presentity in this event package. */
+export async function loadWatchers(
+  table: Table,
+  { domain, user }: Address,
+  event: string,
+  nowMs: number,
+): Promise<Watcher[]> {
+  const query = partitionQuery(presentityPartition(domain, user), watcherPrefix(event), {
+    consistent: true,
+    projection: 'SK, watcher, createdAtMs, expiresAtMs',
+    limit: MAX_WATCHERS_TOLD,
+  });
+  return (await table.query(query)).flatMap((item): Watcher[] => {
+    const { watcher, createdAtMs, expiresAtMs } = v.parse(toldAttributes, item);
+    if (expiresAtMs <= nowMs) return [];
+    // The To tag itself would let others send requests in the dialog.
+    const id = createHash('sha256').update(item.SK).digest('base64url').slice(0, 16);
+    return [{ id, uri: watcher, createdAtMs, expiresAtMs }];
   });
 }
 

@@ -22,10 +22,10 @@ function publication(id: string, dialogs: readonly Dialog[], more: Partial<Publi
   return { ...base, content, ...more };
 }
 
-const withTombstone = (from: Publication, buried: Dialog): Publication => ({
-  ...from,
-  content: { ...from.content, tombstones: [keyOf(buried)] },
-});
+function withTombstone(from: Publication, buried: Dialog): Publication {
+  if (from.content.kind !== 'dialogs') throw new Error('dialogs were expected');
+  return { ...from, content: { ...from.content, tombstones: [keyOf(buried)] } };
+}
 const keyOf = (each: Dialog) => dialogKey(each, { publisher: PBX, publicationId: 'any' });
 const states = (publications: readonly Publication[], asOfMs = T0) =>
   composeDialogs(publications, asOfMs).map(({ id, state }) => `${id} ${state}`);

@@ -47,15 +47,15 @@ describe('flow-closed', () => {
     await saveBinding(table, address('1001'), binding({ id: 'b1' }));
     await saveBinding(table, address('1001'), binding({ id: 'b2', flowId: 'flow-2' }));
     await saveBinding(table, address('1002'), binding({ id: 'b3' }));
-    expect(await closeFlows(reportOf({ flows: [flowOf('1001')] }), table)).toEqual({ flows: 1, subscriptions: 0 });
+    expect(await closeFlows(reportOf({ flows: [flowOf('1001')] }), table, T0)).toEqual({ flows: 1, subscriptions: 0 });
     expect([await idsOf('1001'), await idsOf('1002')]).toEqual([['b2'], ['b3']]);
   });
 
   it('leaves a binding that has moved to another flow, and may be repeated', async () => {
     await saveBinding(table, address('1003'), binding({ flowId: 'flow-9', callId: 'call-9' }));
     const report = reportOf({ flows: [flowOf('1003'), flowOf('nobody')] });
-    await closeFlows(report, table);
-    await closeFlows(report, table);
+    await closeFlows(report, table, T0);
+    await closeFlows(report, table, T0);
     expect(await idsOf('1003')).toEqual(['b1']);
   });
 
@@ -66,7 +66,7 @@ describe('flow-closed', () => {
     await table.put({ ...taken, gatewayId: 'gateway-2' });
     const presentity = 'sip:1001@demo.example';
     const subscriptions = ['s1', 's2', 's3'].map((id) => ({ id, presentity, event: 'dialog' }));
-    await closeFlows(reportOf({ subscriptions }), table);
+    await closeFlows(reportOf({ subscriptions }), table, T0);
     expect([await table.get(own), await table.get(taken)]).toEqual([undefined, { ...taken, gatewayId: 'gateway-2' }]);
   });
 
@@ -75,7 +75,7 @@ describe('flow-closed', () => {
     for (const user of users) await saveBinding(table, address(user), binding({}));
     const subscriptions = [{ id: 's9', presentity: 'sip:1001@demo.example', event: 'dialog' }];
     const before = { ...table.requestCounts };
-    await closeFlows(reportOf({ flows: users.map((user) => flowOf(user)), subscriptions }), table);
+    await closeFlows(reportOf({ flows: users.map((user) => flowOf(user)), subscriptions }), table, T0);
     expect(table.requestCounts.Query - before.Query).toBe(40);
     expect(table.requestCounts.DeleteItem - before.DeleteItem).toBe(41);
     expect(await idsOf('bulk-39')).toEqual([]);

@@ -6,6 +6,7 @@ import {
   FUNCTIONS,
   type FunctionDescription,
   type FunctionName,
+  STREAM_MAPPING,
 } from '#cdk/system.ts';
 import { readEnvironment } from '#runtime/environment.ts';
 import { synthesize } from './deployment.ts';
@@ -107,7 +108,7 @@ describe('the stream mapping', () => {
       MaximumRecordAgeInSeconds: 120,
       BisectBatchOnFunctionError: true,
       FunctionResponseTypes: ['ReportBatchItemFailures'],
-      FilterCriteria: { Filters: [{ Pattern: '{"dynamodb":{"Keys":{"SK":{"S":["STATE"]}}}}' }] },
+      FilterCriteria: { Filters: [{ Pattern: JSON.stringify(STREAM_MAPPING.filterPattern) }] },
       StartingPosition: 'TRIM_HORIZON',
       FunctionName: { Ref: Match.stringLikeRegexp('^Notify') },
       DestinationConfig: {

@@ -35,9 +35,13 @@ describe('filter patterns of an event source mapping', () => {
     expect(() => matchesFilter({ eventName: [{ resembles: 'MODIFY' }] }, event)).toThrow(/resembles/);
   });
 
-  it('let only the state of presentities through to notify', () => {
+  it('let the state of presentities through to notify, and bindings that come, change or go', () => {
     const watcher = { dynamodb: { Keys: { PK: { S: 'PRESENTITY#a#1' }, SK: { S: 'WATCHER#dialog#1' } } } };
-    expect(matchesFilter(STREAM_MAPPING.filterPattern, event)).toBe(true);
-    expect(matchesFilter(STREAM_MAPPING.filterPattern, watcher)).toBe(false);
+    const isSent = (record: unknown): boolean => matchesFilter(STREAM_MAPPING.filterPattern, record);
+    const Keys = { PK: { S: 'USER#a#1' }, SK: { S: 'BINDING#1' } };
+    const refreshed = { eventName: 'MODIFY', dynamodb: { Keys, NewImage: { contactUri: { S: 'sip:a@b' } } } };
+    const moved = { eventName: 'MODIFY', dynamodb: { Keys, NewImage: { news: { BOOL: true } } } };
+    const gone = { eventName: 'REMOVE', dynamodb: { Keys, OldImage: {} } };
+    expect([event, watcher, refreshed, moved, gone].map(isSent)).toEqual([true, false, false, true, true]);
   });
 });

@@ -1,0 +1,94 @@
+/**
+ * What changes in a presentity's item without a PUBLISH: its registration, and counts of changes in other items
+ * (bindings, watchers) that somebody watches. Each is one conditional UpdateItem.
+ */
+import type { Address } from '#core/identity.ts';
+import { stateKey } from './keys.ts';
+import { changesAttribute, decodePresentity, watchedAttribute } from './presentity-item.ts';
+import { ITEM_NAMES, stampOf } from './publication-expression.ts';
+import type { Attributes, Table, Update } from './table.ts';
+
+/** The event package whose documents show bindings. */
+const REG = 'reg';
+
+/** A binding has come. Refused, which is fine, when the user was registered and nobody watches its bindings. */
+export async function markRegistered(table: Table, { domain, user }: Address, nowMs: number): Promise<void> {
+  const update = registrationUpdate(true, nowMs);
+  const condition = '(attribute_not_exists(#registered) OR #registered = :no OR #watched > :now)';
+  await table.update(stateKey(domain, user), {
+    ...update,
+    condition,
+    names: { ...update.names, '#watched': watchedAttribute(REG) },
+    values: { ...update.values, ':no': false },
+  });
+}
+
+/**
+ * The last binding has gone.
+ * @returns the version that this made: see {@link takeBackUnregistered}
+ */
+export async function markUnregistered(table: Table, { domain, user }: Address, nowMs: number): Promise<number> {
+  const update = { ...registrationUpdate(false, nowMs), returning: 'ALL_NEW' as const };
+  const result = await table.update(stateKey(domain, user), update);
+  return result.item ? decodePresentity(result.item).version : 0;
+}
+
+/** A binding came while the user was marked as unregistered; refused when something else has changed since. */
+export async function takeBackUnregistered(
+  table: Table,
+  { domain, user }: Address,
+  version: number,
+  nowMs: number,
+): Promise<void> {
+  const update = registrationUpdate(true, nowMs);
+  await table.update(stateKey(domain, user), {
+    ...update,
+    condition: '#version = :seen',
+    values: { ...update.values, ':seen': version },
+  });
+}
+
+/** Something that an event package shows has changed in another item. Refused when nobody watches it. */
+export async function countChange(
+  table: Table,
+  { domain, user }: Address,
+  event: string,
+  nowMs: number,
+): Promise<void> {
+  const stamp = stampOf(nowMs);
+  await table.update(stateKey(domain, user), {
+    update: `SET ${[...stamp.set, COUNT_CHANGE].join(', ')}`,
+    condition: '#watched > :now',
+    names: { ...stamp.names, '#changes': changesAttribute(event), '#watched': watchedAttribute(event) },
+    values: { ...stamp.values, ':none': 0 },
+  });
+}
+
+/** From now on changes of what this event package shows are counted. No change of the state by itself. */
+export async function countChangesUntil(
+  table: Table,
+  { domain, user }: Address,
+  event: string,
+  untilMs: number,
+  nowMs: number,
+): Promise<void> {
+  const stamp = stampOf(nowMs);
+  await table.update(stateKey(domain, user), {
+    update:
+      'SET #version = if_not_exists(#version, :now), #changed = if_not_exists(#changed, :now), #ttl = :ttl, #watched = :until',
+    condition: '(attribute_not_exists(#watched) OR #watched < :until)',
+    names: { ...ITEM_NAMES, '#watched': watchedAttribute(event) },
+    values: { ':now': nowMs, ':ttl': stamp.values[':ttl'], ':until': untilMs },
+  });
+}
+
+const COUNT_CHANGE = '#changes = if_not_exists(#changes, :none) + :one';
+
+function registrationUpdate(isRegistered: boolean, nowMs: number): Update & { values: Attributes } {
+  const stamp = stampOf(nowMs);
+  return {
+    update: `SET ${[...stamp.set, COUNT_CHANGE, '#registered = :registered'].join(', ')}`,
+    names: { ...stamp.names, '#changes': changesAttribute(REG), '#registered': 'registered' },
+    values: { ...stamp.values, ':none': 0, ':registered': isRegistered },
+  };
+}
