@@ -115,7 +115,7 @@ function activitiesOf(holder: XmlElement): Activity[] {
   return holder.children
     .filter(isActivities)
     .flatMap(({ children }) => children)
-    .filter(({ name, namespace }) => name !== 'note' && namespace !== '')
+    .filter((each) => each.name !== 'note' && isRepeatable(each))
     .map((element): Activity => {
       const text = element.text.trim();
       if (!isOfRpid(element.namespace)) return { namespace: element.namespace, name: element.name, text };
@@ -127,7 +127,7 @@ function activitiesOf(holder: XmlElement): Activity[] {
 /** Elements of namespaces that are neither the holder's own nor none at all. */
 function extensionsOf(holder: XmlElement, own: string, isWanted: (each: XmlElement) => boolean = () => true) {
   return holder.children
-    .filter((each) => each.namespace !== '' && each.namespace !== own && !isActivities(each) && isWanted(each))
+    .filter((each) => isRepeatable(each) && each.namespace !== own && !isActivities(each) && isWanted(each))
     .map((each) => extensionOf(each, 1));
 }
 
@@ -136,11 +136,23 @@ function extensionOf(element: XmlElement, depth: number): Extension {
   return {
     namespace: element.namespace,
     name: element.name,
-    attributes: Object.fromEntries(element.attributes),
+    attributes: Object.fromEntries([...element.attributes].filter(([name]) => isXmlName(name))),
     text: element.children.length > 0 ? element.text.trim() : element.text,
-    children: element.children.filter(({ namespace }) => namespace !== '').map((each) => extensionOf(each, depth + 1)),
+    children: element.children.filter(isRepeatable).map((each) => extensionOf(each, depth + 1)),
   };
 }
+
+/** False for an element whose name or namespace could make our own document unreadable. */
+function isRepeatable({ name, namespace }: XmlElement): boolean {
+  return (
+    isXmlName(name) && /^[a-z][a-z0-9+.-]*:[\w!$&'()*+,./:;=?@~%#-]+$/i.test(namespace) && !RESERVED.has(namespace)
+  );
+}
+
+const RESERVED: ReadonlySet<string> = new Set([
+  'http://www.w3.org/XML/1998/namespace',
+  'http://www.w3.org/2000/xmlns/',
+]);
 
 function requireBounded({ tuples, notes, personNotes, activities, personExtensions, extensions }: Presence): void {
   const allNotes = [...notes, ...personNotes, ...tuples.flatMap((tuple) => tuple.notes)];
@@ -212,7 +224,12 @@ const xmlIdOf = (id: string): string =>
     : `t${createHash('sha256').update(id).digest('hex').slice(0, 16)}`;
 
 const isDateTime = (text: string): boolean =>
-  /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?$/.test(text);
+  /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-](?:0\d|1[0-3]):[0-5]\d)?$/.test(text) &&
+  !Number.isNaN(Date.parse(text)) &&
+  isDayOfMonth(text.slice(0, 10));
+
+// Date.parse takes the 30th of February for a day in March.
+const isDayOfMonth = (day: string): boolean => new Date(`${day}T00:00:00Z`).toISOString().startsWith(day);
 
 const bad = (reason: string): SipRejection => new SipRejection(400, reason);
 const tooLarge = (): SipRejection => new SipRejection(413, 'Presence Document Too Large');

@@ -174,7 +174,12 @@ describe('PUBLISH, its life (RFC 3903 section 4)', () => {
 
 const refused: [string, TestPublish, number, (readonly [string, string])[]?][] = [
   ['no Event', { headers: [], body: doc('1', 'early') }, 489, [['Allow-Events', 'dialog, presence, message-summary']]],
-  ['unknown Event', { headers: [['Event', 'conference']], body: doc('1', 'early') }, 489, [['Allow-Events', 'dialog, presence, message-summary']]],
+  [
+    'unknown Event',
+    { headers: [['Event', 'conference']], body: doc('1', 'early') },
+    489,
+    [['Allow-Events', 'dialog, presence, message-summary']],
+  ],
   ['no body', {}, 400],
   ['bad XML', { body: '<dialog-info' }, 400],
   ['an unknown state', { body: doc('1', 'ringing') }, 400],

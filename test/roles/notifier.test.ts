@@ -169,8 +169,18 @@ describe('SUBSCRIBE, its life (RFC 6665 section 4.2)', () => {
 
 const DIALOG_INFO = 'application/dialog-info+xml';
 const refused: [string, TestSubscribe, number, (readonly [string, string])[]?][] = [
-  ['no Event', { event: '' }, 489, [['Allow-Events', 'dialog, presence, message-summary, reg, dialog.winfo, presence.winfo']]],
-  ['unknown Event', { event: 'conference' }, 489, [['Allow-Events', 'dialog, presence, message-summary, reg, dialog.winfo, presence.winfo']]],
+  [
+    'no Event',
+    { event: '' },
+    489,
+    [['Allow-Events', 'dialog, presence, message-summary, reg, dialog.winfo, presence.winfo']],
+  ],
+  [
+    'unknown Event',
+    { event: 'conference' },
+    489,
+    [['Allow-Events', 'dialog, presence, message-summary, reg, dialog.winfo, presence.winfo']],
+  ],
   ['other Accept', { headers: [['Accept', 'application/pidf+xml']] }, 406, [['Accept', DIALOG_INFO]]],
   ['a short time', { expires: 2 }, 423, [['Min-Expires', '3']]],
   ['a time that is none', { headers: [['Expires', '1h']] }, 400],
