@@ -18,7 +18,6 @@ import { saveLease } from '#table/lease-item.ts';
 import { queryWatchers } from '#table/watcher-item.ts';
 import { dialogElement, dialogInfo, publishOf, subscribeOf, type TestPublish } from '#test/support/dialogs.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
-import { T0 } from '#test/support/envelope.ts';
 import { type FakeGateway, INSTRUCTION_SECRET, startFakeGateway } from '#test/support/fake-gateway.ts';
 
 let started: TestTable;
@@ -235,7 +234,7 @@ describe('fan-out', () => {
   });
 
   it('sends nothing to a subscription that has expired', async () => {
-    await subscribe(subscribeOf({ to: aor(), toTag: 'a', expires: 60 }), requestPorts, T0);
+    await subscribe(subscribeOf({ to: aor(), toTag: 'a', expires: 60 }), requestPorts, Date.now() - 60_000);
     await ringing();
     expect(await run()).toEqual([]);
     expect(one.batches).toEqual([]);

@@ -8,7 +8,8 @@ import { type DynamoDbTable, openDynamoDbTable } from '#table/dynamodb.ts';
 import { bindingKey, watcherKey } from '#table/keys.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 
-const T0 = 1_700_000_000_000;
+// In the future: DynamoDB Local removes items whose TTL has passed.
+const T0 = 4_000_000_000_000;
 const binding = (change: Partial<Binding>): Binding => ({
   id: 'b1',
   contactUri: 'sip:a@h',

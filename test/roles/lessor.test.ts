@@ -6,7 +6,8 @@ import { DUE_INDEX, dueShardOf, leaseKey } from '#table/keys.ts';
 import { loadLease, removeLapsedLease } from '#table/lease-item.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 
-const T0 = 1_700_000_000_000;
+// In the future: DynamoDB Local removes items whose TTL has passed.
+const T0 = 4_000_000_000_000;
 const report = (id: string, address = 'http://10.0.0.1:9090') => ({
   contractVersion: 1 as const,
   gatewayId: gatewayIdOf(id),

@@ -4,7 +4,8 @@ import * as v from 'valibot';
 import { type RequestEnvelope, requestEnvelope } from '#contract/request-envelope.ts';
 import type { Identity } from '#contract/schemas.ts';
 
-export const T0 = 1_700_000_000_000;
+// In the future: DynamoDB Local removes items whose TTL has passed.
+export const T0 = 4_000_000_000_000;
 
 export interface TestRequest {
   readonly method: string;
