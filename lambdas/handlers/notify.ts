@@ -24,8 +24,9 @@ const ports = {
 export async function handler(event: unknown): Promise<{ batchItemFailures: { itemIdentifier: string }[] }> {
   const startedMs = systemClock();
   const records = recordsOf(event);
-  const work = [monitorRegistrations(records, ports, startedMs), fanOut(records, ports, startedMs)];
-  const failed = (await Promise.all(work)).flat();
+  // Lamps first: a herd that registers, or loses its gateway, must not hold them up.
+  const failed = await fanOut(records, ports, startedMs);
+  failed.push(...(await monitorRegistrations(records, ports, startedMs)));
   const durationMs = systemClock() - startedMs;
   telemetry.log(failed.length > 0 ? 'warn' : 'debug', 'notify', {
     records: records.length,
