@@ -23,6 +23,10 @@ export interface Presentity {
   readonly watchers?: readonly Watcher[];
 }
 
+/** True when somebody watches an event package whose changes are counted. */
+export const isCounted = ({ watchedUntilMs }: Presentity, event: string, nowMs: number): boolean =>
+  (watchedUntilMs?.[event] ?? 0) > nowMs;
+
 export const NO_STATE: Presentity = { version: 0, changedAtMs: 0, publications: [] };
 
 /** Shown when there is nothing else: some phones do not take a document without a dialog. */

@@ -2,11 +2,12 @@
 import type { GatewayId, SubscriptionId } from '#contract/ids.ts';
 import type { Instruction, NotifyInstruction } from '#contract/instruction.ts';
 import type { Delivery } from '#core/delivery.ts';
-import { type ComposedState, EVENT_PACKAGES, type EventPackage } from '#core/event-package.ts';
+import { type ComposedState, EVENT_PACKAGES, type EventPackage, watcherInfoName } from '#core/event-package.ts';
 import type { Address } from '#core/identity.ts';
 import { renderNotification } from '#core/notification.ts';
-import type { Presentity } from '#core/presentity.ts';
+import { isCounted, type Presentity } from '#core/presentity.ts';
 import type { LeaseBook } from '#table/lease-book.ts';
+import { countChange } from '#table/presentity-changes.ts';
 import { loadDetails } from '#table/presentity-details.ts';
 import { decodeStateChange, type StateChange, sequenceNumberOf } from '#table/stream-record.ts';
 import type { Table } from '#table/table.ts';
@@ -168,7 +169,8 @@ async function deliverPost(
 ): Promise<boolean> {
   try {
     const delivery = await deliverTo(gatewayId, post, ports, nowMs);
-    if (delivery.kind === 'delivered') await forgetUnknown(gatewayId, post, new Set(delivery.unknown), ports.table);
+    if (delivery.kind === 'delivered')
+      await forgetUnknown(gatewayId, post, new Set(delivery.unknown), ports.table, nowMs);
     else ports.telemetry.log('warn', HOP, { gateway: gatewayId, outcome: delivery.kind, reason: delivery.reason });
     return delivery.kind !== 'failed';
   } catch (error) {
@@ -201,14 +203,17 @@ async function forgetUnknown(
   post: readonly Parcel[],
   unknown: ReadonlySet<SubscriptionId>,
   table: Table,
+  nowMs: number,
 ): Promise<void> {
   if (unknown.size === 0) return;
   await Promise.all(
-    post.flatMap(({ run, event, instruction }) =>
-      instruction.subscriptionIds
-        .filter((id) => unknown.has(id))
-        .map((id) => deleteHeldWatcher(table, run.presentity, event, { id, gatewayId })),
-    ),
+    post.map(async ({ run, event, instruction }) => {
+      const ids = instruction.subscriptionIds.filter((id) => unknown.has(id));
+      await Promise.all(ids.map((id) => deleteHeldWatcher(table, run.presentity, event, { id, gatewayId })));
+      const watcherInfo = watcherInfoName(event);
+      const isTold = ids.length > 0 && isCounted(run.newest, watcherInfo, nowMs);
+      if (isTold) await countChange(table, run.presentity, watcherInfo, nowMs);
+    }),
   );
 }
 

@@ -2,6 +2,7 @@
 import type { FlowClosedReport } from '#contract/gateway-report.ts';
 import { EVENT_PACKAGES, watcherInfoName } from '#core/event-package.ts';
 import { type Address, addressOf } from '#core/identity.ts';
+import { isCounted } from '#core/presentity.ts';
 import { parseUri } from '#core/sip/uri.ts';
 import { loadBindings, removeBinding } from '#table/binding-item.ts';
 import { watcherKey } from '#table/keys.ts';
@@ -70,8 +71,8 @@ async function removeWatcher(
 async function tellLoss({ presentity, event }: Loss, table: Table, nowMs: number): Promise<void> {
   const watcherInfo = watcherInfoName(event);
   if (!EVENT_PACKAGES.some(({ name }) => name === watcherInfo)) return;
-  const { watchedUntilMs } = await loadPresentity(table, presentity);
-  if ((watchedUntilMs?.[watcherInfo] ?? 0) > nowMs) await countChange(table, presentity, watcherInfo, nowMs);
+  const state = await loadPresentity(table, presentity);
+  if (isCounted(state, watcherInfo, nowMs)) await countChange(table, presentity, watcherInfo, nowMs);
 }
 
 async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {

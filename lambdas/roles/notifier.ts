@@ -18,7 +18,7 @@ import {
   requireOwnTenant,
 } from '#core/identity.ts';
 import { notificationOf } from '#core/notification.ts';
-import type { Presentity } from '#core/presentity.ts';
+import { isCounted, type Presentity } from '#core/presentity.ts';
 import { requestedExpiry } from '#core/publication.ts';
 import { parseContacts, parseCSeq, tagOf } from '#core/sip/header.ts';
 import type { HeaderFields } from '#core/sip/message.ts';
@@ -130,8 +130,9 @@ function dialogOf(headers: HeaderFields): { callId: string; fromTag: string; cse
 async function loadWatched(wish: Wish, table: Table, grantedSeconds: number, nowMs: number): Promise<Presentity> {
   const { presentity: address, event } = wish.name;
   const { source } = wish.eventPackage;
-  const isCounted = source.kind !== 'state' && grantedSeconds > 0;
-  if (isCounted) await countChangesUntil(table, address, event, nowMs + grantedSeconds * 1_000, nowMs);
+  const showsOtherItems = source.kind !== 'state';
+  if (showsOtherItems && grantedSeconds > 0)
+    await countChangesUntil(table, address, event, nowMs + grantedSeconds * 1_000, nowMs);
   const presentity = await loadPresentity(table, address);
   await countWatcher(wish, table, presentity, grantedSeconds, nowMs);
   return loadDetails(table, address, source, presentity, nowMs);
@@ -141,14 +142,14 @@ async function loadWatched(wish: Wish, table: Table, grantedSeconds: number, now
 async function countWatcher(
   { kind, name }: Wish,
   table: Table,
-  { watchedUntilMs }: Presentity,
+  presentity: Presentity,
   grantedSeconds: number,
   nowMs: number,
 ): Promise<void> {
   const isChange = (kind === 'initial') === grantedSeconds > 0;
   const watcherInfo = watcherInfoName(name.event);
-  const isWatched = (watchedUntilMs?.[watcherInfo] ?? 0) > nowMs;
-  if (isChange && isWatched) await countChange(table, name.presentity, watcherInfo, nowMs);
+  if (isChange && isCounted(presentity, watcherInfo, nowMs))
+    await countChange(table, name.presentity, watcherInfo, nowMs);
 }
 
 /** @returns when the subscription was created, epoch ms */

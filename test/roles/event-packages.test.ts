@@ -7,7 +7,7 @@ import {
   GetShardIteratorCommand,
 } from '@aws-sdk/client-dynamodb-streams';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { gatewayIdOf } from '#contract/ids.ts';
+import { gatewayIdOf, type SubscriptionId, subscriptionIdOf } from '#contract/ids.ts';
 import type { Instruction } from '#contract/instruction.ts';
 import type { OutcomeInput } from '#contract/outcome.ts';
 import { parsePidf } from '#core/pidf.ts';
@@ -41,6 +41,8 @@ let requestPorts: Parameters<typeof publish>[1] & Parameters<typeof subscribe>[1
 let ports: FanOutPorts;
 const seen = new Set<string | undefined>();
 const sent: Instruction[] = [];
+/** Subscriptions that the gateway says it does not hold. */
+const unknown: SubscriptionId[] = [];
 let presentityCount = 0;
 /** A presentity of its own for each test. */
 let user: string;
@@ -70,7 +72,7 @@ beforeAll(async () => {
     gateways: {
       async deliver(_gatewayId, _address, instructions) {
         sent.push(...instructions);
-        return { kind: 'delivered', unknown: [] };
+        return { kind: 'delivered', unknown };
       },
     },
   };
@@ -87,6 +89,7 @@ beforeEach(async () => {
   user = `60${presentityCount}`;
   await newRecords();
   sent.length = 0;
+  unknown.length = 0;
 });
 
 const address = () => ({ domain: 'demo.example', user });
@@ -261,6 +264,16 @@ describe('watcher information', () => {
     await closeFlows(report as Parameters<typeof closeFlows>[0], table, Date.now());
     await flow();
     expect(bodies().map((body) => body.split('<watcher ').length - 1)).toEqual([2, 1, 0]);
+  });
+
+  it('tells of a watcher that its gateway no longer holds', async () => {
+    const toTag = `${user}-unknown`;
+    await watch('dialog', { toTag });
+    await watch('dialog.winfo', asOwner());
+    unknown.push(subscriptionIdOf(toTag));
+    await change({ headers: [['Event', 'dialog']], body: dialogInfo(dialogElement('1', 'early')) });
+    await flow();
+    expect(bodies()).toEqual([expect.stringContaining('early'), expect.not.stringContaining('<watcher ')]);
   });
 
   it('costs an unwatched SUBSCRIBE nothing', async () => {
