@@ -6,6 +6,7 @@ import { register } from '#roles/registrar.ts';
 import type { RequestPorts } from '#roles/request-ports.ts';
 import { loadRegistration } from '#table/binding-item.ts';
 import { type DynamoDbTable, openDynamoDbTable } from '#table/dynamodb.ts';
+import { bindingKey } from '#table/keys.ts';
 import { seedItems } from '#table/seed-items.ts';
 import { loadTenant } from '#table/tenant-item.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
@@ -133,6 +134,29 @@ describe('REGISTER', () => {
     const emptied = await send({ cseq: 5, contact: '*', expires: '0' }, later);
     expect([contactsOf(emptied), emptied.registered]).toEqual([[], false]);
     expect(await stored(later)).toEqual([]);
+  });
+
+  it('marks as news for the stream what is new, has moved or comes again, not what is refreshed', async () => {
+    const news: unknown[] = [];
+    const contact = (uri: string) => `<${uri}>;+sip.instance="<urn:uuid:1>";reg-id=1`;
+    const steps: [uri: string, nowMs: number][] = [
+      ['sip:a@h', T0],
+      ['sip:a@h', T0 + 1_000],
+      ['sip:b@h', T0 + 2_000],
+      ['sip:b@h', T0 + 62_000],
+    ];
+    for (const [at, [uri, nowMs]] of steps.entries()) {
+      await send({ cseq: at + 1, contact: contact(uri), expires: '60' }, nowMs);
+      const [binding] = await stored(nowMs);
+      const item = await table.get(bindingKey('demo.example', alice.user, binding?.id ?? ''));
+      news.push([item?.contactUri, item?.news, item?.dueAtMs]);
+    }
+    expect(news).toEqual([
+      ['sip:a@h', true, T0 + 60_000],
+      ['sip:a@h', undefined, T0 + 61_000],
+      ['sip:b@h', true, T0 + 62_000],
+      ['sip:b@h', true, T0 + 122_000],
+    ]);
   });
 
   it('does not list what has expired', async () => {
