@@ -1,7 +1,14 @@
 /** The one description of the system: functions, table, events. The CDK stacks and the local stack both read it. */
 
 /** DynamoDB actions that a function's role may use on the table and its indexes. */
-export type TableAction = 'GetItem' | 'Query' | 'PutItem' | 'UpdateItem' | 'DeleteItem';
+export type TableAction =
+  | 'GetItem'
+  | 'Query'
+  | 'PutItem'
+  | 'UpdateItem'
+  | 'DeleteItem'
+  | 'BatchGetItem'
+  | 'BatchWriteItem';
 /** Secrets that a function or the gateway reads at start. */
 export type SecretName = 'nonce' | 'instruction';
 
@@ -37,7 +44,7 @@ export const FUNCTIONS = {
     what: 'SUBSCRIBE: opens, refreshes and ends subscriptions',
     memoryMb: 512,
     timeoutSeconds: 10,
-    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'],
+    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem', 'BatchWriteItem'],
     secrets: ['nonce'],
     trigger: { kind: 'gateway', methods: ['SUBSCRIBE'] },
     reachesGateways: false,
@@ -67,7 +74,7 @@ export const FUNCTIONS = {
     what: 'Gateway report: removes bindings of closed flows and watchers of ended subscriptions',
     memoryMb: 256,
     timeoutSeconds: 30,
-    tableActions: ['GetItem', 'Query', 'UpdateItem', 'DeleteItem'],
+    tableActions: ['GetItem', 'Query', 'UpdateItem', 'DeleteItem', 'BatchGetItem', 'BatchWriteItem'],
     secrets: [],
     trigger: { kind: 'gateway', methods: [] },
     reachesGateways: false,

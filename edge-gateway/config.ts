@@ -64,6 +64,8 @@ const environment = v.object({
   MAX_FLOWS_PER_ADDRESS: integer(10_000, 1, 1_000_000),
   MAX_REQUESTS_PER_SECOND_PER_FLOW: integer(500, 1, 100_000),
   MAX_SUBSCRIPTIONS_PER_FLOW: integer(2_000, 1, 100_000),
+  /** Changes of an event list's members within this time go in one NOTIFY. */
+  LIST_WINDOW_MS: integer(100, 0, 1_000),
   MAX_PARKED_SUBSCRIPTIONS: integer(100_000, 0, 10_000_000),
   /** NOTIFYs of a flow are held back while more bytes than this wait in its socket. */
   HOLD_BACK_BYTES: integer(256 * 1024, 4_096, 64 * 1024 * 1024),

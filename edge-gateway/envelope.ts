@@ -6,7 +6,7 @@ import { parseCredentials, parseNameAddr, parseParameterized, parseVia, tagOf } 
 import { detach, type SipRequest } from '#core/sip/message.ts';
 import { serializeResponse } from '#core/sip/serialize.ts';
 import type { Flow } from './flow-table.ts';
-import { NOTIFY_BRANCH_PREFIX } from './notify-path.ts';
+import { NOTIFY_BRANCH_PREFIX } from './notify-message.ts';
 import type { Subscription } from './subscription-table.ts';
 
 export interface EnvelopeContext {
@@ -104,6 +104,8 @@ export function frameNotifies(
   const from = tagOf(to) === undefined ? `${to};tag=${id}` : to;
   const routes = request.all('record-route').map((value) => `Route: ${value}\r\n`);
   const event = about.eventId === undefined ? resource.event : `${resource.event};id=${about.eventId}`;
+  // RFC 4662: what only a client with support for lists can read must say so.
+  const require = subscription.list === undefined ? '' : 'Require: eventlist\r\n';
   subscription.start = detach(
     `NOTIFY ${target} SIP/2.0\r\nVia: SIP/2.0/${about.transport} ${about.gatewayHost};branch=${NOTIFY_BRANCH_PREFIX}${id}.`,
   );
@@ -111,7 +113,7 @@ export function frameNotifies(
     `\r\nMax-Forwards: 70\r\n${routes.join('')}From: ${from}\r\nTo: ${request.get('from') ?? ''}\r\nCall-ID: ${subscription.callId}\r\nCSeq: `,
   );
   subscription.tail = detach(
-    ` NOTIFY\r\nContact: ${contactOf(resource.presentity)}\r\nEvent: ${event}\r\nSubscription-State: `,
+    ` NOTIFY\r\nContact: ${contactOf(resource.presentity)}\r\n${require}Event: ${event}\r\nSubscription-State: `,
   );
 }
 

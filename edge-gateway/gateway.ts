@@ -89,6 +89,7 @@ function assemble(config: GatewayConfig): Parts {
     holdBackBytes: config.HOLD_BACK_BYTES,
     parkingMs: config.PARKING_SECONDS * 1000,
     maxParked: config.MAX_PARKED_SUBSCRIPTIONS,
+    listWindowMs: config.LIST_WINDOW_MS,
   };
   const reportEnded = reports.subscriptionEnded.bind(reports);
   const notifyPath = new NotifyPath(notifySettings, { subscriptions, outbox, counts, log, nowMs, reportEnded });

@@ -27,7 +27,7 @@ const KNOWN_METHODS: ReadonlySet<string> = new Set([
 const NEEDS_DIALOG: ReadonlySet<string> = new Set(['BYE', 'CANCEL', 'NOTIFY', 'PRACK', 'UPDATE', 'INFO']);
 
 /** Option tags that a Require may name (RFC 3261 section 20.32). */
-const SUPPORTED_OPTIONS: readonly string[] = ['outbound'];
+const SUPPORTED_OPTIONS: readonly string[] = ['outbound', 'eventlist', 'recipient-list-subscribe'];
 
 export interface Served {
   /** Methods that functions serve. */

@@ -2,8 +2,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import * as v from 'valibot';
 import type { GatewayId, SubscriptionId } from '#contract/ids.ts';
-import { type Instruction, instructionBatch, SIGNATURE_HEADER, SIGNED_AT_HEADER } from '#contract/instruction.ts';
-import type { Notification } from '#contract/schemas.ts';
+import {
+  type Instruction,
+  instructionBatch,
+  type NotifyInstruction,
+  SIGNATURE_HEADER,
+  SIGNED_AT_HEADER,
+} from '#contract/instruction.ts';
 import { verifyInstructions } from '#core/instruction-signature.ts';
 import type { Flow, FlowTable } from './flow-table.ts';
 import { answerMetrics } from './health.ts';
@@ -74,9 +79,9 @@ async function intake(request: IncomingMessage, response: ServerResponse, ports:
 function carryOut(instruction: Instruction, ports: IntakePorts): SubscriptionId[] {
   switch (instruction.kind) {
     case 'notify': {
-      const { notification } = instruction;
-      const { held, unknown } = lookUp(instruction.subscriptionIds, notification, ports);
-      ports.notifyPath.takeState(held, notification);
+      const { notification, presentity } = instruction;
+      const { held, unknown } = lookUp(instruction.subscriptionIds, instruction, ports);
+      ports.notifyPath.takeState(held, notification, presentity);
       return unknown;
     }
     case 'end': {
@@ -97,7 +102,7 @@ function carryOut(instruction: Instruction, ports: IntakePorts): SubscriptionId[
 
 function lookUp(
   ids: readonly SubscriptionId[],
-  notification: Notification | undefined,
+  state: Pick<NotifyInstruction, 'notification' | 'presentity'> | undefined,
   ports: IntakePorts,
 ): { held: Subscription[]; unknown: SubscriptionId[] } {
   const held: Subscription[] = [];
@@ -105,7 +110,8 @@ function lookUp(
   for (const id of ids) {
     const subscription = ports.subscriptions.get(id);
     if (subscription !== undefined) held.push(subscription);
-    else if (notification === undefined || !ports.requestPath.keepForPending(id, notification)) unknown.push(id);
+    else if (state === undefined || !ports.requestPath.keepForPending(id, state.notification, state.presentity))
+      unknown.push(id);
   }
   return { held, unknown };
 }

@@ -4,6 +4,8 @@ import type { Notification, TerminationReason } from '#contract/schemas.ts';
 import { parseSeconds } from '#core/sip/header.ts';
 import type { SipResponse } from '#core/sip/message.ts';
 import type { Flow } from './flow-table.ts';
+import { gatherChanges, offerMember } from './list-subscription.ts';
+import { composeNotify, secondsLeft } from './notify-message.ts';
 import type { Outbox } from './outbox.ts';
 import {
   type Document,
@@ -12,6 +14,7 @@ import {
   type Subscription,
   type SubscriptionTable,
   WakeWheel,
+  type WatchedList,
 } from './subscription-table.ts';
 import type { Counts, Log } from './telemetry.ts';
 import { judgeNotifyAnswer } from './transaction.ts';
@@ -26,6 +29,8 @@ export interface NotifyPathSettings {
   readonly holdBackBytes: number;
   readonly parkingMs: number;
   readonly maxParked: number;
+  /** How long changes of an event list's members are gathered into one NOTIFY. */
+  readonly listWindowMs: number;
 }
 
 export interface NotifyPathPorts {
@@ -56,14 +61,35 @@ export class NotifyPath {
     return this.#outstanding.size;
   }
 
-  /** Takes one state for many subscriptions; the document is shared by all of them. */
-  takeState(subscriptions: readonly Subscription[], notification: Notification): void {
+  /**
+   * Takes one state for many subscriptions; the document is shared by all of them.
+   * @param presentity whose state it is; a list needs to know
+   */
+  takeState(subscriptions: readonly Subscription[], notification: Notification, presentity?: string): void {
     let document: Document | undefined;
     for (const subscription of subscriptions) {
+      if (subscription.list !== undefined) {
+        this.#takeMember(subscription, subscription.list, presentity, notification);
+        continue;
+      }
       document ??= internDocument(subscription.resource, notification);
       this.#offer(subscription, document);
     }
     this.#scheduleTurn();
+  }
+
+  /** The first change of a list's member opens a window; all that change within it go in one NOTIFY. */
+  #takeMember(subscription: Subscription, list: WatchedList, aor: string | undefined, state: Notification): void {
+    if (aor === undefined || !offerMember(list, aor, state)) {
+      this.#ports.counts.notifiesStale++;
+      return;
+    }
+    if (subscription.waiting !== undefined) return;
+    subscription.waiting = subscription.delivered;
+    gatherChanges(list, this.#settings.listWindowMs, () => {
+      this.#makeReady(subscription);
+      this.#scheduleTurn();
+    });
   }
 
   /** Latest wins: an older or equal state is dropped, a newer one replaces the one that waits. */
@@ -122,7 +148,7 @@ export class NotifyPath {
   #sendWaiting(subscription: Subscription, now: number): void {
     const { waiting, flow } = subscription;
     if (waiting === undefined || flow === undefined || subscription.sentAtMs !== 0) return;
-    if (subscription.holdUntilMs > now) return;
+    if (subscription.holdUntilMs > now || subscription.list?.isGathering === true) return;
     subscription.waiting = undefined;
     this.#send(subscription, flow, waiting, `active;expires=${secondsLeft(subscription, now)}`, now);
     this.#outstanding.push(subscription, now);
@@ -130,9 +156,12 @@ export class NotifyPath {
 
   #send(subscription: Subscription, flow: Flow, document: Document, state: string, now: number): void {
     subscription.delivered = document;
-    const text = composeNotify(subscription, document, state);
+    const { list } = subscription;
+    const sent = list === undefined ? document : list.document.compose(subscription.documentVersion);
+    const text = composeNotify(subscription, sent, state);
+    if (list?.document.hasChanges) subscription.waiting = document;
     subscription.cseq++;
-    if (document.after !== undefined) subscription.documentVersion = (subscription.documentVersion + 1) >>> 0;
+    if (sent.after !== undefined) subscription.documentVersion = (subscription.documentVersion + 1) >>> 0;
     this.#ports.counts.notifiesSent++;
     this.#ports.outbox.send(flow, text);
     this.#ports.log.trace({ hop: 'notify', subscription: subscription.id, state, at: now }, 'NOTIFY sent');
@@ -165,7 +194,8 @@ export class NotifyPath {
 
   /** Ends a subscription with its last NOTIFY; a parked one ends silently. */
   terminate(subscription: Subscription, reason: TerminationReason, document = newestOf(subscription)): void {
-    const { flow } = subscription;
+    const { flow, list } = subscription;
+    list?.document.end(reason);
     if (flow !== undefined && !flow.closed)
       this.#send(subscription, flow, document, `terminated;reason=${reason}`, this.#ports.nowMs());
     this.forget(subscription);
@@ -187,6 +217,7 @@ export class NotifyPath {
     const now = this.#ports.nowMs();
     for (const subscription of flow.subscriptions) {
       this.#outstanding.remove(subscription);
+      subscription.list?.document.demandFull();
       subscription.flow = undefined;
       if (this.#ports.subscriptions.parked >= this.#settings.maxParked) {
         this.#ports.counts.parkingOverflow++;
@@ -257,6 +288,7 @@ export class NotifyPath {
   #takeFailure(subscription: Subscription, response: SipResponse): boolean {
     const { counts, log } = this.#ports;
     counts.notifiesFailed++;
+    subscription.list?.document.demandFull();
     const retryAfter = parseSeconds((response.get('retry-after') ?? '').split(/[ ;(]/, 1)[0] ?? '');
     const verdict = judgeNotifyAnswer(response.status, retryAfter !== undefined);
     log.info(
@@ -299,6 +331,7 @@ export class NotifyPath {
       const late = this.#outstanding.takeSentBefore(now - TIMER_F_MS);
       if (late === undefined) break;
       this.#ports.counts.notifiesTimedOut++;
+      late.list?.document.demandFull();
       if (!this.#suspect(late)) this.#drop(late);
       else if (late.waiting !== undefined) this.#makeReady(late);
     }
@@ -317,18 +350,3 @@ export class NotifyPath {
 }
 
 const newestOf = (subscription: Subscription): Document => subscription.waiting ?? subscription.delivered;
-
-const secondsLeft = (subscription: Subscription, now: number): number =>
-  Math.max(0, Math.round((subscription.expiresAtMs - now) / 1000));
-
-/** The branch of a NOTIFY is its subscription's id and its CSeq number: an answer finds both without a table. */
-export const NOTIFY_BRANCH_PREFIX = 'z9hG4bK';
-
-/** Text of the next NOTIFY of a subscription. */
-function composeNotify(subscription: Subscription, document: Document, state: string): string {
-  const { start, middle, tail, cseq } = subscription;
-  const head = `${start}${cseq}${middle}${cseq}${tail}${state}\r\nContent-Type: ${document.contentType}\r\nContent-Length: `;
-  if (document.after === undefined) return `${head}${document.bytes}\r\n\r\n${document.before}`;
-  const version = String(subscription.documentVersion);
-  return `${head}${document.bytes + version.length}\r\n\r\n${document.before}${version}${document.after}`;
-}

@@ -11,9 +11,11 @@ import type { FunctionQueue } from './backend.ts';
 import { composeResponse, dialogHeaders, envelopeOf, eventOf, frameNotifies, nonceUseOf, topVia } from './envelope.ts';
 import { type Flow, isNonceReplayed, takeRequestToken } from './flow-table.ts';
 import { answer, answerGenerically, type Served, unavailable } from './generic-answers.ts';
+import { takeList } from './list-subscription.ts';
 import { readPlainAnswer } from './notify-answer.ts';
 import type { NotifyPath } from './notify-path.ts';
 import type { Outbox } from './outbox.ts';
+import { PendingStates } from './pending-states.ts';
 import {
   documentOf,
   firstCSeq,
@@ -59,8 +61,7 @@ export class RequestPath {
   readonly #served: Served;
   /** Flows with transactions to age. */
   readonly #withTransactions = new Set<Flow>();
-  /** Subscriptions whose SUBSCRIBE is with the function, and the newest state that overtook its outcome. */
-  readonly #pending = new Map<SubscriptionId, Notification | undefined>();
+  readonly #pending = new PendingStates();
 
   constructor(settings: RequestPathSettings, ports: RequestPathPorts) {
     this.#settings = settings;
@@ -183,7 +184,7 @@ export class RequestPath {
     const dialogTag = request.method === 'SUBSCRIBE' ? (tagOf(request.get('to') ?? '') ?? exchange.toTag) : undefined;
     const id = dialogTag === undefined ? undefined : subscriptionIdOf(dialogTag);
     const held = id === undefined ? undefined : subscriptions.get(id);
-    if (id !== undefined && held === undefined) this.#pending.set(id, undefined);
+    if (id !== undefined && held === undefined) this.#pending.open(id);
     try {
       const use = nonceUseOf(request);
       const envelope = envelopeOf(request, {
@@ -201,7 +202,7 @@ export class RequestPath {
     } catch (error) {
       this.#answer(exchange, this.#answerToFailure(exchange, error));
     } finally {
-      if (id !== undefined) this.#pending.delete(id);
+      if (id !== undefined) this.#pending.close(id);
     }
   }
 
@@ -243,18 +244,20 @@ export class RequestPath {
       return;
     }
     notifyPath.attach(subscription, flow);
-    const overtook = this.#pending.get(opened.id);
     const newest =
-      overtook !== undefined && overtook.presentityVersion > opened.notification.presentityVersion
-        ? overtook
-        : opened.notification;
+      opened.list === undefined ? this.#pending.newest(opened.id, opened.notification) : opened.notification;
     notifyPath.notifyRefreshed(subscription, internDocument(subscription.resource, newest));
   }
 
   #holdOrAdopt(exchange: Exchange, opened: SubscriptionOutcome): Subscription {
+    const { subscriptions } = this.#ports;
+    const subscription = subscriptions.get(opened.id) ?? this.#adopt(exchange, opened);
+    if (opened.list !== undefined) takeList(subscription, opened.list, this.#pending.of(opened.id), subscriptions);
+    return subscription;
+  }
+
+  #adopt(exchange: Exchange, opened: SubscriptionOutcome): Subscription {
     const { subscriptions, nowMs } = this.#ports;
-    const held = subscriptions.get(opened.id);
-    if (held !== undefined) return held;
     const now = nowMs();
     const isNew = opened.id === exchange.toTag;
     const resource = subscriptions.resourceOf(opened.presentity, opened.event);
@@ -290,12 +293,8 @@ export class RequestPath {
   }
 
   /** @returns true when the SUBSCRIBE of this id is still with its function: the state is kept for it */
-  keepForPending(id: SubscriptionId, notification: Notification): boolean {
-    if (!this.#pending.has(id)) return false;
-    const kept = this.#pending.get(id);
-    if (kept === undefined || kept.presentityVersion < notification.presentityVersion)
-      this.#pending.set(id, notification);
-    return true;
+  keepForPending(id: SubscriptionId, notification: Notification, presentity = ''): boolean {
+    return this.#pending.keep(id, presentity, notification);
   }
 
   #answer(exchange: Exchange, response: EnvelopedResponse, extra: HeaderEntries = []): void {

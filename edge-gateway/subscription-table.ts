@@ -2,6 +2,7 @@
 import type { SubscriptionId } from '#contract/ids.ts';
 import type { Notification } from '#contract/schemas.ts';
 import type { Flow } from './flow-table.ts';
+import type { ListDocument } from './list-document.ts';
 
 /** One rendered state, shared by every subscription that was sent it. */
 export interface Document {
@@ -20,6 +21,15 @@ export interface Resource {
   readonly event: string;
   latest: Document | undefined;
   holders: number;
+}
+
+/** An event list of one subscription, and the resources of its members that it holds. */
+export interface WatchedList {
+  readonly document: ListDocument;
+  /** By AOR. */
+  resources: ReadonlyMap<string, Resource>;
+  /** While changes are gathered into one NOTIFY. */
+  isGathering: boolean;
 }
 
 export class Subscription {
@@ -44,6 +54,8 @@ export class Subscription {
   /** When the outstanding NOTIFY was sent; 0 when none is outstanding. */
   sentAtMs = 0;
   suspect = false;
+  /** Of an event list: its documents are composed when they are sent, and `delivered` and `waiting` only say whether. */
+  list: WatchedList | undefined;
   delivered: Document;
   waiting: Document | undefined;
   /** Neighbours among the outstanding NOTIFYs, in the order of sending. */
@@ -190,9 +202,20 @@ export class SubscriptionTable {
 
   remove(subscription: Subscription): boolean {
     if (!this.#subscriptions.delete(subscription.id)) return false;
-    const { resource } = subscription;
-    if (--resource.holders === 0) this.#resources.delete(resourceKey(resource.presentity, resource.event));
+    this.#release(subscription.resource);
+    if (subscription.list !== undefined) this.holdMembers(subscription.list, new Map());
     return true;
+  }
+
+  /** Makes a list hold these resources instead of those that it held. */
+  holdMembers(list: WatchedList, resources: ReadonlyMap<string, Resource>): void {
+    for (const resource of resources.values()) resource.holders++;
+    for (const resource of list.resources.values()) this.#release(resource);
+    list.resources = resources;
+  }
+
+  #release(resource: Resource): void {
+    if (--resource.holders === 0) this.#resources.delete(resourceKey(resource.presentity, resource.event));
   }
 
   resourceOf(presentity: string, event: string): Resource {

@@ -6,6 +6,8 @@ import { CONTRACT_VERSION, flowId, gatewayId, notification, subscriptionId, term
 export const notifyInstruction = v.object({
   kind: v.literal('notify'),
   subscriptionIds: v.array(subscriptionId),
+  /** AOR whose state this is: a subscription to an event list needs to know which member. */
+  presentity: v.optional(v.string()),
   notification,
 });
 

@@ -20,6 +20,24 @@ export const sipResponse = v.object({
 });
 export type EnvelopedResponse = v.InferOutput<typeof sipResponse>;
 
+/** The members of an event list (RFC 4662) as they are now; each AOR once, in the order of the list. */
+export const listState = v.object({
+  /** URI of the list itself. */
+  uri: v.string(),
+  members: v.array(
+    v.object({
+      /** AOR; of a member that is none of ours, the URI as the list has it. */
+      uri: v.string(),
+      name: v.optional(v.string()),
+      state: v.picklist(['active', 'terminated']),
+      /** Of a terminated member. */
+      reason: v.optional(terminationReason),
+      notification: v.optional(notification),
+    }),
+  ),
+});
+export type ListState = Readonly<v.InferOutput<typeof listState>>;
+
 /**
  * The subscription after a SUBSCRIBE. `active`: opened or refreshed, a NOTIFY follows the answer.
  * `ended`: fetched or unsubscribed, one last NOTIFY `terminated` follows.
@@ -35,6 +53,8 @@ export const subscriptionOutcome = v.variant('kind', [
     createdAtMs: epochMs,
     expiresAtMs: epochMs,
     notification,
+    /** Of a subscription to an event list: the gateway makes its documents, and `notification` has no body. */
+    list: v.optional(listState),
   }),
   v.object({
     kind: v.literal('ended'),
@@ -45,6 +65,7 @@ export const subscriptionOutcome = v.variant('kind', [
     createdAtMs: epochMs,
     reason: terminationReason,
     notification,
+    list: v.optional(listState),
   }),
 ]);
 export type SubscriptionOutcome = v.InferOutput<typeof subscriptionOutcome>;

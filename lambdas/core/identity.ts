@@ -21,6 +21,12 @@ export const aorOfIdentity = ({ user, domain }: Address): string => formatAor(us
 /** Scheme, port and parameters aside, whom a SIP URI names. */
 export const addressOf = ({ user, host }: SipUri): Address => ({ user, domain: host });
 
+/** The address of an AOR; undefined for what is no SIP URI. */
+export function addressOfAor(aor: string): Address | undefined {
+  const uri = parseUri(aor);
+  return uri && addressOf(uri);
+}
+
 export const isSameAddress = (left: Address, right: Address): boolean =>
   left.user === right.user && left.domain === right.domain;
 

@@ -1,16 +1,20 @@
 /** What the roles of the request functions need from outside, made once per function instance. */
 
+import type { Address } from '#core/identity.ts';
+import type { ListServerPorts } from '#roles/list-server.ts';
 import type { RequestPorts } from '#roles/request-ports.ts';
 import { createCache } from '#runtime/cache.ts';
 import type { Environment } from '#runtime/environment.ts';
 import { createSecretReader, type SecretReader } from '#runtime/secret.ts';
 import { openDynamoDbTable } from '#table/dynamodb.ts';
+import { loadList } from '#table/list-item.ts';
 import type { Table } from '#table/table.ts';
 import { loadTenant } from '#table/tenant-item.ts';
 import { loadUser } from '#table/user-item.ts';
 
 const KEEP_USERS_MS = 10_000;
 const KEEP_TENANTS_MS = 30_000;
+const KEEP_LISTS_MS = 10_000;
 const MAX_CACHED = 10_000;
 
 /** Ports over DynamoDB and the function's environment. */
@@ -30,6 +34,20 @@ export function cachedPorts(table: Table, nonceSecret: SecretReader): RequestPor
     maxEntries: MAX_CACHED,
   });
   return { table, nonceSecret, loadUser: (domain, user) => users(`${domain}#${user}`), loadTenant: tenants };
+}
+
+/** Finds lists, at most {@link KEEP_LISTS_MS} old: most names are none, and stay none. */
+export function createListFinder(table: Table): ListServerPorts['findList'] {
+  const lists = createCache((key) => loadList(table, addressOfKey(key)), {
+    keepMs: KEEP_LISTS_MS,
+    maxEntries: MAX_CACHED,
+  });
+  return ({ domain, user }) => lists(`${domain}#${user}`);
+}
+
+function addressOfKey(key: string): Address {
+  const [domain, user] = namesOf(key);
+  return { domain, user };
 }
 
 function namesOf(key: string): [domain: string, user: string] {

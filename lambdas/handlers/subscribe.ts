@@ -3,10 +3,11 @@ import { subscribe } from '#roles/notifier.ts';
 import { readEnvironment } from '#runtime/environment.ts';
 import { createTelemetry } from '#runtime/telemetry.ts';
 import { createRequestHandler } from './request-handler.ts';
-import { createRequestPorts } from './request-ports.ts';
+import { createListFinder, createRequestPorts } from './request-ports.ts';
 
 const environment = readEnvironment();
-const ports = { ...createRequestPorts(environment), chance: Math.random };
+const requestPorts = createRequestPorts(environment);
+const ports = { ...requestPorts, chance: Math.random, findList: createListFinder(requestPorts.table) };
 
 export const handler = createRequestHandler(
   'subscribe',

@@ -3,7 +3,7 @@ import type { GatewayId, SubscriptionId } from '#contract/ids.ts';
 import type { Instruction, NotifyInstruction } from '#contract/instruction.ts';
 import type { Delivery } from '#core/delivery.ts';
 import { type ComposedState, EVENT_PACKAGES, type EventPackage, watcherInfoName } from '#core/event-package.ts';
-import type { Address } from '#core/identity.ts';
+import { type Address, aorOfIdentity } from '#core/identity.ts';
 import { renderNotification } from '#core/notification.ts';
 import { isCounted, type Presentity } from '#core/presentity.ts';
 import type { LeaseBook } from '#table/lease-book.ts';
@@ -121,6 +121,7 @@ function composedAsWritten(eventPackage: EventPackage, presentity: Presentity): 
 
 function pack(run: Run, eventPackage: EventPackage, watchers: readonly HeldSubscription[], nowMs: number): Parcel[] {
   const state = composedAsWritten(eventPackage, run.newest);
+  const presentity = aorOfIdentity(run.presentity);
   const byContentType = Map.groupBy(watchers, ({ contentType }) => contentType);
   return [...byContentType].flatMap(([contentType, group]) => {
     const notification = renderNotification(state, run.presentity, run.newest.version, contentType, nowMs);
@@ -128,7 +129,7 @@ function pack(run: Run, eventPackage: EventPackage, watchers: readonly HeldSubsc
     return [...byGateway].flatMap(([gatewayId, held]) =>
       chunksOf(held, MAX_IDS_PER_POST).map((some): Parcel => {
         const subscriptionIds = some.map(({ id }) => id);
-        const instruction = { kind: 'notify' as const, subscriptionIds, notification };
+        const instruction = { kind: 'notify' as const, subscriptionIds, presentity, notification };
         return { run, event: eventPackage.name, gatewayId, instruction };
       }),
     );

@@ -1,14 +1,16 @@
 /** Flow closer: removes what a gateway no longer holds, unless another flow or gateway has taken it over. */
 import type { FlowClosedReport } from '#contract/gateway-report.ts';
+import { gatewayIdOf, subscriptionIdOf } from '#contract/ids.ts';
 import { EVENT_PACKAGES, watcherInfoName } from '#core/event-package.ts';
-import { type Address, addressOf } from '#core/identity.ts';
+import { type Address, addressOfAor } from '#core/identity.ts';
 import { isCounted } from '#core/presentity.ts';
-import { parseUri } from '#core/sip/uri.ts';
 import { loadBindings, removeBinding } from '#table/binding-item.ts';
-import { watcherKey } from '#table/keys.ts';
+import { deleteMemberWatchers } from '#table/member-watcher-item.ts';
 import { countChange } from '#table/presentity-changes.ts';
-import { loadPresentity } from '#table/presentity-item.ts';
+import { loadPresentities, loadPresentity } from '#table/presentity-item.ts';
 import type { Table } from '#table/table.ts';
+import { deleteHeldWatcher } from '#table/watcher-item.ts';
+import { countMemberChanges } from './member-changes.ts';
 
 /** Writes under way at once: a large flow-closed report must not open hundreds of connections. */
 const PARALLEL_WRITES = 16;
@@ -24,7 +26,8 @@ export interface FlowClosedResult {
 
 /**
  * One Query a closed registered flow, one conditional DeleteItem a binding of it and an ended subscription, and one
- * GetItem a presentity that lost a watcher: who watches its watchers learns of it.
+ * GetItem a presentity that lost a watcher: who watches its watchers learns of it. To a list, one BatchWriteItem 25
+ * members and one BatchGetItem a hundred instead.
  * @throws {DependencyUnavailable} when the table does not answer; the whole report may be repeated
  */
 export async function closeFlows(report: FlowClosedReport, table: Table, nowMs: number): Promise<FlowClosedResult> {
@@ -32,7 +35,7 @@ export async function closeFlows(report: FlowClosedReport, table: Table, nowMs: 
   await inParallel(report.flows, (flow) => removeBindingsOf(flow, table));
   const losses = new Map<string, Loss>();
   await inParallel(report.subscriptions, async (subscription) => {
-    const loss = await removeWatcher(subscription, gatewayId, table);
+    const loss = await removeWatcher(subscription, gatewayId, table, nowMs);
     if (loss) losses.set(`${loss.event} ${subscription.presentity}`, loss);
   });
   await inParallel([...losses.values()], (loss) => tellLoss(loss, table, nowMs));
@@ -54,18 +57,22 @@ interface Loss {
 
 /** @returns undefined when it stays: another gateway holds it now, or it was gone before */
 async function removeWatcher(
-  { id, presentity, event }: EndedSubscription,
+  ended: EndedSubscription,
   gatewayId: FlowClosedReport['gatewayId'],
   table: Table,
+  nowMs: number,
 ): Promise<Loss | undefined> {
-  const uri = parseUri(presentity);
-  if (!uri) return undefined;
-  const address = addressOf(uri);
-  const result = await table.delete(watcherKey(address.domain, address.user, event, id), {
-    condition: 'gatewayId = :gateway',
-    values: { ':gateway': gatewayId },
-  });
-  return result.kind === 'done' ? { presentity: address, event } : undefined;
+  const { presentity, event } = ended;
+  const address = addressOfAor(presentity);
+  if (!address) return undefined;
+  const id = subscriptionIdOf(ended.id);
+  const removed = await deleteHeldWatcher(table, address, event, { id, gatewayId: gatewayIdOf(gatewayId) });
+  if (removed?.list) {
+    await deleteMemberWatchers(table, { presentity: address, event, id }, removed.list);
+    const members = removed.list.members.flatMap((aor) => addressOfAor(aor) ?? []);
+    await countMemberChanges(await loadPresentities(table, members), event, table, nowMs);
+  }
+  return removed && { presentity: address, event };
 }
 
 async function tellLoss({ presentity, event }: Loss, table: Table, nowMs: number): Promise<void> {

@@ -34,18 +34,31 @@ import {
   putWatcher,
   refreshWatcher,
   type SubscriptionName,
+  type SubscriptionPlace,
+  type SubscriptionTimes,
   type WatcherResult,
 } from '#table/watcher-item.ts';
 import { asAuthenticated } from './authenticator.ts';
+import {
+  EVENT_LIST,
+  extensionRequired,
+  isListable,
+  type ListServerPorts,
+  type OpenedList,
+  openList,
+  tellList,
+  watchedAors,
+} from './list-server.ts';
 import type { RequestPorts } from './request-ports.ts';
 
-export interface NotifierPorts extends RequestPorts {
+export interface NotifierPorts extends RequestPorts, ListServerPorts {
   /** A number from 0 to 1, to spread long grants. */
   readonly chance: () => number;
 }
 
 /**
- * Answers one SUBSCRIBE. One write, then one read; none but the read for a fetch; the tenant is cached.
+ * Answers one SUBSCRIBE. One write, then one read; none but the read for a fetch; the tenant is cached, and so is mostly
+ * that the name is no event list. Of a list see list-server.
  * The read comes after the write, so that no change falls between the first NOTIFY and the fan-out. Packages that show
  * other items cost one write and one Query more.
  * @throws {SipRejection} 401 and other refusals before the sender is known; later ones come as an outcome
@@ -53,16 +66,25 @@ export interface NotifierPorts extends RequestPorts {
 export async function subscribe(envelope: RequestEnvelope, ports: NotifierPorts, nowMs: number): Promise<OutcomeInput> {
   return asAuthenticated(envelope, ports, nowMs, async (identity, headers) => {
     const wish = readWish(envelope, identity, headers);
+    const opened = wish.kind === 'initial' ? await openList(wish, envelope, headers, ports) : undefined;
     const tenant = await ports.loadTenant(identity.domain);
     const policy = tenant?.policy ?? DEFAULT_POLICY;
     const grantedSeconds = grantExpiry(wish.requestedSeconds, policy, ports.chance());
 
-    const createdAtMs = await commit(wish, envelope, ports, grantedSeconds, nowMs);
-    const presentity = await loadWatched(wish, ports.table, grantedSeconds, nowMs);
-    const notification = notificationOf(wish.eventPackage, wish.name.presentity, presentity, wish.contentType, nowMs);
+    const grant = grantOf(wish, envelope, grantedSeconds, nowMs);
+    const [committed, isListOnly] = await Promise.all([
+      commit(wish, grant, opened, ports.table, nowMs),
+      wish.kind === 'initial' && opened === undefined && namesListOnly(wish, ports),
+    ]);
+    if (isListOnly) {
+      await withdraw(wish, grant, ports.table, nowMs);
+      throw extensionRequired();
+    }
+    const told = await tell(wish, grant, opened, committed, ports.table, nowMs);
+    const support: [string, string][] = committed.list === undefined ? [] : [['Require', EVENT_LIST]];
     return {
-      response: { status: 200, reason: 'OK', headers: [['Expires', String(grantedSeconds)]] },
-      subscription: { ...subscriptionOf(wish.name, createdAtMs, grantedSeconds, nowMs), notification },
+      response: { status: 200, reason: 'OK', headers: [['Expires', String(grantedSeconds)], ...support] },
+      subscription: { ...subscriptionOf(wish.name, committed.createdAtMs, grantedSeconds, nowMs), ...told },
     };
   });
 }
@@ -152,32 +174,49 @@ async function countWatcher(
     await countChange(table, name.presentity, watcherInfo, nowMs);
 }
 
-/** @returns when the subscription was created, epoch ms */
-async function commit(
-  { kind, name, cseq, contentType }: Wish,
+/** Where the NOTIFYs go and for how long; 0 s for a fetch or the end. */
+interface Grant {
+  readonly seconds: number;
+  readonly place: SubscriptionPlace;
+  readonly times: SubscriptionTimes;
+}
+
+function grantOf(
+  { cseq, contentType }: Wish,
   { gatewayId, flowId }: RequestEnvelope,
-  { table }: NotifierPorts,
-  grantedSeconds: number,
+  seconds: number,
   nowMs: number,
-): Promise<number> {
+): Grant {
   const place = { gatewayId, flowId, contentType };
-  const times = { cseq, expiresAtMs: nowMs + grantedSeconds * 1_000 };
+  return { seconds, place, times: { cseq, expiresAtMs: nowMs + seconds * 1_000 } };
+}
+
+type Committed = Omit<Extract<WatcherResult, { kind: 'done' }>, 'kind'>;
+
+async function commit(
+  { kind, name, cseq }: Wish,
+  { seconds, place, times }: Grant,
+  opened: OpenedList | undefined,
+  table: Table,
+  nowMs: number,
+): Promise<Committed> {
   if (kind === 'inDialog') {
-    return createdAt(
-      grantedSeconds === 0
+    return requireDone(
+      seconds === 0
         ? await endWatcher(table, name, cseq, nowMs)
         : await refreshWatcher(table, name, place, times, nowMs),
     );
   }
+  const list = opened && { entries: opened.entries, members: watchedAors(opened) };
   // A fetch leaves nothing behind (RFC 6665 section 4.4.3).
-  if (grantedSeconds > 0) await putWatcher(table, name, place, times, nowMs);
-  return nowMs;
+  if (seconds > 0) await putWatcher(table, name, place, times, nowMs, list);
+  return { createdAtMs: nowMs, list };
 }
 
-function createdAt(result: WatcherResult): number {
+function requireDone(result: WatcherResult): Committed {
   switch (result.kind) {
     case 'done':
-      return result.createdAtMs;
+      return result;
     case 'unknown':
       throw new SipRejection(481, 'Subscription Does Not Exist');
     case 'outOfOrder':
@@ -187,9 +226,40 @@ function createdAt(result: WatcherResult): number {
   }
 }
 
+/** One read, mostly cached, beside the write: a name is hardly ever a list, and must not wait to be none. */
+async function namesListOnly({ name, eventPackage }: Wish, ports: NotifierPorts): Promise<boolean> {
+  const { presentity } = name;
+  if (!isListable(eventPackage) || (await ports.findList(presentity)) === undefined) return false;
+  return (await ports.loadUser(presentity.domain, presentity.user)) === undefined;
+}
+
+/** Takes back what {@link commit} wrote for an initial SUBSCRIBE that is refused after all. */
+async function withdraw({ name, cseq }: Wish, { seconds }: Grant, table: Table, nowMs: number): Promise<void> {
+  if (seconds > 0) await endWatcher(table, name, cseq + 1, nowMs);
+}
+
+/** The state as it is after the write: of the presentity, or of all members of a list. */
+async function tell(
+  wish: Wish,
+  { seconds, place, times }: Grant,
+  opened: OpenedList | undefined,
+  { createdAtMs, list }: Committed,
+  table: Table,
+  nowMs: number,
+): Promise<Pick<SubscriptionOutcome, 'notification' | 'list'>> {
+  const { kind, name, eventPackage, contentType } = wish;
+  if (list !== undefined) {
+    const life = seconds > 0 ? 'active' : kind === 'initial' ? 'fetched' : 'ended';
+    const subscription = { name, place, times, createdAtMs };
+    return tellList({ subscription, eventPackage, stored: list, kind: life }, opened, table, nowMs);
+  }
+  const presentity = await loadWatched(wish, table, seconds, nowMs);
+  return { notification: notificationOf(eventPackage, name.presentity, presentity, contentType, nowMs) };
+}
+
 type SubscriptionState =
-  | Omit<Extract<SubscriptionOutcome, { kind: 'active' }>, 'notification'>
-  | Omit<Extract<SubscriptionOutcome, { kind: 'ended' }>, 'notification'>;
+  | Omit<Extract<SubscriptionOutcome, { kind: 'active' }>, 'notification' | 'list'>
+  | Omit<Extract<SubscriptionOutcome, { kind: 'ended' }>, 'notification' | 'list'>;
 
 function subscriptionOf(
   { id, presentity, event, eventId }: SubscriptionName,

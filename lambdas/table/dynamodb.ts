@@ -1,6 +1,8 @@
 /** The table port over the AWS SDK. Nothing else imports the SDK's DynamoDB client. */
 import {
   type AttributeValue,
+  BatchGetItemCommand,
+  BatchWriteItemCommand,
   ConditionalCheckFailedException,
   DeleteItemCommand,
   DynamoDBClient,
@@ -8,19 +10,34 @@ import {
   PutItemCommand,
   QueryCommand,
   UpdateItemCommand,
+  type WriteRequest,
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { DependencyUnavailable } from '#core/error.ts';
 import type { Key } from './keys.ts';
-import type { Attributes, Condition, Item, Table, TableQuery, Update, WriteResult } from './table.ts';
+import type { Attributes, Condition, Item, Table, TableQuery, Update, WriteBatch, WriteResult } from './table.ts';
 
 // A request function answers within 4 s, which is two operations after each other at their slowest.
 const CONNECT_TIMEOUT_MS = 1_000;
 const ATTEMPT_TIMEOUT_MS = 1_500;
 const OPERATION_TIMEOUT_MS = 2_000;
 const MAX_ATTEMPTS = 2;
+/** What DynamoDB takes in one batch, and how often the part that it left over is sent again. */
+const MAX_BATCH_KEYS = 100;
+const MAX_BATCH_WRITES = 25;
+const MAX_BATCH_ROUNDS = 4;
+const BATCH_PAUSE_MS = 50;
 
-export type TableOperation = 'GetItem' | 'Query' | 'PutItem' | 'UpdateItem' | 'DeleteItem';
+const OPERATIONS = {
+  GetItem: 0,
+  Query: 0,
+  PutItem: 0,
+  UpdateItem: 0,
+  DeleteItem: 0,
+  BatchGetItem: 0,
+  BatchWriteItem: 0,
+};
+export type TableOperation = keyof typeof OPERATIONS;
 
 export interface DynamoDbTable extends Table {
   /** Requests sent since the start, by operation; each page of a Query counts. */
@@ -38,7 +55,7 @@ export interface DynamoDbOptions {
 /** Opens the table. Region and credentials come from the SDK's default chain, except with an `endpoint`. */
 export function openDynamoDbTable(options: DynamoDbOptions): DynamoDbTable {
   const client = createClient(options.endpoint);
-  const requestCounts = { GetItem: 0, Query: 0, PutItem: 0, UpdateItem: 0, DeleteItem: 0 };
+  const requestCounts = { ...OPERATIONS };
   const TableName = options.tableName;
 
   async function counted<T>(operation: TableOperation, send: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
@@ -58,6 +75,21 @@ export function openDynamoDbTable(options: DynamoDbOptions): DynamoDbTable {
       const command = new GetItemCommand({ TableName, Key: keyOf(key), ConsistentRead: consistent });
       const { Item } = await counted('GetItem', (abortSignal) => client.send(command, { abortSignal }));
       return Item && itemOf(Item);
+    },
+
+    async getBatch(keys, { consistent = false } = {}) {
+      const items: Item[] = [];
+      await inChunks('BatchGetItem', keys.map(keyOf), MAX_BATCH_KEYS, async (Keys) => {
+        const command = new BatchGetItemCommand({
+          RequestItems: { [TableName]: { Keys, ConsistentRead: consistent } },
+        });
+        const { Responses, UnprocessedKeys } = await counted('BatchGetItem', (abortSignal) =>
+          client.send(command, { abortSignal }),
+        );
+        items.push(...(Responses?.[TableName] ?? []).map(itemOf));
+        return UnprocessedKeys?.[TableName]?.Keys ?? [];
+      });
+      return items;
     },
 
     async query(query) {
@@ -87,8 +119,44 @@ export function openDynamoDbTable(options: DynamoDbOptions): DynamoDbTable {
       const command = new DeleteItemCommand({ TableName, Key: keyOf(key), ...conditionInput(condition), ReturnValues });
       return written(() => counted('DeleteItem', (abortSignal) => client.send(command, { abortSignal })));
     },
+
+    writeBatch(batch) {
+      return inChunks('BatchWriteItem', writeRequestsOf(batch), MAX_BATCH_WRITES, async (requests) => {
+        const command = new BatchWriteItemCommand({ RequestItems: { [TableName]: requests } });
+        const { UnprocessedItems } = await counted('BatchWriteItem', (abortSignal) =>
+          client.send(command, { abortSignal }),
+        );
+        return UnprocessedItems?.[TableName] ?? [];
+      });
+    },
   };
 }
+
+/**
+ * Sends all entries in batches side by side, and what DynamoDB leaves over once more.
+ * @param send sends one batch and gives what is left over of it
+ */
+async function inChunks<T>(
+  operation: TableOperation,
+  entries: readonly T[],
+  size: number,
+  send: (chunk: T[]) => Promise<T[]>,
+): Promise<void> {
+  let left = [...entries];
+  for (let round = 0; left.length > 0; round++) {
+    if (round === MAX_BATCH_ROUNDS) throw new DependencyUnavailable(`DynamoDB ${operation}: left over`);
+    if (round > 0) await new Promise((resolve) => setTimeout(resolve, BATCH_PAUSE_MS * 2 ** round));
+    const chunks = Array.from({ length: Math.ceil(left.length / size) }, (_, at) =>
+      left.slice(at * size, (at + 1) * size),
+    );
+    left = (await Promise.all(chunks.map(send))).flat();
+  }
+}
+
+const writeRequestsOf = (batch: WriteBatch): WriteRequest[] => [
+  ...batch.put.map((item) => ({ PutRequest: { Item: attributesOf(item) } })),
+  ...batch.delete.map((key) => ({ DeleteRequest: { Key: keyOf(key) } })),
+];
 
 function createClient(endpoint: string | undefined): DynamoDBClient {
   const local = endpoint

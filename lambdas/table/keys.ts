@@ -81,6 +81,11 @@ export function userOfKey(partitionKey: string): { readonly domain: string; read
   return namesOfKey('USER', partitionKey);
 }
 
+/** The list of a `LIST#<domain>#<name>` partition key; undefined for another kind of item. */
+export function listOfKey(partitionKey: string): { readonly domain: string; readonly user: string } | undefined {
+  return namesOfKey('LIST', partitionKey);
+}
+
 /** The gateway of a `GATEWAY#<id>` partition key; undefined for another kind of item. */
 export function gatewayOfKey(partitionKey: string): string | undefined {
   return partitionKey.startsWith('GATEWAY#') ? partitionKey.slice('GATEWAY#'.length) : undefined;

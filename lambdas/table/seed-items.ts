@@ -1,7 +1,7 @@
 /** Items of a tenant with its accounts, for whoever seeds a table (local stack, tests). */
 import { ha1Of } from '#core/digest.ts';
 import { formatAor } from '#core/sip/uri.ts';
-import { listKey } from './keys.ts';
+import { listItem } from './list-item.ts';
 import type { Item } from './table.ts';
 import { type TenantPolicy, tenantItem } from './tenant-item.ts';
 import { type StoredCredentials, userItem } from './user-item.ts';
@@ -33,7 +33,10 @@ export function seedItems(tenant: SeedTenant): Item[] {
     tenantItem(domain, policy),
     ...names.map((user) => account(user, 'user', `User ${user}`)),
     ...publishers.map((user) => account(user, 'publisher', user)),
-    { ...listKey(domain, LIST_NAME), members: names.slice(0, LIST_SIZE).map((user) => formatAor(user, domain)) },
+    listItem(
+      { domain, user: LIST_NAME },
+      names.slice(0, LIST_SIZE).map((user) => formatAor(user, domain)),
+    ),
   ];
 }
 

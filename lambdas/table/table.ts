@@ -47,6 +47,11 @@ export interface TableQuery extends Pick<Condition, 'names' | 'values'> {
   readonly limit?: number;
 }
 
+export interface WriteBatch {
+  readonly put: readonly Item[];
+  readonly delete: readonly Key[];
+}
+
 /**
  * All methods throw {@link DependencyUnavailable} when DynamoDB throttles, fails, cannot be reached or does not
  * answer in time, and let any other error (a malformed expression: a defect) through.
@@ -54,6 +59,8 @@ export interface TableQuery extends Pick<Condition, 'names' | 'values'> {
 export interface Table {
   /** One GetItem. @param options.consistent default false */
   get(key: Key, options?: { readonly consistent?: boolean }): Promise<Item | undefined>;
+  /** One BatchGetItem a hundred keys, none of them twice; what is not there is left out, the order is any. */
+  getBatch(keys: readonly Key[], options?: { readonly consistent?: boolean }): Promise<Item[]>;
   /** One Query a page of 1 MB; items in sort-key order. */
   query(query: TableQuery): Promise<Item[]>;
   /** One PutItem. */
@@ -62,6 +69,8 @@ export interface Table {
   update(key: Key, update: Update): Promise<WriteResult>;
   /** One DeleteItem; done also when nothing stood there, unless the condition says otherwise. */
   delete(key: Key, condition?: Deletion): Promise<WriteResult>;
+  /** One BatchWriteItem 25 items, none of them twice. Unconditional, and not one transaction. */
+  writeBatch(batch: WriteBatch): Promise<void>;
 }
 
 /** Query of one partition, optionally only the sort keys with a prefix. */

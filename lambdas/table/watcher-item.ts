@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import { type FlowId, type GatewayId, gatewayIdOf, type SubscriptionId, subscriptionIdOf } from '#contract/ids.ts';
 import { ContractError } from '#core/error.ts';
 import type { Address } from '#core/identity.ts';
+import type { ListEntry } from '#core/resource-list.ts';
 import type { Watcher } from '#core/winfo.ts';
 import { presentityPartition, WATCHER_PREFIX, watcherKey, watcherPrefix } from './keys.ts';
 import { type Condition, type Item, partitionQuery, type Table } from './table.ts';
@@ -36,14 +37,26 @@ export interface SubscriptionTimes {
   readonly expiresAtMs: number;
 }
 
+/** What the watcher item of a subscription to an event list keeps beside it. */
+export interface StoredList {
+  /** AORs that hold a watcher item for the list ({@link putMemberWatchers}). */
+  readonly members: readonly string[];
+  /** The list that the SUBSCRIBE itself brought (RFC 5367); absent for one that the tenant keeps. */
+  readonly entries?: readonly ListEntry[];
+}
+
 /** `unknown`: no such subscription of this watcher. `outOfOrder`: a later SUBSCRIBE has been here. */
 export type WatcherResult =
-  | { readonly kind: 'done'; readonly createdAtMs: number }
+  | { readonly kind: 'done'; readonly createdAtMs: number; readonly list?: StoredList }
   | { readonly kind: 'unknown' | 'outOfOrder' };
 
 /** TTL stands behind the expiry, which readers check themselves. */
 const KEEP_EXPIRED_SECONDS = 600;
 
+const storedList = v.object({
+  members: v.array(v.string()),
+  entries: v.optional(v.array(v.object({ uri: v.string(), displayName: v.optional(v.string()) }))),
+});
 const watcherAttributes = v.object({
   event: v.string(),
   eventId: v.optional(v.string()),
@@ -56,7 +69,12 @@ const watcherAttributes = v.object({
   cseq: v.number(),
   createdAtMs: v.number(),
   expiresAtMs: v.number(),
+  list: v.optional(storedList),
+  /** AOR of the event list, in an item that stands for one of its members. */
+  memberOf: v.optional(v.string()),
 });
+
+const listOfWatcher = v.object({ list: v.optional(storedList) });
 
 /** One PutItem. Unconditional: the id is random and new, so a repeated attempt meets only itself. */
 export async function putWatcher(
@@ -65,15 +83,26 @@ export async function putWatcher(
   place: SubscriptionPlace,
   times: SubscriptionTimes,
   nowMs: number,
+  list?: StoredList,
 ): Promise<void> {
+  await table.put({ ...watcherItem(name, place, times, nowMs), list });
+}
+
+/** The item of one subscription. */
+export function watcherItem(
+  name: SubscriptionName,
+  place: SubscriptionPlace,
+  times: SubscriptionTimes,
+  createdAtMs: number,
+): Item {
   const { presentity, event, eventId, id, callId, fromTag, watcher } = name;
-  await table.put({
+  return {
     ...keyOf(name),
     ...{ id, event, eventId, callId, fromTag, watcher, ...place, ...times },
-    createdAtMs: nowMs,
+    createdAtMs,
     presentity: `${presentity.user}@${presentity.domain}`,
     ttl: ttlOf(times.expiresAtMs),
-  });
+  };
 }
 
 /** One UpdateItem: a later SUBSCRIBE of the same dialog, from the same or another flow or gateway. */
@@ -102,7 +131,7 @@ export async function refreshWatcher(
     },
     returning: 'ALL_NEW',
   });
-  if (result.kind === 'done') return { kind: 'done', createdAtMs: createdAtOf(result.item, nowMs) };
+  if (result.kind === 'done') return doneOf(result.item, nowMs);
   return repeatedOrRefused(
     result.item,
     name,
@@ -121,9 +150,7 @@ export async function endWatcher(
   nowMs: number,
 ): Promise<WatcherResult> {
   const result = await table.delete(keyOf(name), { ...ownLater(name, cseq, nowMs), returning: 'ALL_OLD' });
-  return result.kind === 'done'
-    ? { kind: 'done', createdAtMs: createdAtOf(result.item, nowMs) }
-    : repeatedOrRefused(result.item, name, () => false, nowMs);
+  return result.kind === 'done' ? doneOf(result.item, nowMs) : repeatedOrRefused(result.item, name, () => false, nowMs);
 }
 
 /** A watcher as the fan-out needs it. */
@@ -207,17 +234,22 @@ export async function loadWatchers(
   });
 }
 
-/** One DeleteItem: removes a watcher that this gateway no longer holds; one that another has taken over stays. */
+/**
+ * One DeleteItem: removes a watcher that this gateway no longer holds; one that another has taken over stays.
+ * @returns undefined when it stays; otherwise with the list, if it was one, whose members' items are to go as well
+ */
 export async function deleteHeldWatcher(
   table: Table,
   { domain, user }: Address,
   event: string,
   { id, gatewayId }: Pick<HeldSubscription, 'id' | 'gatewayId'>,
-): Promise<void> {
-  await table.delete(watcherKey(domain, user, event, id), {
+): Promise<{ readonly list?: StoredList } | undefined> {
+  const result = await table.delete(watcherKey(domain, user, event, id), {
     condition: 'gatewayId = :gateway',
     values: { ':gateway': gatewayId },
+    returning: 'ALL_OLD',
   });
+  return result.kind === 'done' ? v.parse(listOfWatcher, result.item ?? {}) : undefined;
 }
 
 /** Holds for an unexpired subscription of this very dialog and watcher whose last SUBSCRIBE was an earlier one. */
@@ -226,13 +258,18 @@ function ownLater(name: SubscriptionName, cseq: number, nowMs: number): Conditio
   const values = { ':call': callId, ':from': fromTag, ':watcher': watcher, ':cseq': cseq, ':now': nowMs };
   const same = 'callId = :call AND fromTag = :from AND watcher = :watcher AND expiresAtMs > :now AND cseq < :cseq';
   return {
-    condition: `${same} AND ${eventId === undefined ? 'attribute_not_exists(eventId)' : 'eventId = :eventId'}`,
+    // A list's member is no subscription of its own.
+    condition: `attribute_not_exists(memberOf) AND ${same} AND ${eventId === undefined ? 'attribute_not_exists(eventId)' : 'eventId = :eventId'}`,
     values: eventId === undefined ? values : { ...values, ':eventId': eventId },
   };
 }
 
 // The table always gives the item that was asked for; the clock only stands in for the type's sake.
-const createdAtOf = (item: Item | undefined, nowMs: number): number => (item ? decode(item).createdAtMs : nowMs);
+function doneOf(item: Item | undefined, nowMs: number): WatcherResult {
+  if (item === undefined) return { kind: 'done', createdAtMs: nowMs };
+  const { createdAtMs, list } = decode(item);
+  return { kind: 'done', createdAtMs, list };
+}
 
 type StoredWatcher = v.InferOutput<typeof watcherAttributes>;
 
@@ -245,6 +282,7 @@ function repeatedOrRefused(
   const stored = item && decode(item);
   const isOwn =
     stored !== undefined &&
+    stored.memberOf === undefined &&
     stored.callId === name.callId &&
     stored.fromTag === name.fromTag &&
     stored.watcher === name.watcher &&
@@ -252,7 +290,7 @@ function repeatedOrRefused(
     stored.expiresAtMs > nowMs;
   if (!isOwn) return { kind: 'unknown' };
   // The answer to a first attempt was lost: what stands is our own.
-  return isRepeated(stored) ? { kind: 'done', createdAtMs: stored.createdAtMs } : { kind: 'outOfOrder' };
+  return isRepeated(stored) ? doneOf(item, nowMs) : { kind: 'outOfOrder' };
 }
 
 function decode(item: Item): StoredWatcher {

@@ -1,0 +1,184 @@
+/** Resource list server (RFC 4662): one subscription to many presentities, which share its id in the table. */
+import type { ListState } from '#contract/outcome.ts';
+import type { RequestEnvelope } from '#contract/request-envelope.ts';
+import type { Notification } from '#contract/schemas.ts';
+import { SipRejection } from '#core/error.ts';
+import { EVENT_PACKAGES, type EventPackage } from '#core/event-package.ts';
+import { type Address, aorOfIdentity } from '#core/identity.ts';
+import { notificationOf } from '#core/notification.ts';
+import { NO_STATE, type Presentity } from '#core/presentity.ts';
+import { type ListEntry, parseResourceLists, RESOURCE_LISTS_TYPE } from '#core/resource-list.ts';
+import { parseParameterized, splitList } from '#core/sip/header.ts';
+import type { HeaderFields } from '#core/sip/message.ts';
+import { loadList } from '#table/list-item.ts';
+import { deleteMemberWatchers, type ListSubscription, putMemberWatchers } from '#table/member-watcher-item.ts';
+import { loadPresentities } from '#table/presentity-item.ts';
+import type { Table } from '#table/table.ts';
+import type { StoredList, SubscriptionName } from '#table/watcher-item.ts';
+import { expandList, type ListMember } from './list-expansion.ts';
+import { countMemberChanges } from './member-changes.ts';
+
+/** Option tag of RFC 4662. */
+export const EVENT_LIST = 'eventlist';
+const RECIPIENT_LIST_SUBSCRIBE = 'recipient-list-subscribe';
+/** Documents beyond this in one outcome are left to the members' next change: an invocation answers 6 MB at most. */
+const MAX_DOCUMENT_BYTES = 1024 * 1024;
+
+export interface ListServerPorts {
+  readonly table: Table;
+  /** Members of a list, some seconds old at most; undefined when there is no such list. */
+  readonly findList: (list: Address) => Promise<readonly ListEntry[] | undefined>;
+}
+
+/** What an initial SUBSCRIBE asks for when it asks for a list. */
+export interface OpenedList {
+  readonly entries?: readonly ListEntry[];
+  readonly members: readonly ListMember[];
+}
+
+/** Packages whose documents are made of the members' own items: one read for a hundred of them. */
+export const isListable = ({ source }: EventPackage): boolean => source.kind === 'state';
+const LISTABLE_EVENTS = EVENT_PACKAGES.filter(isListable)
+  .map(({ name }) => name)
+  .join(', ');
+
+export const supportsLists = (headers: HeaderFields): boolean =>
+  hasOption(headers, ['supported', 'require'], EVENT_LIST);
+
+/** The refusal of a subscription to a list without support for lists (RFC 4662 section 4.1). */
+export const extensionRequired = (): SipRejection =>
+  new SipRejection(421, 'Extension Required', [['Require', EVENT_LIST]]);
+
+/**
+ * The list that an initial SUBSCRIBE names or brings along; a name that is a user and a list goes by the watcher's
+ * support for lists. No read for a watcher without it, one (often cached) for one with it, and the list's own for a list.
+ * @returns undefined for a subscription to one presentity
+ * @throws {SipRejection} 400, 413, 415, 421 or 489 for a list in the request that cannot be
+ */
+export async function openList(
+  {
+    name: { presentity: name },
+    eventPackage,
+  }: { readonly name: SubscriptionName; readonly eventPackage: EventPackage },
+  { request }: RequestEnvelope,
+  headers: HeaderFields,
+  ports: ListServerPorts,
+): Promise<OpenedList | undefined> {
+  const isListCapable = supportsLists(headers);
+  if (bringsList(headers)) {
+    if (!isListable(eventPackage)) throw new SipRejection(489, 'Bad Event', [['Allow-Events', LISTABLE_EVENTS]]);
+    if (!isListCapable) throw extensionRequired();
+    const entries = parseResourceLists(listBodyOf(request, headers));
+    return { entries, members: await expandList(name, entries, ports.table) };
+  }
+  if (!isListCapable || !isListable(eventPackage) || (await ports.findList(name)) === undefined) return undefined;
+  return { members: await membersOf(name, undefined, ports.table) };
+}
+
+/** Members as they are now: of the list that the SUBSCRIBE brought, or of the tenant's, which may be gone by now. */
+async function membersOf(
+  list: Address,
+  entries: readonly ListEntry[] | undefined,
+  table: Table,
+): Promise<readonly ListMember[]> {
+  return expandList(list, entries ?? (await loadList(table, list, { consistent: true })) ?? [], table);
+}
+
+const bringsList = (headers: HeaderFields): boolean =>
+  hasOption(headers, ['require'], RECIPIENT_LIST_SUBSCRIBE) ||
+  parseParameterized(headers.get('content-disposition') ?? '').value.toLowerCase() === 'recipient-list';
+
+function hasOption(headers: HeaderFields, names: readonly string[], option: string): boolean {
+  return names.some((name) =>
+    headers
+      .all(name)
+      .some((value) => value.toLowerCase().includes(option) && splitList(value.toLowerCase()).includes(option)),
+  );
+}
+
+function listBodyOf({ body, bodyEncoding }: RequestEnvelope['request'], headers: HeaderFields): string {
+  const coding = (headers.get('content-encoding') ?? 'identity').toLowerCase();
+  if (coding !== 'identity')
+    throw new SipRejection(415, 'Unsupported Content Encoding', [['Accept-Encoding', 'identity']]);
+  const { value } = parseParameterized(headers.get('content-type') ?? '');
+  if (value.toLowerCase() !== RESOURCE_LISTS_TYPE) {
+    throw new SipRejection(415, 'Unsupported Media Type', [['Accept', RESOURCE_LISTS_TYPE]]);
+  }
+  if (bodyEncoding === 'base64') throw new SipRejection(400, 'Body Is Not UTF-8');
+  return body;
+}
+
+/** What becomes of a list subscription whose own watcher item has just been written or removed. */
+export interface CommittedList {
+  readonly subscription: ListSubscription;
+  readonly eventPackage: EventPackage;
+  readonly stored: StoredList;
+  /** `fetched`: nothing was ever written. */
+  readonly kind: 'active' | 'ended' | 'fetched';
+}
+
+/**
+ * Writes or removes the members' watcher items, then reads all states, so that no change falls between. For a hundred
+ * members: one read of the list and two of names (not again for one just opened), four writes, one read of states.
+ */
+export async function tellList(
+  { subscription, eventPackage, stored, kind }: CommittedList,
+  opened: OpenedList | undefined,
+  table: Table,
+  nowMs: number,
+): Promise<{ readonly notification: Notification; readonly list: ListState }> {
+  const { name, place } = subscription;
+  const members = opened?.members ?? (await membersOf(name.presentity, stored.entries, table));
+  const addresses = members.flatMap(({ address }) => address ?? []);
+  if (kind === 'active') await putMemberWatchers(table, subscription, addresses, stored);
+  if (kind === 'ended') await deleteMemberWatchers(table, name, stored);
+  const states = await loadPresentities(table, addresses);
+  await countMemberChanges(
+    changedAmong(states, kind, opened === undefined ? stored.members : []),
+    name.event,
+    table,
+    nowMs,
+  );
+  const uri = aorOfIdentity(name.presentity);
+  return {
+    notification: { presentityVersion: 0, contentType: 'multipart/related', body: [''] },
+    list: { uri, members: toldMembers(members, states, eventPackage, place.contentType, nowMs) },
+  };
+}
+
+/** Those who gained or lost this watcher. */
+function changedAmong(
+  states: ReadonlyMap<string, Presentity>,
+  kind: CommittedList['kind'],
+  watchedBefore: readonly string[],
+): ReadonlyMap<string, Presentity> {
+  if (kind === 'fetched') return new Map();
+  if (kind === 'ended') return states;
+  const known = new Set(watchedBefore);
+  return new Map([...states].filter(([aor]) => !known.has(aor)));
+}
+
+/** AORs of the members that get a watcher item. */
+export const watchedAors = ({ members }: OpenedList): string[] =>
+  members.flatMap(({ address }) => (address ? [aorOfIdentity(address)] : []));
+
+function toldMembers(
+  members: readonly ListMember[],
+  states: ReadonlyMap<string, Presentity>,
+  eventPackage: EventPackage,
+  contentType: string,
+  nowMs: number,
+): ListState['members'] {
+  let bytes = 0;
+  return members.map(({ uri, displayName, address, isUser }) => {
+    const state = states.get(uri);
+    const shown = { uri, ...(displayName ? { name: displayName } : {}) };
+    if (address === undefined || (!isUser && state === undefined)) {
+      return { ...shown, state: 'terminated', reason: 'noresource' };
+    }
+    const notification = notificationOf(eventPackage, address, state ?? NO_STATE, contentType, nowMs);
+    bytes += Buffer.byteLength(notification.body.join(''));
+    if (bytes > MAX_DOCUMENT_BYTES) return { ...shown, state: 'active' };
+    return { ...shown, state: 'active', notification: { ...notification, body: [...notification.body] } };
+  });
+}

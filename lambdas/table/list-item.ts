@@ -1,0 +1,58 @@
+/** List item: the members of one event list of a tenant; and what a name in a list stands for. */
+import * as v from 'valibot';
+import { ContractError } from '#core/error.ts';
+import { type Address, aorOfIdentity } from '#core/identity.ts';
+import type { ListEntry } from '#core/resource-list.ts';
+import { listKey, listOfKey, profileKey, userOfKey } from './keys.ts';
+import type { Item, Table } from './table.ts';
+import { decodeUser } from './user-item.ts';
+
+const listAttributes = v.object({
+  /** URIs, of presentities or of other lists; with a name to show if the user's own does not fit. */
+  members: v.array(v.union([v.string(), v.object({ uri: v.string(), displayName: v.optional(v.string()) })])),
+});
+
+/**
+ * One GetItem.
+ * @returns undefined when there is no such list
+ */
+export async function loadList(
+  table: Table,
+  { domain, user }: Address,
+  options?: { readonly consistent: boolean },
+): Promise<ListEntry[] | undefined> {
+  const item = await table.get(listKey(domain, user), options);
+  return item && decodeList(item);
+}
+
+/** What one name of a tenant is: a user, a list, both, or (left out of {@link loadNames}) nothing. */
+export interface NamedThing {
+  readonly user?: { readonly displayName?: string };
+  readonly list?: readonly ListEntry[];
+}
+
+/** Two keys a name: one BatchGetItem for fifty names. @returns by AOR */
+export async function loadNames(table: Table, names: readonly Address[]): Promise<Map<string, NamedThing>> {
+  const keys = names.flatMap(({ domain, user }) => [profileKey(domain, user), listKey(domain, user)]);
+  const found = new Map<string, NamedThing>();
+  for (const item of await table.getBatch(keys)) {
+    const user = userOfKey(item.PK);
+    const address = user ?? listOfKey(item.PK);
+    if (address === undefined) continue;
+    const aor = aorOfIdentity(address);
+    const thing = user ? { user: decodeUser(item, user.domain, user.user) } : { list: decodeList(item) };
+    found.set(aor, { ...found.get(aor), ...thing });
+  }
+  return found;
+}
+
+export function listItem({ domain, user }: Address, members: readonly (string | ListEntry)[]): Item {
+  return { ...listKey(domain, user), members };
+}
+
+/** @throws {ContractError} when the item is not a list */
+function decodeList(item: Item): ListEntry[] {
+  const result = v.safeParse(listAttributes, item);
+  if (!result.success) throw new ContractError(`Item ${item.PK}: ${v.summarize(result.issues)}`);
+  return result.output.members.map((member) => (typeof member === 'string' ? { uri: member } : member));
+}
