@@ -15,6 +15,7 @@ import { loadUser } from '#table/user-item.ts';
 import { dialogElement, dialogInfo, publishOf, subscribeOf } from '#test/support/dialogs.ts';
 import { envelopeOf } from '#test/support/envelope.ts';
 import { INSTRUCTION_SECRET, startFakeGateway } from '#test/support/fake-gateway.ts';
+import { createListFinder } from '../../lambdas/handlers/request-ports.ts';
 
 const TABLE_NAME = 'lampfield';
 const PRESENTITY = 'sip:1017@demo.example';
@@ -31,6 +32,7 @@ export async function measureRequests(endpoint: string): Promise<Record<string, 
   const lease = { gatewayId: 'gateway-1', address: gateway.address, leaseEndsAtMs: now + 60_000, grantedAtMs: now };
   await saveLease(table, { ...lease, flows: 1, subscriptions: 1, draining: false });
   await ports.loadTenant();
+  await ports.findList({ domain: 'demo.example', user: '1017' });
 
   const costs: Record<string, string> = {};
   const count = async <T>(operation: string, work: () => Promise<T>): Promise<T> => {
@@ -68,6 +70,7 @@ function requestPortsOf(table: DynamoDbTable) {
     table,
     randomBytes,
     chance: () => 0,
+    findList: createListFinder(table),
     nonceSecret: async () => 'of the bench',
     loadUser: (domain: string, user: string) => loadUser(table, domain, user),
     loadTenant: () => tenant,

@@ -50,7 +50,7 @@ class World {
   readonly subscriptions = new SubscriptionTable();
   readonly outbox = new Outbox();
   readonly path = new NotifyPath(
-    { holdBackBytes: 1_000, parkingMs: 300_000, maxParked: 2 },
+    { holdBackBytes: 1_000, parkingMs: 300_000, maxParked: 2, listWindowMs: 100 },
     {
       subscriptions: this.subscriptions,
       outbox: this.outbox,

@@ -20,6 +20,7 @@ import {
 } from '#test/support/dialogs.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { T0 } from '#test/support/envelope.ts';
+import { createListFinder } from '../../lambdas/handlers/request-ports.ts';
 
 let started: TestTable;
 let table: DynamoDbTable;
@@ -35,6 +36,7 @@ beforeAll(async () => {
   ports = {
     table,
     chance: () => 0,
+    findList: createListFinder(table),
     nonceSecret: async () => 's3cret',
     loadUser: async () => undefined,
     loadTenant: createCache((domain) => loadTenant(table, domain), { keepMs: 60_000, maxEntries: 10 }),
@@ -131,6 +133,7 @@ describe('SUBSCRIBE, its life (RFC 6665 section 4.2)', () => {
   });
 
   it('fetches with an initial Expires 0 without a write', async () => {
+    await ports.findList({ domain: 'demo.example', user }); // known to be no list
     const before = { ...table.requestCounts };
     const outcome = await send({ expires: 0 });
     expect(outcome.subscription).toMatchObject({ kind: 'ended', reason: 'timeout' });

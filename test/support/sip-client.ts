@@ -369,6 +369,6 @@ export function dialogInfo(
 }
 
 /** The states of all dialogs in a NOTIFY's body. */
-export function dialogStates(message: ReceivedMessage): string[] {
+export function dialogStates(message: Pick<ReceivedMessage, 'body'>): string[] {
   return [...message.body.matchAll(/<state[^>]*>\s*([a-z]+)\s*<\/state>/g)].map((match) => match[1] ?? '');
 }
