@@ -5,7 +5,7 @@ import { parseSeconds } from '#core/sip/header.ts';
 import type { SipResponse } from '#core/sip/message.ts';
 import type { Flow } from './flow-table.ts';
 import { gatherChanges, offerMember } from './list-subscription.ts';
-import { composeNotify, secondsLeft } from './notify-message.ts';
+import { composeNotify, NOTIFY_BRANCH_PREFIX, secondsLeft } from './notify-message.ts';
 import type { Outbox } from './outbox.ts';
 import {
   type Document,
@@ -61,10 +61,7 @@ export class NotifyPath {
     return this.#outstanding.size;
   }
 
-  /**
-   * Takes one state for many subscriptions; the document is shared by all of them.
-   * @param presentity whose state it is; a list needs to know
-   */
+  /** Takes one state, of `presentity`, for many subscriptions; the document is shared by all of them. */
   takeState(subscriptions: readonly Subscription[], notification: Notification, presentity?: string): void {
     let document: Document | undefined;
     for (const subscription of subscriptions) {
