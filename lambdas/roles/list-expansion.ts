@@ -27,7 +27,11 @@ type Part = ListMember | Open;
  * @param list what the entries are of, so that it is not followed again
  * @throws {SipRejection} 413 when there is too much in it
  */
-export async function expandList(list: Address, entries: readonly ListEntry[], table: Table): Promise<ListMember[]> {
+export async function expandList(
+  list: Address,
+  entries: readonly ListEntry[],
+  table: Pick<Table, 'getBatch'>,
+): Promise<ListMember[]> {
   const followed = new Set([aorOfIdentity(list)]);
   let parts = entries.map((entry) => partOf(entry, list.domain));
   for (let depth = 0; depth < LIST_LIMITS.depth; depth++) {

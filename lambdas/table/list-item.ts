@@ -32,7 +32,10 @@ export interface NamedThing {
 }
 
 /** Two keys a name: one BatchGetItem for fifty names. @returns by AOR */
-export async function loadNames(table: Table, names: readonly Address[]): Promise<Map<string, NamedThing>> {
+export async function loadNames(
+  table: Pick<Table, 'getBatch'>,
+  names: readonly Address[],
+): Promise<Map<string, NamedThing>> {
   const keys = names.flatMap(({ domain, user }) => [profileKey(domain, user), listKey(domain, user)]);
   const found = new Map<string, NamedThing>();
   for (const item of await table.getBatch(keys)) {

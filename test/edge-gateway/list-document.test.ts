@@ -4,6 +4,7 @@ import { parseXml, type XmlElement } from '#core/xml.ts';
 import { ListDocument, MAX_LIST_BODY_BYTES, type MemberState } from '#gateway/list-document.ts';
 import type { Document } from '#gateway/subscription-table.ts';
 import { partsOf, type RlmiList, readRlmi } from '#test/support/rlmi.ts';
+import { schemaProblems } from '#test/support/schema.ts';
 
 const LIST = 'sip:blf-all@demo.example';
 const aor = (index: number): string => `sip:${1001 + index}@demo.example`;
@@ -254,4 +255,29 @@ test('the body is a multipart whose lines end as RFC 2046 wants them', () => {
   ]);
   const root: XmlElement = parseXml(parts[0]?.body ?? '');
   expect([root.namespace, root.name]).toEqual(['urn:ietf:params:xml:ns:rlmi', 'list']);
+});
+
+test('every RLMI document is valid by its schema', () => {
+  const list = new ListDocument('sip:a&b@demo.example', 'tag', 0);
+  const documents: string[] = [];
+  const keep = (version: number): void => {
+    const { contentType, before, after } = list.compose(version);
+    documents.push(partsOf(contentType, `${before}${version}${after}`)[0]?.body ?? '');
+  };
+  list.replace([
+    active(0),
+    { ...active(1), name: '<&>"\'' },
+    { uri: 'tel:1', state: 'terminated', reason: 'noresource' },
+  ]);
+  keep(0);
+  list.take(aor(1), documentOf(2));
+  keep(1);
+  list.replace([]);
+  keep(4_294_967_295);
+  list.replace([active(3)]);
+  list.end('deactivated');
+  keep(3);
+  expect(documents.join('')).toContain('fullState="false"');
+  expect(schemaProblems('rlmi', documents)).toEqual([]);
+  expect(schemaProblems('rlmi', [documents[0]?.replace('version="0"', '') ?? ''])).not.toEqual([]);
 });
