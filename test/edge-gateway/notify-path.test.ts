@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream';
 import fc from 'fast-check';
 import { pino } from 'pino';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { WebSocket } from 'ws';
 import { subscriptionIdOf } from '#contract/ids.ts';
 import type { Notification } from '#contract/schemas.ts';
@@ -262,7 +262,7 @@ test('one dead watcher in a thousand delays none of the others', () => {
   const dead = flows[500];
   if (dead) dead.stream.waitingBytes = 1_000_000;
   world.path.takeState(subscriptions, state(2));
-  return new Promise<void>((resolve) => setTimeout(resolve, 50)).then(() => {
+  return vi.waitFor(() => {
     const got = flows.filter(({ stream }) => bodies(stream).at(-1) === 'v2').length;
     expect(got).toBe(999);
   });
