@@ -53,7 +53,7 @@ beforeAll(async () => {
   const nothing = async () => undefined;
   requestPorts = {
     ...{ table, randomBytes, chance: () => 0, nonceSecret: async () => 's3cret' },
-    ...{ loadUser: nothing, loadTenant: nothing },
+    ...{ loadUser: nothing, loadTenant: nothing, findList: nothing },
   };
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
   streams = new DynamoDBStreamsClient({ endpoint: started.endpoint, region: 'local', credentials });

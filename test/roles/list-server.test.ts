@@ -7,6 +7,7 @@ import { type NotifierPorts, subscribe } from '#roles/notifier.ts';
 import { type DynamoDbTable, openDynamoDbTable, type TableOperation } from '#table/dynamodb.ts';
 import { watcherKey } from '#table/keys.ts';
 import { listItem, loadList } from '#table/list-item.ts';
+import { loadPresentity } from '#table/presentity-item.ts';
 import { storedCredentials } from '#table/seed-items.ts';
 import { tenantItem } from '#table/tenant-item.ts';
 import { loadUser, userItem } from '#table/user-item.ts';
@@ -230,9 +231,9 @@ describe('SUBSCRIBE to an event list (RFC 4662)', () => {
       ...{ contractVersion: 1 as const, gatewayId, flows: [] },
       subscriptions: [{ id: `tag-${list}`, presentity: aor(list), event: 'dialog' }],
     });
-    await closeFlows(report('gateway-9'), table);
+    await closeFlows(report('gateway-9'), table, T0);
     for (const user of [list, '2001', '2002']) expect(await watchersOf(user)).toHaveLength(1);
-    await closeFlows(report('gateway-1'), table);
+    await closeFlows(report('gateway-1'), table, T0);
     for (const user of [list, '2001', '2002']) expect(await watchersOf(user)).toEqual([]);
   });
 });
@@ -333,5 +334,62 @@ describe('the watcher item of a list', () => {
     });
     const member = await table.get(watcherKey(DOMAIN, '2001', 'dialog', subscriptionIdOf(`tag-${list}`)));
     expect(member).toMatchObject({ memberOf: aor(list), presentity: `2001@${DOMAIN}`, expiresAtMs: item?.expiresAtMs });
+  });
+});
+
+describe('lists beside other event packages', () => {
+  const PUBLISHER: [string, string][] = [['Supported', 'eventlist']];
+
+  it('are refused for packages that are not made of the members themselves', async () => {
+    const request = contained(resourceLists(`<entry uri="${aor('2001')}"/>`));
+    const headers = request.headers?.filter(([name]) => name !== 'Accept') ?? [];
+    expect((await send({ ...request, headers, event: 'reg', to: aor('1001') })).response).toEqual({
+      status: 489,
+      reason: 'Bad Event',
+      headers: [['Allow-Events', 'dialog, presence, message-summary']],
+    });
+    // A name that is both is the user to whoever may watch it.
+    await keep('1001', [aor('2001')]);
+    const plainOne = await send({ event: 'reg', to: aor('1001'), headers: PUBLISHER });
+    expect([plainOne.response.status, plainOne.subscription?.list]).toEqual([200, undefined]);
+  });
+
+  it('tell presence of all members', async () => {
+    await keep(list, [aor('2001'), aor('2002')]);
+    const headers: [string, string][] = [
+      ['Supported', 'eventlist'],
+      ['Accept', 'application/pidf+xml, multipart/related, application/rlmi+xml'],
+    ];
+    const members = listOf(await send({ event: 'presence', headers })).members;
+    expect(members.map(({ notification }) => notification?.contentType)).toEqual(Array(2).fill('application/pidf+xml'));
+  });
+
+  it('tell who watches the watchers of a member', async () => {
+    await keep(list, [aor('2090'), aor('2091')]);
+    const winfo = { event: 'dialog.winfo', headers: [] as [string, string][] };
+    const asUser = (user: string): TestSubscribe => ({
+      ...{ to: aor(user), from: aor(user), toTag: `winfo-${user}` },
+      identity: { domain: DOMAIN, user, role: 'user' },
+    });
+    expect((await send({ ...winfo, ...asUser('2090') })).response.status).toBe(200);
+    const versionOf = async () =>
+      (await loadPresentity(table, { domain: DOMAIN, user: '2090' })).changes?.['dialog.winfo'];
+    expect(await versionOf()).toBeUndefined();
+    await send({});
+    expect(await versionOf()).toBe(1);
+    await send({ inDialog: `tag-${list}`, cseq: 2 });
+    expect(await versionOf()).toBe(1);
+    await send({ inDialog: `tag-${list}`, cseq: 3, expires: 0 });
+    expect(await versionOf()).toBe(2);
+    await send({ cseq: 9 });
+    await closeFlows(
+      {
+        ...{ contractVersion: 1 as const, gatewayId: 'gateway-1', flows: [] },
+        subscriptions: [{ id: `tag-${list}`, presentity: aor(list), event: 'dialog' }],
+      },
+      table,
+      T0,
+    );
+    expect(await versionOf()).toBe(4);
   });
 });
