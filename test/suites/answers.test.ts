@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
 import { type ReceivedMessage, SipClient } from '#test/support/sip-client.ts';
 import { GENERIC_ROWS } from './generic-rows.ts';
+import { LIST_ROWS } from './list-rows.ts';
 import { PUBLISH_ROWS } from './publish-rows.ts';
 import { REGISTER_ROWS } from './register-rows.ts';
 import { type Row, send } from './stimulus.ts';
@@ -38,6 +39,7 @@ function requireHeaders(answer: ReceivedMessage, has: Row['has'] = {}): void {
 describe.each([
   ['any request', '1001', GENERIC_ROWS],
   ['SUBSCRIBE', '1001', SUBSCRIBE_ROWS],
+  ['SUBSCRIBE for lists', '1001', LIST_ROWS],
   ['PUBLISH', 'pbx', PUBLISH_ROWS],
   ['REGISTER', '1003', REGISTER_ROWS],
 ])('answers to %s', (_name, user, rows) => {
