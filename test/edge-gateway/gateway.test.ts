@@ -8,7 +8,8 @@ import { signInstructions } from '#core/instruction-signature.ts';
 import { readConfig } from '#gateway/config.ts';
 import { type RunningGateway, startGateway } from '#gateway/gateway.ts';
 import { FakeFunctions } from '#test/support/fake-functions.ts';
-import { SipClient, token } from '#test/support/sip-client.ts';
+import { readRlmi } from '#test/support/rlmi.ts';
+import { type ReceivedMessage, SipClient, token } from '#test/support/sip-client.ts';
 
 const SECRET = 'a-secret-of-the-tests';
 const ok: OutcomeInput = { response: { status: 200, reason: 'OK', headers: [] } };
@@ -295,6 +296,37 @@ describe('subscriptions', () => {
     };
     const subscription = await client.subscribe('1002');
     expect(subscription.notifies().map(({ body }) => body)).toEqual(['<d version="0">state 9</d>']);
+  });
+
+  test('a list: states of members that overtake the outcome wait for it, later ones reach it', async () => {
+    const client = await connect();
+    const [anne, bill] = ['sip:1002@demo.example', 'sip:1003@demo.example'];
+    functions.answer = async (envelope) => {
+      const overtaking = {
+        kind: 'notify',
+        subscriptionIds: [envelope.toTag],
+        presentity: bill,
+        notification: notification(9),
+      };
+      expect(await (await instruct(batch(overtaking))).json()).toEqual({ unknown: [] });
+      const plain = subscribed(envelope, 0);
+      const members = [anne, bill].map((uri) => ({ uri, state: 'active' as const, notification: notification(8) }));
+      const list = { uri: 'sip:all@demo.example', members };
+      return { ...plain, subscription: plain.subscription && { ...plain.subscription, list } };
+    };
+    const subscription = await client.subscribe('all');
+    const [first] = subscription.notifies();
+    expect(first?.header('require')).toBe('eventlist');
+    const bodies = (notify: ReceivedMessage | undefined) =>
+      readRlmi(notify?.header('content-type') ?? '', notify?.body ?? '').resources.map(({ uri, body }) => [uri, body]);
+    expect(bodies(first)).toEqual([
+      [anne, '<d version="0">state 8</d>'],
+      [bill, '<d version="0">state 9</d>'],
+    ]);
+    const next = subscription.nextNotify('state 10');
+    const ids = [subscription.dialog.toTag];
+    await instruct(batch({ kind: 'notify', subscriptionIds: ids, presentity: anne, notification: notification(10) }));
+    expect(bodies(await next)).toEqual([[anne, '<d version="1">state 10</d>']]);
   });
 
   test('a state reaches its subscription; an id that is not held comes back as unknown', async () => {
