@@ -52,6 +52,16 @@ export const FUNCTIONS = {
     trigger: { kind: 'gateway', methods: ['PUBLISH'] },
     reachesGateways: false,
   },
+  message: {
+    entry: 'lambdas/handlers/message.ts',
+    what: 'MESSAGE: carries an instant message to the contacts of a user',
+    memoryMb: 512,
+    timeoutSeconds: 10,
+    tableActions: ['GetItem', 'Query', 'DeleteItem'],
+    secrets: ['nonce', 'instruction'],
+    trigger: { kind: 'gateway', methods: ['MESSAGE'] },
+    reachesGateways: true,
+  },
   notify: {
     entry: 'lambdas/handlers/notify.ts',
     what: 'Stream: a changed state goes to the gateways of its watchers',

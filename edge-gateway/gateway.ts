@@ -7,6 +7,7 @@ import { createInvoke, FunctionQueue, type Invoke } from './backend.ts';
 import { type GatewayConfig, readTlsFiles } from './config.ts';
 import { FlowGuard } from './flow-guard.ts';
 import { FlowTable } from './flow-table.ts';
+import { ForwardPath } from './forward-path.ts';
 import { createHttpListener, loadPanel } from './health.ts';
 import { createInstructionServer } from './instruction-intake.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
@@ -39,6 +40,7 @@ interface Parts {
   readonly outbox: Outbox;
   readonly reports: ReportQueue;
   readonly notifyPath: NotifyPath;
+  readonly forwardPath: ForwardPath;
   readonly requestPath: RequestPath;
   readonly guard: FlowGuard;
   readonly nowMs: () => number;
@@ -92,18 +94,20 @@ function assemble(config: GatewayConfig): Parts {
   };
   const reportEnded = reports.subscriptionEnded.bind(reports);
   const notifyPath = new NotifyPath(notifySettings, { subscriptions, outbox, counts, log, nowMs, reportEnded });
+  const gatewayHost = `${gatewayId.slice(-12)}.invalid`;
+  const forwardPath = new ForwardPath({ gatewayHost, flows, outbox, counts, log });
   const requestSettings = {
     gatewayId,
-    gatewayHost: `${gatewayId.slice(-12)}.invalid`,
+    gatewayHost,
     maxRequestsPerSecond: config.MAX_REQUESTS_PER_SECOND_PER_FLOW,
     maxSubscriptionsPerFlow: config.MAX_SUBSCRIPTIONS_PER_FLOW,
   };
   const isDraining = (): boolean => parts.draining;
-  const requestPorts = { functions, subscriptions, notifyPath, outbox, telemetry, nowMs, isDraining };
+  const requestPorts = { functions, subscriptions, notifyPath, forwardPath, outbox, telemetry, nowMs, isDraining };
   const requestPath = new RequestPath(requestSettings, requestPorts);
   const guardSettings = { pingSeconds: config.PING_SECONDS, stalledSeconds: config.STALLED_FLOW_SECONDS };
   const guard = new FlowGuard(guardSettings, flows, telemetry);
-  const tables = { flows, subscriptions, outbox, reports, notifyPath, requestPath, guard };
+  const tables = { flows, subscriptions, outbox, reports, notifyPath, forwardPath, requestPath, guard };
   const parts: Parts = { gatewayId, telemetry, invoke, functions, ...tables, nowMs, draining: false };
   return parts;
 }
@@ -151,12 +155,13 @@ function leaseOf(config: GatewayConfig, parts: Parts, address: string): LeaseKee
 }
 
 function sipServerOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): SipWebSocketServer {
-  const { telemetry, flows, subscriptions, notifyPath, requestPath, reports, functions, guard } = parts;
+  const { telemetry, flows, subscriptions, notifyPath, forwardPath, requestPath, reports, functions, guard } = parts;
   registerGauges(telemetry.registry, {
     flows: () => flows.size,
     subscriptions: () => subscriptions.size,
     parkedSubscriptions: () => subscriptions.parked,
     notifiesOutstanding: () => notifyPath.outstanding,
+    forwardsUnderWay: () => forwardPath.underWay,
     flowsHeldBack: () => guard.heldBack,
     requestsWaiting: () => [...functions.values()].reduce((sum, queue) => sum + queue.waiting, 0),
   });
@@ -174,6 +179,7 @@ function sipServerOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): S
       drained: (flow) => notifyPath.resume(flow),
       closed: (flow) => {
         notifyPath.park(flow);
+        forwardPath.flowClosed(flow);
         reports.flowClosed(flow);
       },
     },

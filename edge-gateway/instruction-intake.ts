@@ -2,10 +2,17 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import * as v from 'valibot';
 import type { GatewayId, SubscriptionId } from '#contract/ids.ts';
-import { type Instruction, instructionBatch, SIGNATURE_HEADER, SIGNED_AT_HEADER } from '#contract/instruction.ts';
+import {
+  type ForwardResult,
+  type Instruction,
+  instructionBatch,
+  SIGNATURE_HEADER,
+  SIGNED_AT_HEADER,
+} from '#contract/instruction.ts';
 import type { Notification } from '#contract/schemas.ts';
 import { verifyInstructions } from '#core/instruction-signature.ts';
 import type { Flow, FlowTable } from './flow-table.ts';
+import type { ForwardPath } from './forward-path.ts';
 import { answerMetrics } from './health.ts';
 import type { NotifyPath } from './notify-path.ts';
 import type { RequestPath } from './request-path.ts';
@@ -21,6 +28,7 @@ export interface IntakePorts {
   readonly flows: FlowTable;
   readonly subscriptions: SubscriptionTable;
   readonly notifyPath: NotifyPath;
+  readonly forwardPath: ForwardPath;
   readonly requestPath: RequestPath;
   readonly closeFlow: (flow: Flow, code: number, reason: string) => void;
   readonly telemetry: Telemetry;
@@ -66,12 +74,20 @@ async function intake(request: IncomingMessage, response: ServerResponse, ports:
     return;
   }
   telemetry.counts.instructionsReceived++;
-  const unknown = decoded.output.instructions.flatMap((instruction) => carryOut(instruction, ports));
-  end(response, 200, { unknown });
+  const forwards: Promise<ForwardResult>[] = [];
+  const unknown = decoded.output.instructions.flatMap((instruction) => {
+    if (instruction.kind !== 'forward') return carryOut(instruction, ports);
+    forwards.push(ports.forwardPath.forward(instruction));
+    return [];
+  });
+  // Only a batch with forwards waits: it is told their answers.
+  end(response, 200, forwards.length === 0 ? { unknown } : { unknown, forwarded: await Promise.all(forwards) });
 }
 
+type PromptInstruction = Exclude<Instruction, { kind: 'forward' }>;
+
 /** @returns subscriptions named by the instruction that this gateway does not hold */
-function carryOut(instruction: Instruction, ports: IntakePorts): SubscriptionId[] {
+function carryOut(instruction: PromptInstruction, ports: IntakePorts): SubscriptionId[] {
   switch (instruction.kind) {
     case 'notify': {
       const { notification } = instruction;

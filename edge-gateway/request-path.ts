@@ -10,6 +10,7 @@ import { detach, type ParseResult, parseMessage, type SipRequest, type SipRespon
 import type { FunctionQueue } from './backend.ts';
 import { composeResponse, dialogHeaders, envelopeOf, eventOf, frameNotifies, nonceUseOf, topVia } from './envelope.ts';
 import { type Flow, isNonceReplayed, takeRequestToken } from './flow-table.ts';
+import { FORWARD_BRANCH_PREFIX, type ForwardPath } from './forward-path.ts';
 import { answer, answerGenerically, type Served, unavailable } from './generic-answers.ts';
 import { readPlainAnswer } from './notify-answer.ts';
 import type { NotifyPath } from './notify-path.ts';
@@ -37,6 +38,7 @@ export interface RequestPathPorts {
   readonly functions: ReadonlyMap<string, FunctionQueue>;
   readonly subscriptions: SubscriptionTable;
   readonly notifyPath: NotifyPath;
+  readonly forwardPath: ForwardPath;
   readonly outbox: Outbox;
   readonly telemetry: Telemetry;
   readonly nowMs: () => number;
@@ -79,7 +81,7 @@ export class RequestPath {
     const utf8 = !isBinary || isUtf8(data);
     const text = data.toString(utf8 ? 'utf8' : 'latin1');
     const plain = readPlainAnswer(text);
-    if (plain !== undefined) this.#ports.notifyPath.takeSuccess(flow, plain.branch);
+    if (plain !== undefined && !isOfForward(plain.branch)) this.#ports.notifyPath.takeSuccess(flow, plain.branch);
     else this.#receiveMessage(flow, parseMessage(text, data.length), utf8);
   }
 
@@ -105,7 +107,10 @@ export class RequestPath {
   }
 
   #receiveResponse(flow: Flow, response: SipResponse): void {
-    this.#ports.notifyPath.takeAnswer(flow, branchOf(response.get('via') ?? ''), response);
+    const branch = branchOf(response.get('via') ?? '');
+    const { notifyPath, forwardPath } = this.#ports;
+    const path = isOfForward(branch) ? forwardPath : notifyPath;
+    path.takeAnswer(flow, branch, response);
   }
 
   #receiveRequest(flow: Flow, request: SipRequest, bodyEncoding: 'utf8' | 'base64'): void {
@@ -329,6 +334,8 @@ export class RequestPath {
     });
   }
 }
+
+const isOfForward = (branch: string): boolean => branch.startsWith(FORWARD_BRANCH_PREFIX);
 
 const isKeepAlive = (data: Buffer): boolean => data.every((byte) => byte === 13 || byte === 10);
 

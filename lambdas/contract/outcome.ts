@@ -1,24 +1,10 @@
 /** Outcome: what a function decided about one request. */
 import * as v from 'valibot';
 import { instruction } from './instruction.ts';
-import {
-  CONTRACT_VERSION,
-  epochMs,
-  headerEntries,
-  identity,
-  notification,
-  subscriptionId,
-  terminationReason,
-} from './schemas.ts';
+import { CONTRACT_VERSION, epochMs, identity, notification, subscriptionId, terminationReason } from './schemas.ts';
+import { sipResponse } from './sip-response.ts';
 
-/** A final answer; the gateway adds Via, From, To (with its tag), Call-ID, CSeq and Content-Length. */
-export const sipResponse = v.object({
-  status: v.pipe(v.number(), v.integer(), v.minValue(200), v.maxValue(699)),
-  reason: v.string(),
-  headers: headerEntries,
-  body: v.optional(v.string()),
-});
-export type EnvelopedResponse = v.InferOutput<typeof sipResponse>;
+export type { EnvelopedResponse } from './sip-response.ts';
 
 /**
  * The subscription after a SUBSCRIBE. `active`: opened or refreshed, a NOTIFY follows the answer.

@@ -1,11 +1,12 @@
 /** Tenant item: policy of one SIP domain. */
 import * as v from 'valibot';
 import { ContractError } from '#core/error.ts';
+import type { MessagePolicy } from '#core/instant-message.ts';
 import { tenantKey } from './keys.ts';
 import type { Item, Table } from './table.ts';
 
 /** Policy of a tenant; seconds are for REGISTER, SUBSCRIBE and PUBLISH alike. */
-export interface TenantPolicy {
+export interface TenantPolicy extends MessagePolicy {
   /** Shorter requests are refused with 423 and Min-Expires. */
   readonly minExpiresSeconds: number;
   /** Granted when the request names no time. */
@@ -19,6 +20,7 @@ export const DEFAULT_POLICY: TenantPolicy = {
   minExpiresSeconds: 60,
   defaultExpiresSeconds: 3_600,
   maxExpiresSeconds: 7_200,
+  maxMessageBytes: 1_300,
 };
 
 export interface Tenant {
@@ -26,10 +28,17 @@ export interface Tenant {
   readonly policy: TenantPolicy;
 }
 
+/** A whole SIP message has 64 KiB. */
+const MAX_MESSAGE_BYTES = 60_000;
 const seconds = v.optional(v.pipe(v.number(), v.minValue(1)));
 const tenantAttributes = v.object({
   policy: v.optional(
-    v.object({ minExpiresSeconds: seconds, defaultExpiresSeconds: seconds, maxExpiresSeconds: seconds }),
+    v.object({
+      minExpiresSeconds: seconds,
+      defaultExpiresSeconds: seconds,
+      maxExpiresSeconds: seconds,
+      maxMessageBytes: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(MAX_MESSAGE_BYTES))),
+    }),
     {},
   ),
 });
@@ -44,12 +53,8 @@ export async function loadTenant(table: Table, domain: string): Promise<Tenant |
 function decodePolicy(item: Item): TenantPolicy {
   const result = v.safeParse(tenantAttributes, item);
   if (!result.success) throw new ContractError(`Item ${item.PK}: ${v.summarize(result.issues)}`);
-  const { policy } = result.output;
-  return {
-    minExpiresSeconds: policy.minExpiresSeconds ?? DEFAULT_POLICY.minExpiresSeconds,
-    defaultExpiresSeconds: policy.defaultExpiresSeconds ?? DEFAULT_POLICY.defaultExpiresSeconds,
-    maxExpiresSeconds: policy.maxExpiresSeconds ?? DEFAULT_POLICY.maxExpiresSeconds,
-  };
+  // What an item does not set is no property of the decoded object, so the defaults show through.
+  return { ...DEFAULT_POLICY, ...result.output.policy };
 }
 
 export function tenantItem(domain: string, policy: Partial<TenantPolicy>): Item {
