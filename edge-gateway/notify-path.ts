@@ -6,6 +6,7 @@ import type { SipResponse } from '#core/sip/message.ts';
 import type { Flow } from './flow-table.ts';
 import type { Outbox } from './outbox.ts';
 import {
+  type Content,
   type Document,
   internDocument,
   OutstandingQueue,
@@ -124,15 +125,24 @@ export class NotifyPath {
     if (waiting === undefined || flow === undefined || subscription.sentAtMs !== 0) return;
     if (subscription.holdUntilMs > now) return;
     subscription.waiting = undefined;
-    this.#send(subscription, flow, waiting, `active;expires=${secondsLeft(subscription, now)}`, now);
+    const content = newsFor(subscription, waiting);
+    this.#send(subscription, flow, waiting, `active;expires=${secondsLeft(subscription, now)}`, now, content);
     this.#outstanding.push(subscription, now);
   }
 
-  #send(subscription: Subscription, flow: Flow, document: Document, state: string, now: number): void {
+  #send(
+    subscription: Subscription,
+    flow: Flow,
+    document: Document,
+    state: string,
+    now: number,
+    content: Content = document,
+  ): void {
     subscription.delivered = document;
-    const text = composeNotify(subscription, document, state);
+    subscription.needsWhole = false;
+    const text = composeNotify(subscription, content, state);
     subscription.cseq++;
-    if (document.after !== undefined) subscription.documentVersion = (subscription.documentVersion + 1) >>> 0;
+    if (content.after !== undefined) subscription.documentVersion = (subscription.documentVersion + 1) >>> 0;
     this.#ports.counts.notifiesSent++;
     this.#ports.outbox.send(flow, text);
     this.#ports.log.trace({ hop: 'notify', subscription: subscription.id, state, at: now }, 'NOTIFY sent');
@@ -257,6 +267,7 @@ export class NotifyPath {
   #takeFailure(subscription: Subscription, response: SipResponse): boolean {
     const { counts, log } = this.#ports;
     counts.notifiesFailed++;
+    subscription.needsWhole = true;
     const retryAfter = parseSeconds((response.get('retry-after') ?? '').split(/[ ;(]/, 1)[0] ?? '');
     const verdict = judgeNotifyAnswer(response.status, retryAfter !== undefined);
     log.info(
@@ -299,6 +310,7 @@ export class NotifyPath {
       const late = this.#outstanding.takeSentBefore(now - TIMER_F_MS);
       if (late === undefined) break;
       this.#ports.counts.notifiesTimedOut++;
+      late.needsWhole = true;
       if (!this.#suspect(late)) this.#drop(late);
       else if (late.waiting !== undefined) this.#makeReady(late);
     }
@@ -318,6 +330,12 @@ export class NotifyPath {
 
 const newestOf = (subscription: Subscription): Document => subscription.waiting ?? subscription.delivered;
 
+/** The difference to what the subscription was sent last, if there is one and it fits; else the whole. */
+function newsFor({ delivered, needsWhole }: Subscription, document: Document): Content {
+  const { partial } = document;
+  return partial !== undefined && !needsWhole && delivered.entityTag === partial.base ? partial.content : document;
+}
+
 const secondsLeft = (subscription: Subscription, now: number): number =>
   Math.max(0, Math.round((subscription.expiresAtMs - now) / 1000));
 
@@ -325,9 +343,10 @@ const secondsLeft = (subscription: Subscription, now: number): number =>
 export const NOTIFY_BRANCH_PREFIX = 'z9hG4bK';
 
 /** Text of the next NOTIFY of a subscription. */
-function composeNotify(subscription: Subscription, document: Document, state: string): string {
+function composeNotify(subscription: Subscription, document: Content, state: string): string {
   const { start, middle, tail, cseq } = subscription;
-  const head = `${start}${cseq}${middle}${cseq}${tail}${state}\r\nContent-Type: ${document.contentType}\r\nContent-Length: `;
+  const tag = document.entityTag === undefined ? '' : `SIP-ETag: ${document.entityTag}\r\n`;
+  const head = `${start}${cseq}${middle}${cseq}${tail}${state}\r\n${tag}Content-Type: ${document.contentType}\r\nContent-Length: `;
   if (document.after === undefined) return `${head}${document.bytes}\r\n\r\n${document.before}`;
   const version = String(subscription.documentVersion);
   return `${head}${document.bytes + version.length}\r\n\r\n${document.before}${version}${document.after}`;

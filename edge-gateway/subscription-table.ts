@@ -1,17 +1,25 @@
 /** Notifier-side subscriptions that this gateway holds: dialog state, numbering and time. */
 import type { SubscriptionId } from '#contract/ids.ts';
-import type { Notification } from '#contract/schemas.ts';
+import type { Notification, SplitBody } from '#contract/schemas.ts';
 import type { Flow } from './flow-table.ts';
 
-/** One rendered state, shared by every subscription that was sent it. */
-export interface Document {
-  readonly presentityVersion: number;
+/** What one NOTIFY carries. */
+export interface Content {
   readonly contentType: string;
+  /** Value of SIP-ETag (RFC 5839). */
+  readonly entityTag: string | undefined;
   readonly before: string;
   /** Undefined when the document carries no version of its own. */
   readonly after: string | undefined;
   /** Bytes of the parts, without the version. */
   readonly bytes: number;
+}
+
+/** One rendered state, shared by every subscription that was sent it. */
+export interface Document extends Content {
+  readonly presentityVersion: number;
+  /** The difference to the state with the entity-tag `base`, for subscriptions that were sent that one last. */
+  readonly partial: { readonly base: string; readonly content: Content } | undefined;
 }
 
 /** What is watched: shared by all subscriptions to it, with the latest document for late first NOTIFYs. */
@@ -44,6 +52,8 @@ export class Subscription {
   /** When the outstanding NOTIFY was sent; 0 when none is outstanding. */
   sentAtMs = 0;
   suspect = false;
+  /** The last NOTIFY failed: the next one must not be a difference to it. */
+  needsWhole = false;
   delivered: Document;
   waiting: Document | undefined;
   /** Neighbours among the outstanding NOTIFYs, in the order of sending. */
@@ -83,10 +93,18 @@ export function firstDocumentVersion(createdAtMs: number, nowMs: number, isNew: 
 }
 
 export function documentOf(notification: Notification): Document {
-  const [before, after] = notification.body;
+  const { presentityVersion, partial } = notification;
   return {
-    presentityVersion: notification.presentityVersion,
-    contentType: notification.contentType,
+    ...contentOf(notification, notification.body),
+    presentityVersion,
+    partial: partial && { base: partial.base, content: contentOf(notification, partial.body) },
+  };
+}
+
+function contentOf({ contentType, entityTag }: Notification, [before, after]: SplitBody): Content {
+  return {
+    contentType,
+    entityTag,
     before,
     after,
     bytes: Buffer.byteLength(before) + (after === undefined ? 0 : Buffer.byteLength(after)),

@@ -1,9 +1,12 @@
 /** Event packages as data (RFC 6665 section 5): what each one reads, composes and renders. Pure. */
 import type { Notification } from '#contract/schemas.ts';
-import { DIALOG_INFO_TYPE, parseDialogInfo, renderDialogInfo } from './dialog-info.ts';
+import type { Dialog } from './dialog.ts';
+import { DIALOG_INFO_TYPE, parseDialogInfo } from './dialog-info.ts';
+import { dialogView } from './dialog-view.ts';
 import { SipRejection } from './error.ts';
-import { composeDialogs, dialogsFingerprint, type Presentity } from './presentity.ts';
+import { composeDialogs, type Presentity } from './presentity.ts';
 import type { PublishedDocument } from './publication.ts';
+import type { RenderingProfile } from './rendering-profile.ts';
 import { parseParameterized } from './sip/header.ts';
 
 /** What a presentity's state means in one event package, before it is a document. */
@@ -15,6 +18,15 @@ export interface ComposedState {
    * @param entity AOR of the presentity
    */
   render(contentType: string, entity: string, nowMs: number): Notification['body'];
+  /** The state as a watcher with this profile sees it; a package without it looks the same to all. */
+  inProfile?(profile: RenderingProfile): ComposedState;
+  /**
+   * A partial document: what differs from an earlier state, seen in the same profile.
+   * @returns undefined when nothing does
+   */
+  renderSince?(base: ComposedState, entity: string, nowMs: number): Notification['body'] | undefined;
+  /** What a dialog state is made of. */
+  readonly dialogs?: readonly Dialog[];
 }
 
 export interface EventPackage {
@@ -37,13 +49,7 @@ const DIALOG: EventPackage = {
     const { state, dialogs } = parseDialogInfo(body, nowMs);
     return { kind: 'dialogs', scope: state, dialogs };
   },
-  compose(presentity, asOfMs) {
-    const dialogs = composeDialogs(presentity.publications, asOfMs);
-    return {
-      fingerprint: dialogsFingerprint(dialogs),
-      render: (_contentType, entity, nowMs) => renderDialogInfo(entity, dialogs, nowMs),
-    };
-  },
+  compose: (presentity, asOfMs) => dialogView(composeDialogs(presentity.publications, asOfMs)),
 };
 
 export const EVENT_PACKAGES: readonly EventPackage[] = [DIALOG];

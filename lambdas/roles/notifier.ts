@@ -13,10 +13,12 @@ import {
   addressOfRequestUri,
   aorOfIdentity,
   isStorable,
+  mayPublishFor,
   requireOwnTenant,
 } from '#core/identity.ts';
-import { notificationOf } from '#core/notification.ts';
+import { notificationOf, type View } from '#core/notification.ts';
 import { requestedExpiry } from '#core/publication.ts';
+import { chooseProfile, encodeProfile } from '#core/rendering-profile.ts';
 import { parseContacts, parseCSeq, tagOf } from '#core/sip/header.ts';
 import type { HeaderFields } from '#core/sip/message.ts';
 import { formatAor } from '#core/sip/uri.ts';
@@ -50,9 +52,13 @@ export async function subscribe(envelope: RequestEnvelope, ports: NotifierPorts,
     const policy = tenant?.policy ?? DEFAULT_POLICY;
     const grantedSeconds = grantExpiry(wish.requestedSeconds, policy, ports.chance());
 
-    const createdAtMs = await commit(wish, envelope, ports, grantedSeconds, nowMs);
+    const mayKnow = mayPublishFor(identity, wish.name.presentity);
+    const rendering = encodeProfile(chooseProfile(headers.get('user-agent'), policy.rendering, mayKnow));
+    const view = { contentType: wish.contentType, rendering };
+
+    const createdAtMs = await commit(wish, view, envelope, ports, grantedSeconds, nowMs);
     const presentity = await loadPresentity(ports.table, wish.name.presentity);
-    const notification = notificationOf(wish.eventPackage, wish.name.presentity, presentity, wish.contentType, nowMs);
+    const notification = notificationOf(wish.eventPackage, wish.name.presentity, presentity, view, nowMs);
     return {
       response: { status: 200, reason: 'OK', headers: [['Expires', String(grantedSeconds)]] },
       subscription: { ...subscriptionOf(wish.name, createdAtMs, grantedSeconds, nowMs), notification },
@@ -120,13 +126,14 @@ function dialogOf(headers: HeaderFields): { callId: string; fromTag: string; cse
 
 /** @returns when the subscription was created, epoch ms */
 async function commit(
-  { kind, name, cseq, contentType }: Wish,
+  { kind, name, cseq }: Wish,
+  view: View,
   { gatewayId, flowId }: RequestEnvelope,
   { table }: NotifierPorts,
   grantedSeconds: number,
   nowMs: number,
 ): Promise<number> {
-  const place = { gatewayId, flowId, contentType };
+  const place = { gatewayId, flowId, ...view };
   const times = { cseq, expiresAtMs: nowMs + grantedSeconds * 1_000 };
   if (kind === 'inDialog') {
     return createdAt(

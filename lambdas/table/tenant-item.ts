@@ -2,11 +2,14 @@
 import * as v from 'valibot';
 import { ContractError } from '#core/error.ts';
 import type { MessagePolicy } from '#core/instant-message.ts';
+import { partialProfile, type RenderingPolicy } from '#core/rendering-profile.ts';
 import { tenantKey } from './keys.ts';
 import type { Item, Table } from './table.ts';
 
 /** Policy of a tenant; seconds are for REGISTER, SUBSCRIBE and PUBLISH alike. */
 export interface TenantPolicy extends MessagePolicy {
+  /** How its watchers are told of dialogs, where the default does not fit. */
+  readonly rendering?: RenderingPolicy | undefined;
   /** Shorter requests are refused with 423 and Min-Expires. */
   readonly minExpiresSeconds: number;
   /** Granted when the request names no time. */
@@ -37,6 +40,14 @@ const tenantAttributes = v.object({
       minExpiresSeconds: seconds,
       defaultExpiresSeconds: seconds,
       maxExpiresSeconds: seconds,
+      rendering: v.optional(
+        v.object({
+          profile: v.optional(partialProfile),
+          userAgents: v.optional(
+            v.array(v.object({ userAgent: v.pipe(v.string(), v.nonEmpty()), profile: partialProfile })),
+          ),
+        }),
+      ),
       maxMessageBytes: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(MAX_MESSAGE_BYTES))),
     }),
     {},

@@ -26,6 +26,8 @@ export interface SubscriptionPlace {
   readonly flowId: FlowId;
   /** What the watcher accepts (core/accept). */
   readonly contentType: string;
+  /** Encoded rendering profile (core/rendering-profile). */
+  readonly rendering: string;
 }
 
 export interface SubscriptionTimes {
@@ -86,7 +88,7 @@ export async function refreshWatcher(
   const result = await table.update(keyOf(name), {
     ...own,
     update:
-      'SET cseq = :cseq, expiresAtMs = :expires, #ttl = :ttl, gatewayId = :gateway, flowId = :flow, contentType = :type',
+      'SET cseq = :cseq, expiresAtMs = :expires, #ttl = :ttl, gatewayId = :gateway, flowId = :flow, contentType = :type, rendering = :rendering',
     names: { '#ttl': 'ttl' },
     values: {
       ...own.values,
@@ -96,6 +98,7 @@ export async function refreshWatcher(
         ':gateway': place.gatewayId,
         ':flow': place.flowId,
         ':type': place.contentType,
+        ':rendering': place.rendering,
       },
     },
     returning: 'ALL_NEW',
@@ -129,12 +132,14 @@ export interface HeldSubscription {
   readonly id: SubscriptionId;
   readonly gatewayId: GatewayId;
   readonly contentType: string;
+  readonly rendering: string;
 }
 
 const heldAttributes = v.object({
   SK: v.string(),
   gatewayId: v.string(),
   contentType: v.string(),
+  rendering: v.optional(v.string(), ''),
   expiresAtMs: v.number(),
 });
 
@@ -149,13 +154,14 @@ export async function queryWatchers(
   const query = partitionQuery(presentityPartition(domain, user), prefix, {
     // Consistent: a watcher that subscribed just before the change was told the state before it.
     consistent: true,
-    projection: 'SK, gatewayId, contentType, expiresAtMs',
+    projection: 'SK, gatewayId, contentType, rendering, expiresAtMs',
   });
   const items = await table.query(query);
   return items.flatMap((item): HeldSubscription[] => {
-    const { SK, gatewayId, contentType, expiresAtMs } = v.parse(heldAttributes, item);
+    const { SK, gatewayId, contentType, rendering, expiresAtMs } = v.parse(heldAttributes, item);
     if (expiresAtMs <= nowMs) return [];
-    return [{ id: subscriptionIdOf(SK.slice(prefix.length)), gatewayId: gatewayIdOf(gatewayId), contentType }];
+    const id = subscriptionIdOf(SK.slice(prefix.length));
+    return [{ id, gatewayId: gatewayIdOf(gatewayId), contentType, rendering }];
   });
 }
 

@@ -312,3 +312,61 @@ test('any order and duplication of states, answers, refreshes and time: numbers 
     { numRuns: 300 },
   );
 });
+
+describe('partial documents (RFC 4235 section 4.3)', () => {
+  const tagged = (version: number, tag: string, base?: string): Notification => ({
+    ...state(version),
+    entityTag: tag,
+    ...(base && { partial: { base, body: ['<dialog-info version="', `" state="partial">p${version}</dialog-info>`] } }),
+  });
+  const told = (stream: FakeStream) => stream.sent.map(({ body }) => /[vp]\d+/.exec(body)?.[0]);
+  const versions = (stream: FakeStream) => stream.sent.map(({ body }) => /version="(\d+)"/.exec(body)?.[1]);
+
+  /** A watcher that was sent version 1, tag `t1`, and answered. */
+  function watching(): { world: World; flow: Flow; stream: FakeStream; subscription: Subscription } {
+    const world = new World();
+    const { flow, stream } = world.flow();
+    const subscription = world.subscribe(flow, 'a');
+    world.answer(flow, stream.sent[0]);
+    world.path.takeState([subscription], tagged(2, 't1'));
+    world.answer(flow, stream.sent[1]);
+    return { world, flow, stream, subscription };
+  }
+
+  test('follow a full one that the watcher has, version by version', () => {
+    const { world, stream, subscription } = watching();
+    world.path.takeState([subscription], tagged(3, 't2', 't1'));
+    expect(told(stream)).toEqual(['v1', 'v2', 'p3']);
+    expect(versions(stream)).toEqual(['0', '1', '2']);
+    expect(stream.sent[2]?.header('content-length')).toBe(String(Buffer.byteLength(stream.sent[2]?.body ?? '')));
+    expect(stream.sent[2]?.header('sip-etag')).toBe('t2');
+  });
+
+  test('are replaced by a full one when a state between was left out', () => {
+    const { world, flow, stream, subscription } = watching();
+    for (const [version, tag, base] of [
+      [3, 't2', 't1'],
+      [4, 't3', 't2'],
+      [5, 't4', 't3'],
+    ] as const)
+      world.path.takeState([subscription], tagged(version, tag, base));
+    world.answer(flow, stream.sent[2]);
+    expect(told(stream)).toEqual(['v1', 'v2', 'p3', 'v5']);
+  });
+
+  test.each([500, 503, 408])('are replaced by a full one after a NOTIFY that was answered %i', (status) => {
+    const { world, flow, stream, subscription } = watching();
+    world.path.takeState([subscription], tagged(3, 't2', 't1'));
+    world.answer(flow, stream.sent[2], status);
+    world.path.takeState([subscription], tagged(4, 't3', 't2'));
+    expect(told(stream)).toEqual(['v1', 'v2', 'p3', 'v4']);
+  });
+
+  test('are not what a refresh or the end of a subscription brings', () => {
+    const { world, stream, subscription } = watching();
+    world.path.notifyRefreshed(subscription, internDocument(subscription.resource, tagged(3, 't2', 't1')));
+    world.path.terminate(subscription, 'timeout', internDocument(subscription.resource, tagged(4, 't3', 't2')));
+    world.outbox.flush();
+    expect(told(stream)).toEqual(['v1', 'v2', 'v3', 'v4']);
+  });
+});

@@ -1,0 +1,113 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type DynamoDbTable, openDynamoDbTable } from '#table/dynamodb.ts';
+import { seedItems } from '#table/seed-items.ts';
+import type { TenantPolicy } from '#table/tenant-item.ts';
+import { type LocalStack, startStack } from '#test/support/local-stack.ts';
+import { dialogInfo, dialogStates, SipClient, type TestSubscription } from '#test/support/sip-client.ts';
+
+let stack: LocalStack;
+let table: DynamoDbTable;
+const clients: SipClient[] = [];
+
+beforeAll(async () => {
+  stack = await startStack();
+  table = openDynamoDbTable({ tableName: 'lampfield', endpoint: stack.dynamoDbEndpoint });
+  await seed('partial.example', { rendering: { profile: { documents: 'partial' } } });
+  await seed('private.example', { rendering: { profile: { identities: 'withheld', idle: 'empty' } } });
+}, 90_000);
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.close()));
+});
+afterAll(async () => {
+  table.close();
+  await stack.stop();
+});
+
+/** A tenant like the local ones, with a policy of its own. */
+async function seed(domain: string, policy: Partial<TenantPolicy>): Promise<void> {
+  const tenant = { domain, passwordPrefix: domain.split('.')[0] ?? '', users: 3, publishers: ['pbx'] };
+  for (const item of seedItems({ ...tenant, policy: { minExpiresSeconds: 3, ...policy } })) await table.put(item);
+}
+
+async function connect(user: string, domain = 'demo.example'): Promise<SipClient> {
+  const client = await SipClient.connect(stack.url(), user, domain);
+  clients.push(client);
+  return client;
+}
+
+const watch = (client: SipClient, user: string, userAgent = 'Phone/1.0'): Promise<TestSubscription> =>
+  client.subscribe(user, { headers: [`User-Agent: ${userAgent}`] });
+const lastOf = (subscription: TestSubscription) => subscription.notifies().at(-1);
+
+/** A document of several dialogs, each `id direction state`. */
+function callsOf(entity: string, ...calls: string[]): string {
+  const elements = calls.map((call) => {
+    const [id = '', direction, state = ''] = call.split(' ');
+    const whole = dialogInfo(entity, { id, callId: `call-${id}`, state, direction: direction as 'initiator' });
+    return /<dialog [\s\S]*<\/dialog>/.exec(whole)?.[0] ?? '';
+  });
+  return dialogInfo(entity, { state: 'early' }).replace(/<dialog [\s\S]*<\/dialog>/, elements.join('\n'));
+}
+
+describe('rendering profiles', () => {
+  it('tell one presentity to each kind of phone as it needs it', async () => {
+    const [pbx, watcher] = [await connect('pbx'), await connect('1001')];
+    const plain = await watch(watcher, '1005');
+    const spa = await watch(watcher, '1005', 'Linksys/SPA962-6.1.5(a)');
+    const broadworks = await watch(watcher, '1005', 'Technicolor TB30 V1');
+    const entity = 'sip:1005@demo.example';
+    const calls = callsOf(entity, 'a recipient confirmed', 'b recipient early', 'c initiator early');
+    const since = watcher.received.length;
+    expect((await pbx.publish('1005', calls)).status).toBe(200);
+    for (const subscription of [plain, spa, broadworks]) await subscription.nextNotify('recipient', { since });
+    const states = [plain, spa, broadworks].map((each) => dialogStates(lastOf(each) as never).toSorted());
+    expect(states).toEqual([['confirmed', 'early', 'early'], ['early'], ['confirmed', 'proceeding', 'proceeding']]);
+  });
+
+  it('send full first, then what changed, and full again on refresh, with versions that count by one', async () => {
+    const [pbx, watcher] = [await connect('pbx', 'partial.example'), await connect('1001', 'partial.example')];
+    const entity = 'sip:1002@partial.example';
+    const subscription = await watch(watcher, '1002');
+    const first = await pbx.publish('1002', callsOf(entity, 'a recipient early'));
+    await subscription.nextNotify('id="a"', { since: 0 });
+    let since = watcher.received.length;
+    await pbx.publish('1002', callsOf(entity, 'a recipient early', 'b recipient early'), {
+      ifMatch: first.header('sip-etag'),
+    });
+    const change = await subscription.nextNotify('id="b"', { since });
+    expect(change.body).toContain('state="partial"');
+    expect(change.body).not.toContain('id="a"');
+    since = watcher.received.length;
+    expect((await subscription.refresh(600)).status).toBe(200);
+    const whole = await subscription.nextNotify('', { since });
+    expect(whole.body).toMatch(/state="full"[\s\S]*id="a"[\s\S]*id="b"|state="full"[\s\S]*id="b"[\s\S]*id="a"/);
+    const versions = subscription.notifies().map(({ body }) => /version="(\d+)"/.exec(body)?.[1]);
+    expect(versions).toEqual(versions.map((_, index) => String(index)));
+  });
+
+  it('withhold who talks from colleagues, not from the presentity', async () => {
+    const [pbx, watcher] = [await connect('pbx', 'private.example'), await connect('1001', 'private.example')];
+    const self = await connect('1002', 'private.example');
+    const [colleague, own] = [await watch(watcher, '1002'), await watch(self, '1002')];
+    expect(lastOf(colleague)?.body).not.toContain('<dialog ');
+    await pbx.publish('1002', callsOf('sip:1002@private.example', 'a recipient confirmed'));
+    const [told, known] = await Promise.all([
+      colleague.nextNotify('confirmed', { since: 0 }),
+      own.nextNotify('confirmed', { since: 0 }),
+    ]);
+    expect(told.body).not.toMatch(/call-id|tag=|15550100|Caller/);
+    expect(known.body).toMatch(/call-id="call-a"[\s\S]*15550100/);
+  });
+
+  it('follow the User-Agent of a refresh', async () => {
+    const [pbx, watcher] = [await connect('pbx'), await connect('1001')];
+    await pbx.publish('1006', callsOf('sip:1006@demo.example', 'a recipient early'));
+    const subscription = await watch(watcher, '1006');
+    expect(dialogStates(lastOf(subscription) as never)).toEqual(['early']);
+    const { uri, dialog } = subscription;
+    const since = watcher.received.length;
+    const headers = ['Event: dialog', 'Expires: 600', `Contact: ${watcher.contact}`, 'User-Agent: Technicolor TB30'];
+    expect((await watcher.request({ method: 'SUBSCRIBE', uri, ...dialog, cseq: 9, headers })).status).toBe(200);
+    expect(dialogStates(await subscription.nextNotify('', { since }))).toEqual(['proceeding']);
+  });
+});
