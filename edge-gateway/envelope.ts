@@ -6,7 +6,7 @@ import { parseCredentials, parseNameAddr, parseParameterized, parseVia, tagOf } 
 import { detach, type SipRequest } from '#core/sip/message.ts';
 import { serializeResponse } from '#core/sip/serialize.ts';
 import type { Flow } from './flow-table.ts';
-import { NOTIFY_BRANCH_PREFIX } from './notify-path.ts';
+import { NOTIFY_BRANCH_PREFIX } from './notify-text.ts';
 import type { Subscription } from './subscription-table.ts';
 
 export interface EnvelopeContext {

@@ -5,6 +5,7 @@ import { type GatewayId, type SubscriptionId, subscriptionIdOf } from '#contract
 import type { EnvelopedResponse, Outcome, SubscriptionOutcome } from '#contract/outcome.ts';
 import type { HeaderEntries, Notification } from '#contract/schemas.ts';
 import { DependencyUnavailable } from '#core/error.ts';
+import { readRateControl } from '#core/rate-control.ts';
 import { branchOf, tagOf } from '#core/sip/header.ts';
 import { detach, type ParseResult, parseMessage, type SipRequest, type SipResponse } from '#core/sip/message.ts';
 import type { FunctionQueue } from './backend.ts';
@@ -14,6 +15,7 @@ import { FORWARD_BRANCH_PREFIX, type ForwardPath } from './forward-path.ts';
 import { answer, answerGenerically, type Served, unavailable } from './generic-answers.ts';
 import { readPlainAnswer } from './notify-answer.ts';
 import type { NotifyPath } from './notify-path.ts';
+import { bodiless } from './notify-text.ts';
 import type { Outbox } from './outbox.ts';
 import {
   documentOf,
@@ -25,6 +27,7 @@ import {
 } from './subscription-table.ts';
 import type { Telemetry } from './telemetry.ts';
 import { ServerTransactions, transactionKey } from './transaction.ts';
+import { takeTurn } from './turn-taking.ts';
 
 export interface RequestPathSettings {
   readonly gatewayId: GatewayId;
@@ -131,7 +134,7 @@ export class RequestPath {
     const exchange: Exchange = { flow, request, key, toTag: newTag(), receivedAtMs, bodyEncoding };
     const refusal = answerGenerically(request, this.#served) ?? this.#limit(flow, request, receivedAtMs);
     if (refusal !== undefined) this.#answer(exchange, refusal);
-    else this.#takeTurn(exchange);
+    else takeTurn(flow, request.get('call-id') ?? '', () => this.#process(exchange));
   }
 
   /** A message that is not well enough formed for a transaction. */
@@ -171,22 +174,6 @@ export class RequestPath {
       return unavailable(60, 'Too Many Subscriptions On This Flow');
     }
     return undefined;
-  }
-
-  /** Requests with one Call-ID are handled one after the other. */
-  #takeTurn(exchange: Exchange): void {
-    const { flow, request } = exchange;
-    const callId = request.get('call-id') ?? '';
-    flow.busyCallIds ??= new Map();
-    const waiting = flow.busyCallIds.get(callId);
-    const run = (): void => {
-      void this.#process(exchange).finally(() => nextTurn(flow, callId));
-    };
-    if (waiting !== undefined) waiting.push(run);
-    else {
-      flow.busyCallIds.set(callId, []);
-      run();
-    }
   }
 
   async #process(exchange: Exchange): Promise<void> {
@@ -255,12 +242,17 @@ export class RequestPath {
       return;
     }
     notifyPath.attach(subscription, flow);
+    if (opened.suppressed === 'notification') {
+      notifyPath.refreshSilently(subscription, internDocument(subscription.resource, opened.notification));
+      return;
+    }
     const overtook = this.#pending.get(opened.id);
     const newest =
       overtook !== undefined && overtook.presentityVersion > opened.notification.presentityVersion
         ? overtook
         : opened.notification;
-    notifyPath.notifyRefreshed(subscription, internDocument(subscription.resource, newest));
+    const isKnown = opened.suppressed === 'body' && newest === opened.notification;
+    notifyPath.notifyRefreshed(subscription, internDocument(subscription.resource, newest), isKnown);
   }
 
   #holdOrAdopt(exchange: Exchange, opened: SubscriptionOutcome): Subscription {
@@ -287,10 +279,13 @@ export class RequestPath {
     const subscription = this.#holdOrAdopt(exchange, ended);
     this.#frame(subscription, exchange, ended.eventId);
     notifyPath.attach(subscription, exchange.flow);
-    notifyPath.terminate(subscription, ended.reason, documentOf(ended.notification));
+    const document = documentOf(ended.notification);
+    if (ended.suppressed === 'notification') notifyPath.forget(subscription);
+    else notifyPath.terminate(subscription, ended.reason, document, ended.suppressed ? bodiless(document) : document);
   }
 
   #frame(subscription: Subscription, exchange: Exchange, eventId: string | undefined): void {
+    this.#ports.notifyPath.setRate(subscription, readRateControl(exchange.request.get('event') ?? ''));
     frameNotifies(subscription, exchange.request, {
       eventId,
       gatewayHost: this.#settings.gatewayHost,
@@ -340,14 +335,3 @@ const isOfForward = (branch: string): boolean => branch.startsWith(FORWARD_BRANC
 const isKeepAlive = (data: Buffer): boolean => data.every((byte) => byte === 13 || byte === 10);
 
 const newTag = (): string => randomBytes(12).toString('base64url');
-
-function nextTurn(flow: Flow, callId: string): void {
-  const waiting = flow.busyCallIds?.get(callId);
-  const run = waiting?.shift();
-  if (run !== undefined) {
-    run();
-    return;
-  }
-  flow.busyCallIds?.delete(callId);
-  if (flow.busyCallIds?.size === 0) flow.busyCallIds = undefined;
-}

@@ -2,6 +2,7 @@
 import type { SubscriptionId } from '#contract/ids.ts';
 import type { Notification, SplitBody } from '#contract/schemas.ts';
 import type { Flow } from './flow-table.ts';
+import type { RateState } from './rate-keeper.ts';
 
 /** What one NOTIFY carries. */
 export interface Content {
@@ -47,7 +48,9 @@ export class Subscription {
   expiresAtMs = 0;
   /** When parked: the end of the parking. */
   parkedUntilMs = 0;
-  /** No NOTIFY before this time: the watcher answered with Retry-After. */
+  /** Undefined unless the watcher asked for rate control. */
+  rate: RateState | undefined;
+  /** No NOTIFY before this time: the watcher answered with Retry-After, or its maximum rate says so. */
   holdUntilMs = 0;
   /** When the outstanding NOTIFY was sent; 0 when none is outstanding. */
   sentAtMs = 0;

@@ -10,6 +10,8 @@ export type { EnvelopedResponse } from './sip-response.ts';
  * The subscription after a SUBSCRIBE. `active`: opened or refreshed, a NOTIFY follows the answer.
  * `ended`: fetched or unsubscribed, one last NOTIFY `terminated` follows.
  */
+const suppressed = v.optional(v.picklist(['body', 'notification']));
+
 export const subscriptionOutcome = v.variant('kind', [
   v.object({
     kind: v.literal('active'),
@@ -21,6 +23,8 @@ export const subscriptionOutcome = v.variant('kind', [
     createdAtMs: epochMs,
     expiresAtMs: epochMs,
     notification,
+    /** The watcher has this state (RFC 5839): the NOTIFY has no body, or there is none. */
+    suppressed,
   }),
   v.object({
     kind: v.literal('ended'),
@@ -31,6 +35,7 @@ export const subscriptionOutcome = v.variant('kind', [
     createdAtMs: epochMs,
     reason: terminationReason,
     notification,
+    suppressed,
   }),
 ]);
 export type SubscriptionOutcome = v.InferOutput<typeof subscriptionOutcome>;

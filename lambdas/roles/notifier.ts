@@ -3,7 +3,8 @@
 import { subscriptionIdOf } from '#contract/ids.ts';
 import type { OutcomeInput, SubscriptionOutcome } from '#contract/outcome.ts';
 import type { RequestEnvelope } from '#contract/request-envelope.ts';
-import type { Identity } from '#contract/schemas.ts';
+import type { Identity, Notification } from '#contract/schemas.ts';
+import type { EnvelopedResponse } from '#contract/sip-response.ts';
 import { chooseContentType } from '#core/accept.ts';
 import { SipRejection } from '#core/error.ts';
 import { type EventPackage, requestedPackage } from '#core/event-package.ts';
@@ -59,9 +60,10 @@ export async function subscribe(envelope: RequestEnvelope, ports: NotifierPorts,
     const createdAtMs = await commit(wish, view, envelope, ports, grantedSeconds, nowMs);
     const presentity = await loadPresentity(ports.table, wish.name.presentity);
     const notification = notificationOf(wish.eventPackage, wish.name.presentity, presentity, view, nowMs);
+    const suppressed = suppression(wish.kind, headers.get('suppress-if-match'), notification);
     return {
-      response: { status: 200, reason: 'OK', headers: [['Expires', String(grantedSeconds)]] },
-      subscription: { ...subscriptionOf(wish.name, createdAtMs, grantedSeconds, nowMs), notification },
+      response: answerOf(grantedSeconds, suppressed, notification),
+      subscription: { ...subscriptionOf(wish.name, createdAtMs, grantedSeconds, nowMs), notification, suppressed },
     };
   });
 }
@@ -158,6 +160,31 @@ function createdAt(result: WatcherResult): number {
     default:
       return result satisfies never;
   }
+}
+
+/**
+ * What a watcher that has this state already is spared (RFC 5839): the body of a first NOTIFY, in a dialog the NOTIFY.
+ * @param condition Suppress-If-Match: an entity-tag, or `*` for any
+ */
+function suppression(
+  kind: Wish['kind'],
+  condition: string | undefined,
+  { entityTag }: Notification,
+): SubscriptionOutcome['suppressed'] {
+  const matches = condition !== undefined && (condition === '*' || condition === entityTag);
+  if (!matches) return undefined;
+  return kind === 'initial' ? 'body' : 'notification';
+}
+
+function answerOf(
+  grantedSeconds: number,
+  suppressed: SubscriptionOutcome['suppressed'],
+  { entityTag }: Notification,
+): EnvelopedResponse {
+  const expires: [string, string] = ['Expires', String(grantedSeconds)];
+  if (suppressed !== 'notification') return { status: 200, reason: 'OK', headers: [expires] };
+  const tag: [string, string][] = entityTag === undefined ? [] : [['SIP-ETag', entityTag]];
+  return { status: 204, reason: 'No Notification', headers: [expires, ...tag] };
 }
 
 type SubscriptionState =

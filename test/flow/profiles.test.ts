@@ -111,3 +111,74 @@ describe('rendering profiles', () => {
     expect(dialogStates(await subscription.nextNotify('', { since }))).toEqual(['proceeding']);
   });
 });
+
+describe('rate control over the wire (RFC 6446)', () => {
+  it('holds changes back for the gap that the watcher asked for; the last one arrives', async () => {
+    const [pbx, watcher] = [await connect('pbx'), await connect('1001')];
+    const subscription = await watcher.subscribe('1007', { event: 'dialog;max-rate=0.5' });
+    expect(lastOf(subscription)?.header('subscription-state')).toMatch(/^active;expires=\d+;max-rate=0\.5$/);
+    expect(lastOf(subscription)?.header('event')).toBe('dialog');
+    const since = watcher.received.length;
+    let ifMatch: string | undefined;
+    for (const state of ['trying', 'early', 'confirmed']) {
+      const body = callsOf('sip:1007@demo.example', `a recipient ${state}`);
+      const answer = await pbx.publish('1007', body, ifMatch === undefined ? {} : { ifMatch });
+      ifMatch = answer.header('sip-etag');
+    }
+    await subscription.nextNotify('confirmed', { since });
+    const times = subscription.notifies().map(({ atMs }) => atMs);
+    expect(times).toHaveLength(2);
+    expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(1_900);
+  });
+
+  it('repeats the state at the minimum rate', async () => {
+    const watcher = await connect('1001');
+    const subscription = await watcher.subscribe('1008', { event: 'dialog;min-rate=1' });
+    await expect.poll(() => subscription.notifies().length, { timeout: 5_000 }).toBeGreaterThanOrEqual(3);
+    expect(lastOf(subscription)?.header('subscription-state')).toContain(';min-rate=1');
+  });
+});
+
+describe('conditional notification (RFC 5839)', () => {
+  const resubscribe = (subscription: TestSubscription, expires: number, tag: string, cseq: number) =>
+    subscription.client.request({
+      ...{ method: 'SUBSCRIBE', uri: subscription.uri, ...subscription.dialog, cseq },
+      headers: [
+        ...['Event: dialog', `Expires: ${expires}`, `Contact: ${subscription.client.contact}`],
+        `Suppress-If-Match: ${tag}`,
+      ],
+    });
+
+  it('answers a refresh 204 and sends nothing while the state is the one that the watcher has', async () => {
+    const [pbx, watcher] = [await connect('pbx'), await connect('1001')];
+    const subscription = await watch(watcher, '1009');
+    const tag = lastOf(subscription)?.header('sip-etag') ?? '';
+    expect(tag).not.toBe('');
+    const answer = await resubscribe(subscription, 300, tag, 10);
+    expect([answer.status, answer.header('sip-etag'), answer.header('expires')]).toEqual([204, tag, '300']);
+    await pbx.publish('1009', callsOf('sip:1009@demo.example', 'a recipient early'));
+    const changed = await subscription.nextNotify('early', { since: 0 });
+    expect(subscription.notifies()).toHaveLength(2);
+    expect(changed.header('sip-etag')).not.toBe(tag);
+    const since = watcher.received.length;
+    expect((await resubscribe(subscription, 600, tag, 11)).status).toBe(200);
+    await subscription.nextNotify('early', { since });
+    expect((await resubscribe(subscription, 0, '*', 12)).status).toBe(204);
+    expect((await subscription.refresh(600, { cseq: 13 })).status).toBe(481);
+    expect(subscription.notifies()).toHaveLength(3);
+  });
+
+  it('leaves the body out of the first NOTIFY of a watcher that has the state', async () => {
+    const watcher = await connect('1001');
+    const tag = lastOf(await watch(watcher, '1010'))?.header('sip-etag') ?? '';
+    const again = await watcher.subscribe('1010', { headers: [`Suppress-If-Match: ${tag}`] });
+    expect(again.answer.status).toBe(200);
+    expect(lastOf(again)?.body).toBe('');
+    expect(lastOf(again)?.header('content-type')).toBe('');
+    expect(lastOf(again)?.header('sip-etag')).toBe(tag);
+    expect(lastOf(again)?.header('subscription-state')).toMatch(/^active;expires=/);
+    const since = watcher.received.length;
+    expect((await resubscribe(again, 300, 'another', 20)).status).toBe(200);
+    await again.nextNotify('dialog-info', { since });
+  });
+});

@@ -224,3 +224,48 @@ it('leaves a watcher that another gateway has taken over to that one', async () 
   await deleteHeldWatcher(table, { domain: 'demo.example', user }, 'dialog', held);
   expect(await watchers()).toHaveLength(1);
 });
+
+describe('Suppress-If-Match (RFC 5839)', () => {
+  const tagOf = ({ subscription }: OutcomeInput): string => subscription?.notification.entityTag ?? '';
+  const condition = (tag: string): TestSubscribe => ({ headers: [['Suppress-If-Match', tag]] });
+  const ring = () =>
+    publish(
+      publishOf({ presentity: aor(), body: dialogInfo(dialogElement('1', 'early')) }),
+      { ...ports, randomBytes },
+      T0,
+    );
+
+  it('spares a watcher what it has: in its dialog the NOTIFY, in a first one the body', async () => {
+    const tag = tagOf(await send({ expires: 300 }));
+    const refreshed = await send({ inDialog: 'sub-1', cseq: 2, expires: 300, ...condition(tag) });
+    expect(refreshed.response).toEqual({
+      ...{ status: 204, reason: 'No Notification' },
+      headers: [
+        ['Expires', '300'],
+        ['SIP-ETag', tag],
+      ],
+    });
+    expect(refreshed.subscription?.suppressed).toBe('notification');
+    const first = await send({ toTag: 'b', ...condition(tag) });
+    expect([first.response.status, first.subscription?.suppressed]).toEqual([200, 'body']);
+  });
+
+  it('spares nothing once the state has changed, nor without the header', async () => {
+    const tag = tagOf(await send({}));
+    await ring();
+    const changed = await send({ inDialog: 'sub-1', cseq: 2, ...condition(tag) });
+    expect([changed.response.status, changed.subscription?.suppressed]).toEqual([200, undefined]);
+    expect(tagOf(changed)).not.toBe(tag);
+    const plain = await send({ inDialog: 'sub-1', cseq: 3 });
+    expect([plain.response.status, tagOf(plain)]).toEqual([200, tagOf(changed)]);
+  });
+
+  it('with * ends or refreshes whatever the state is', async () => {
+    await send({});
+    await ring();
+    expect((await send({ inDialog: 'sub-1', cseq: 2, ...condition('*') })).response.status).toBe(204);
+    const ended = await send({ inDialog: 'sub-1', cseq: 3, expires: 0, ...condition('*') });
+    expect([ended.response.status, ended.subscription?.suppressed]).toEqual([204, 'notification']);
+    expect(await watchers()).toEqual([]);
+  });
+});
