@@ -57,7 +57,7 @@ export const FUNCTIONS = {
     what: 'MESSAGE: carries an instant message to the contacts of a user',
     memoryMb: 512,
     timeoutSeconds: 10,
-    tableActions: ['GetItem', 'Query', 'DeleteItem'],
+    tableActions: ['GetItem', 'Query', 'PutItem', 'DeleteItem'],
     secrets: ['nonce', 'instruction'],
     trigger: { kind: 'gateway', methods: ['MESSAGE'] },
     reachesGateways: true,
@@ -74,7 +74,7 @@ export const FUNCTIONS = {
   },
   'flow-closed': {
     entry: 'lambdas/handlers/flow-closed.ts',
-    what: 'Gateway report: removes bindings of closed flows and watchers of ended subscriptions',
+    what: 'Gateway report: removes bindings of closed flows, watchers of ended subscriptions, delivered messages',
     memoryMb: 256,
     timeoutSeconds: 30,
     tableActions: ['Query', 'DeleteItem'],

@@ -3,16 +3,18 @@ import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
 import { hostname } from 'node:os';
 import { type GatewayId, gatewayIdOf } from '#contract/ids.ts';
+import type { Instruction } from '#contract/instruction.ts';
 import { createInvoke, FunctionQueue, type Invoke } from './backend.ts';
 import { type GatewayConfig, readTlsFiles } from './config.ts';
 import { FlowGuard } from './flow-guard.ts';
-import { FlowTable } from './flow-table.ts';
+import { type Flow, FlowTable } from './flow-table.ts';
 import { ForwardPath } from './forward-path.ts';
 import { createHttpListener, loadPanel } from './health.ts';
-import { createInstructionServer } from './instruction-intake.ts';
+import { carryOut, createInstructionServer, type PromptInstruction } from './instruction-intake.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { NotifyPath } from './notify-path.ts';
 import { Outbox } from './outbox.ts';
+import { carryOutOfOutcome } from './outcome-instructions.ts';
 import { ReportQueue } from './report-queue.ts';
 import { RequestPath } from './request-path.ts';
 import { SubscriptionTable } from './subscription-table.ts';
@@ -103,8 +105,17 @@ function assemble(config: GatewayConfig): Parts {
     maxSubscriptionsPerFlow: config.MAX_SUBSCRIPTIONS_PER_FLOW,
   };
   const isDraining = (): boolean => parts.draining;
-  const requestPorts = { functions, subscriptions, notifyPath, forwardPath, outbox, telemetry, nowMs, isDraining };
+  const requestPorts = {
+    ...{ functions, subscriptions, notifyPath, forwardPath, outbox, telemetry, nowMs, isDraining },
+    carryOut: (instructions: readonly Instruction[], flow: Flow) => carryOutOfOutcome(instructions, flow, outcomePorts),
+  };
   const requestPath = new RequestPath(requestSettings, requestPorts);
+  const close = (flow: Flow, code: number, reason: string): void => closeFlow(flow, outbox, code, reason);
+  const instructionPorts = { flows, subscriptions, notifyPath, requestPath, closeFlow: close };
+  const outcomePorts = {
+    ...{ forwardPath, reports },
+    carryOut: (instruction: PromptInstruction) => void carryOut(instruction, instructionPorts),
+  };
   const guardSettings = { pingSeconds: config.PING_SECONDS, stalledSeconds: config.STALLED_FLOW_SECONDS };
   const guard = new FlowGuard(guardSettings, flows, telemetry);
   const tables = { flows, subscriptions, outbox, reports, notifyPath, forwardPath, requestPath, guard };

@@ -21,16 +21,20 @@ import type { Telemetry } from './telemetry.ts';
 
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
-export interface IntakePorts {
-  readonly gatewayId: GatewayId;
-  /** The current secret first, then the one before the last rotation. */
-  readonly secrets: readonly string[];
+/** What the instructions themselves need. */
+export interface InstructionPorts {
   readonly flows: FlowTable;
   readonly subscriptions: SubscriptionTable;
   readonly notifyPath: NotifyPath;
-  readonly forwardPath: ForwardPath;
   readonly requestPath: RequestPath;
   readonly closeFlow: (flow: Flow, code: number, reason: string) => void;
+}
+
+export interface IntakePorts extends InstructionPorts {
+  readonly gatewayId: GatewayId;
+  /** The current secret first, then the one before the last rotation. */
+  readonly secrets: readonly string[];
+  readonly forwardPath: ForwardPath;
   readonly telemetry: Telemetry;
   readonly nowMs: () => number;
 }
@@ -84,10 +88,10 @@ async function intake(request: IncomingMessage, response: ServerResponse, ports:
   end(response, 200, forwards.length === 0 ? { unknown } : { unknown, forwarded: await Promise.all(forwards) });
 }
 
-type PromptInstruction = Exclude<Instruction, { kind: 'forward' }>;
+export type PromptInstruction = Exclude<Instruction, { kind: 'forward' }>;
 
 /** @returns subscriptions named by the instruction that this gateway does not hold */
-function carryOut(instruction: PromptInstruction, ports: IntakePorts): SubscriptionId[] {
+export function carryOut(instruction: PromptInstruction, ports: InstructionPorts): SubscriptionId[] {
   switch (instruction.kind) {
     case 'notify': {
       const { notification } = instruction;
@@ -114,7 +118,7 @@ function carryOut(instruction: PromptInstruction, ports: IntakePorts): Subscript
 function lookUp(
   ids: readonly SubscriptionId[],
   notification: Notification | undefined,
-  ports: IntakePorts,
+  ports: InstructionPorts,
 ): { held: Subscription[]; unknown: SubscriptionId[] } {
   const held: Subscription[] = [];
   const unknown: SubscriptionId[] = [];

@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { type GatewayId, type SubscriptionId, subscriptionIdOf } from '#contract/ids.ts';
+import type { Instruction } from '#contract/instruction.ts';
 import type { EnvelopedResponse, Outcome, SubscriptionOutcome } from '#contract/outcome.ts';
 import type { HeaderEntries, Notification } from '#contract/schemas.ts';
 import { DependencyUnavailable } from '#core/error.ts';
@@ -46,6 +47,8 @@ export interface RequestPathPorts {
   readonly telemetry: Telemetry;
   readonly nowMs: () => number;
   readonly isDraining: () => boolean;
+  /** Carries out what came with an outcome, after its answer. */
+  readonly carryOut: (instructions: readonly Instruction[], flow: Flow) => void;
 }
 
 /** A request on its way, with what its answer needs. */
@@ -219,12 +222,14 @@ export class RequestPath {
     if (outcome.identity !== undefined) flow.identity ??= outcome.identity;
     if (outcome.registered !== undefined) flow.registered = outcome.registered;
     const { subscription } = outcome;
-    if (subscription === undefined) {
-      this.#answer(exchange, outcome.response);
-      return;
-    }
+    if (subscription === undefined) this.#answer(exchange, outcome.response);
+    else this.#applySubscription(exchange, outcome.response, subscription);
+    if (outcome.instructions.length > 0) this.#ports.carryOut(outcome.instructions, flow);
+  }
+
+  #applySubscription(exchange: Exchange, response: EnvelopedResponse, subscription: SubscriptionOutcome): void {
     const extra = dialogHeaders(exchange.request, subscription.presentity);
-    this.#answer(exchange, outcome.response, extra);
+    this.#answer(exchange, response, extra);
     if (subscription.kind === 'active') this.#activate(exchange, subscription);
     else this.#end(exchange, subscription);
   }

@@ -26,6 +26,8 @@ export const endInstruction = v.object({
   notification: v.optional(notification),
 });
 
+export type EndInstruction = v.InferOutput<typeof endInstruction>;
+
 /** Close a flow with a WebSocket close code and reason. */
 export const closeInstruction = v.object({
   kind: v.literal('close'),

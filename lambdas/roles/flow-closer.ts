@@ -1,9 +1,10 @@
-/** Flow closer: removes what a gateway no longer holds, unless another flow or gateway has taken it over. */
+/** Flow closer: removes what a gateway no longer holds (unless another has taken it over), and what it has delivered. */
 import type { FlowClosedReport } from '#contract/gateway-report.ts';
 import { addressOf } from '#core/identity.ts';
 import { parseUri } from '#core/sip/uri.ts';
 import { loadBindings, removeBinding } from '#table/binding-item.ts';
 import { watcherKey } from '#table/keys.ts';
+import { removeMessage } from '#table/message-item.ts';
 import type { Table } from '#table/table.ts';
 
 /** Writes under way at once: a large flow-closed report must not open hundreds of connections. */
@@ -16,17 +17,19 @@ type EndedSubscription = FlowClosedReport['subscriptions'][number];
 export interface FlowClosedResult {
   readonly flows: number;
   readonly subscriptions: number;
+  readonly messages: number;
 }
 
 /**
- * One Query a closed registered flow, one conditional DeleteItem a binding of it and an ended subscription.
+ * One Query a closed registered flow, one conditional DeleteItem a binding of it, an ended subscription and a message.
  * @throws {DependencyUnavailable} when the table does not answer; the whole report may be repeated
  */
 export async function closeFlows(report: FlowClosedReport, table: Table): Promise<FlowClosedResult> {
   const gatewayId = report.gatewayId;
   await inParallel(report.flows, (flow) => removeBindingsOf(flow, table));
   await inParallel(report.subscriptions, (subscription) => removeWatcher(subscription, gatewayId, table));
-  return { flows: report.flows.length, subscriptions: report.subscriptions.length };
+  await inParallel(report.messages, ({ recipient, id }) => removeMessage(table, recipient, id));
+  return { flows: report.flows.length, subscriptions: report.subscriptions.length, messages: report.messages.length };
 }
 
 async function removeBindingsOf({ flowId, identity }: ClosedFlow, table: Table): Promise<void> {

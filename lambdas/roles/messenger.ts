@@ -12,8 +12,10 @@ import { type Address, addressOfRequestUri, isStorable, requireOwnTenant } from 
 import { forwardedHeaders, relayedResponse, requireAcceptable } from '#core/instant-message.ts';
 import { loadRegistration, removeBinding } from '#table/binding-item.ts';
 import type { LeaseBook } from '#table/lease-book.ts';
+import { removeMessage } from '#table/message-item.ts';
 import { DEFAULT_POLICY } from '#table/tenant-item.ts';
 import { asAuthenticated } from './authenticator.ts';
+import { keepMessage } from './mailbox.ts';
 import type { RequestPorts } from './request-ports.ts';
 import { failureFields, type RoleLog } from './role-log.ts';
 
@@ -30,7 +32,7 @@ export interface MessengerPorts extends RequestPorts {
 const ANSWER_WITHIN_MS = 3_000;
 
 /**
- * Answers one MESSAGE. One Query; one POST a contact, all at once. The first 2xx is the answer, without waiting for
+ * Answers one MESSAGE. One Query; when nobody is there and the tenant keeps messages, two more and a PutItem; one POST a contact, all at once. The first 2xx is the answer, without waiting for
  * the others.
  * @throws {SipRejection} 401 and other refusals before the sender is known; later ones come as an outcome
  */
@@ -40,13 +42,37 @@ export async function message(envelope: RequestEnvelope, ports: MessengerPorts, 
     requireOwnTenant(identity, request.requestUri, headers);
     const recipient = addressOfRequestUri(request.requestUri);
     const tenant = await ports.loadTenant(identity.domain);
-    requireAcceptable(request, headers, tenant?.policy ?? DEFAULT_POLICY);
+    const policy = tenant?.policy ?? DEFAULT_POLICY;
+    requireAcceptable(request, headers, policy);
 
     const bindings = await bindingsOf(recipient, ports, nowMs);
-    const response = await forwardToAll(envelope, recipient, bindings, ports, nowMs);
+    const response =
+      (await forwardToAll(envelope, recipient, bindings, ports, nowMs)) ??
+      (policy.storeAndForward ? await keepOrForward(envelope, recipient, bindings, ports, nowMs) : undefined);
     if (response === undefined) throw new SipRejection(480, 'Temporarily Unavailable');
     return { response: relayedResponse(response) };
   });
+}
+
+/**
+ * Keeps the message, and looks once more: who has registered meanwhile may have looked for messages before it was kept.
+ * @returns 202, or the answer of a device that has come; undefined when there is no room
+ */
+async function keepOrForward(
+  envelope: RequestEnvelope,
+  recipient: Address,
+  tried: readonly Binding[],
+  ports: MessengerPorts,
+  nowMs: number,
+): Promise<EnvelopedResponse | undefined> {
+  const id = await keepMessage(envelope, recipient, ports.table, nowMs);
+  if (id === undefined) return undefined;
+  const flows = new Set(tried.map(({ flowId }) => flowId));
+  const arrived = (await bindingsOf(recipient, ports, nowMs)).filter(({ flowId }) => !flows.has(flowId));
+  const response = arrived.length > 0 ? await forwardToAll(envelope, recipient, arrived, ports, nowMs) : undefined;
+  if (response === undefined || !isDecisive(response)) return { status: 202, reason: 'Accepted', headers: [] };
+  await removeMessage(ports.table, recipient, id);
+  return response;
 }
 
 /** @throws {SipRejection} 404 when there is no such user */

@@ -1,6 +1,7 @@
 /** Notifier (RFC 6665 section 4.2): check a SUBSCRIBE, commit the subscription, tell the state as it is then. */
 
 import { subscriptionIdOf } from '#contract/ids.ts';
+import type { EndInstruction } from '#contract/instruction.ts';
 import type { OutcomeInput, SubscriptionOutcome } from '#contract/outcome.ts';
 import type { RequestEnvelope } from '#contract/request-envelope.ts';
 import type { Identity, Notification } from '#contract/schemas.ts';
@@ -24,6 +25,7 @@ import { parseContacts, parseCSeq, tagOf } from '#core/sip/header.ts';
 import type { HeaderFields } from '#core/sip/message.ts';
 import { formatAor } from '#core/sip/uri.ts';
 import { grantExpiry } from '#core/subscription.ts';
+import { replaceDeviceSubscription } from '#table/device-item.ts';
 import { loadPresentity } from '#table/presentity-item.ts';
 import { DEFAULT_POLICY } from '#table/tenant-item.ts';
 import {
@@ -58,12 +60,14 @@ export async function subscribe(envelope: RequestEnvelope, ports: NotifierPorts,
     const view = { contentType: wish.contentType, rendering };
 
     const createdAtMs = await commit(wish, view, envelope, ports, grantedSeconds, nowMs);
+    const instructions = grantedSeconds === 0 ? [] : await replaceOlder(wish, headers, envelope, ports, nowMs);
     const presentity = await loadPresentity(ports.table, wish.name.presentity);
     const notification = notificationOf(wish.eventPackage, wish.name.presentity, presentity, view, nowMs);
     const suppressed = suppression(wish.kind, headers.get('suppress-if-match'), notification);
     return {
       response: answerOf(grantedSeconds, suppressed, notification),
       subscription: { ...subscriptionOf(wish.name, createdAtMs, grantedSeconds, nowMs), notification, suppressed },
+      ...(instructions.length > 0 && { instructions }),
     };
   });
 }
@@ -124,6 +128,27 @@ function dialogOf(headers: HeaderFields): { callId: string; fromTag: string; cse
   if (!fromTag) throw new SipRejection(400, 'Missing From Tag');
   if (!cseq) throw new SipRejection(400, 'Bad CSeq');
   return { callId, fromTag, cseq: cseq.sequence };
+}
+
+/**
+ * A device that subscribes anew to what it watches already has lost its older subscription: that one ends. Only devices
+ * that name their instance are known again (RFC 5626 section 4.1); the others cost nothing.
+ * @returns the end of the older one, when this gateway holds it
+ */
+async function replaceOlder(
+  { kind, name }: Wish,
+  headers: HeaderFields,
+  { gatewayId }: RequestEnvelope,
+  { table }: NotifierPorts,
+  nowMs: number,
+): Promise<EndInstruction[]> {
+  const contacts = kind === 'initial' ? parseContacts(headers.all('contact')) : undefined;
+  const instance = contacts === '*' ? undefined : contacts?.[0]?.params.get('+sip.instance');
+  if (!instance) return [];
+  const replaced = await replaceDeviceSubscription(table, name, instance, gatewayId, nowMs);
+  if (replaced === undefined || replaced.gatewayId !== gatewayId) return [];
+  // Not `deactivated`, nor `timeout`: a client would subscribe again at once.
+  return [{ kind: 'end', subscriptionIds: [replaced.id], reason: 'rejected' }];
 }
 
 /** @returns when the subscription was created, epoch ms */

@@ -8,6 +8,8 @@ import type { Item, Table } from './table.ts';
 
 /** Policy of a tenant; seconds are for REGISTER, SUBSCRIBE and PUBLISH alike. */
 export interface TenantPolicy extends MessagePolicy {
+  /** Messages for users who are away wait for them, seven days at most. */
+  readonly storeAndForward: boolean;
   /** How its watchers are told of dialogs, where the default does not fit. */
   readonly rendering?: RenderingPolicy | undefined;
   /** Shorter requests are refused with 423 and Min-Expires. */
@@ -24,6 +26,7 @@ export const DEFAULT_POLICY: TenantPolicy = {
   defaultExpiresSeconds: 3_600,
   maxExpiresSeconds: 7_200,
   maxMessageBytes: 1_300,
+  storeAndForward: false,
 };
 
 export interface Tenant {
@@ -48,6 +51,7 @@ const tenantAttributes = v.object({
           ),
         }),
       ),
+      storeAndForward: v.optional(v.boolean()),
       maxMessageBytes: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(MAX_MESSAGE_BYTES))),
     }),
     {},

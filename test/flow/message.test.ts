@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { openDynamoDbTable } from '#table/dynamodb.ts';
+import { seedItems } from '#table/seed-items.ts';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
 import { type ReceivedMessage, SipClient, token } from '#test/support/sip-client.ts';
 
@@ -7,6 +9,11 @@ const clients: SipClient[] = [];
 
 beforeAll(async () => {
   stack = await startStack({ gateways: 2 });
+  const table = openDynamoDbTable({ tableName: 'lampfield', endpoint: stack.dynamoDbEndpoint });
+  const tenant = { domain: 'keep.example', passwordPrefix: 'keep', users: 4, publishers: [] };
+  for (const item of seedItems({ ...tenant, policy: { minExpiresSeconds: 3, storeAndForward: true } }))
+    await table.put(item);
+  table.close();
 }, 90_000);
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.close()));
@@ -140,5 +147,55 @@ describe('MESSAGE over the wire (RFC 3428)', () => {
     const alice = await online('1001');
     const answer = await alice.request({ method: 'OPTIONS', uri: 'sip:demo.example' });
     expect(answer.header('allow').split(/\s*,\s*/)).toContain('MESSAGE');
+  });
+});
+
+describe('store and forward over the wire', () => {
+  const domain = 'keep.example';
+
+  it('hands over what came while the recipient was away, once, in order, after the answer to REGISTER', async () => {
+    const alice = await online('1001', { domain });
+    for (const text of ['first', 'zweite ü', 'third']) expect((await send(alice, '1002', text)).status).toBe(202);
+    const bob = await SipClient.connect(stack.url(1), '1002', domain);
+    clients.push(bob);
+    expect((await bob.register()).status).toBe(200);
+    await expect.poll(() => bob.received.filter(isMessage).length).toBe(3);
+    const got = bob.received.filter(isMessage);
+    expect(got.map(({ body }) => body)).toEqual(['first', 'zweite ü', 'third']);
+    expect(got[0]?.header('from')).toContain('sip:1001@keep.example');
+    const registered = bob.received.findIndex(({ status }) => status === 200);
+    expect(registered).toBeLessThan(bob.received.findIndex(isMessage));
+    for (const message of got) bob.respond(message, 200);
+    const since = bob.received.length;
+    await expect
+      .poll(
+        async () => {
+          const before = bob.received.length;
+          await bob.register();
+          return bob.next(isMessage, { since: before, timeoutMs: 300 }).then(
+            () => 'again',
+            () => 'nothing',
+          );
+        },
+        { timeout: 5_000 },
+      )
+      .toBe('nothing');
+    answering(bob, 200);
+    expect((await send(alice, '1002', 'live')).status).toBe(200);
+    expect(bob.received.slice(since).some(({ body }) => body === 'live')).toBe(true);
+  });
+
+  it('keeps a message that the device which registered did not take', async () => {
+    const alice = await online('1001', { domain });
+    expect((await send(alice, '1003', 'for later')).status).toBe(202);
+    const first = await online('1003', { domain });
+    first.respond(await first.next(isMessage, { since: 0 }), 415);
+    await first.close();
+    const second = await online('1003', { domain });
+    expect((await second.next(isMessage, { since: 0 })).body).toBe('for later');
+  });
+
+  it('is off where the tenant has not asked for it', async () => {
+    expect((await send(await online('1001'), '1008', 'x')).status).toBe(480);
   });
 });

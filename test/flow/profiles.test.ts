@@ -182,3 +182,23 @@ describe('conditional notification (RFC 5839)', () => {
     await again.nextNotify('dialog-info', { since });
   });
 });
+
+describe('one device that subscribes anew', () => {
+  it('loses its older subscription, which is told so in a way that does not bring it back', async () => {
+    const watcher = await connect('1001');
+    const contact = watcher.contact;
+    const instance = `${contact};+sip.instance="<urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6>"`;
+    const subscribe = async (): Promise<TestSubscription> => {
+      Object.defineProperty(watcher, 'contact', { value: instance, configurable: true });
+      const subscription = await watcher.subscribe('1011');
+      Object.defineProperty(watcher, 'contact', { value: contact, configurable: true });
+      return subscription;
+    };
+    const older = await subscribe();
+    const newer = await subscribe();
+    const last = await older.nextNotify('terminated;reason=rejected', { since: 0 });
+    expect(last.body).toContain('<dialog');
+    expect((await older.refresh(300)).status).toBe(481);
+    expect((await newer.refresh(300)).status).toBe(200);
+  });
+});

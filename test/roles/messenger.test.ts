@@ -1,18 +1,23 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { gatewayIdOf } from '#contract/ids.ts';
 import type { ForwardInstruction, ForwardResult } from '#contract/instruction.ts';
 import type { Binding } from '#core/binding.ts';
+import { closeFlows } from '#roles/flow-closer.ts';
 import { type MessengerPorts, message } from '#roles/messenger.ts';
+import { register } from '#roles/registrar.ts';
 import { createGatewayClient } from '#runtime/gateway-client.ts';
 import { loadBindings, saveBinding } from '#table/binding-item.ts';
 import { type DynamoDbTable, openDynamoDbTable } from '#table/dynamodb.ts';
 import { openLeaseBook } from '#table/lease-book.ts';
 import { saveLease } from '#table/lease-item.ts';
+import { loadMessages, MAILBOX_PLACES } from '#table/message-item.ts';
 import { DEFAULT_POLICY } from '#table/tenant-item.ts';
 import { userItem } from '#table/user-item.ts';
 import { ALICE, BOB } from '#test/support/dialogs.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { envelopeOf, type TestRequest } from '#test/support/envelope.ts';
 import { type FakeGateway, INSTRUCTION_SECRET, startFakeGateway } from '#test/support/fake-gateway.ts';
+import { token } from '#test/support/sip-client.ts';
 
 let started: TestTable;
 let table: DynamoDbTable;
@@ -150,5 +155,80 @@ describe('MESSAGE (RFC 3428)', () => {
     const policy = { ...DEFAULT_POLICY, maxMessageBytes: 2_000 };
     ports = { ...ports, loadTenant: async (domain) => ({ domain, policy }) };
     expect((await send({ body: 'a'.repeat(1_301) })).response.status).toBe(200);
+  });
+});
+
+describe('store and forward', () => {
+  const KEEP = { ...DEFAULT_POLICY, storeAndForward: true };
+  const SEVEN_DAYS_MS = 7 * 24 * 3_600_000;
+  beforeEach(() => {
+    ports = { ...ports, loadTenant: async (domain) => ({ domain, policy: KEEP }) };
+  });
+  const waiting = (nowMs = Date.now()) => loadMessages(table, recipient(), nowMs);
+  const registerNow = (nowMs = Date.now()) => {
+    const headers: [string, string][] = [
+      ['Contact', '<sip:dev@client.invalid>'],
+      ['Expires', '60'],
+    ];
+    const aor = `sip:${user}@demo.example`;
+    const identity = { ...recipient(), role: 'user' as const };
+    return register(envelopeOf({ method: 'REGISTER', from: aor, identity, headers, callId: `${nowMs}` }), ports, nowMs);
+  };
+
+  it('keeps a message for who is away (202), seven days, and hands it over at registration in order', async () => {
+    for (const body of ['one', 'two', 'three']) expect((await send({ body, toTag: body })).response.status).toBe(202);
+    expect((await waiting(Date.now() + SEVEN_DAYS_MS - 5_000)).map(({ body }) => body)).toEqual([
+      'one',
+      'two',
+      'three',
+    ]);
+    expect(await waiting(Date.now() + SEVEN_DAYS_MS + 5_000)).toEqual([]);
+    const { instructions = [] } = await registerNow();
+    expect(instructions.map((each) => each.kind === 'forward' && each.request.body)).toEqual(['one', 'two', 'three']);
+    expect(instructions[0]).toMatchObject({ flowId: 'flow-1', request: { requestUri: 'sip:dev@client.invalid' } });
+    const headers = instructions[0]?.kind === 'forward' ? instructions[0].request.headers.map(([name]) => name) : [];
+    expect(headers).toEqual(expect.arrayContaining(['From', 'To', 'Call-ID', 'CSeq', 'Date', 'Content-Type']));
+    expect(headers).not.toContain('Via');
+  });
+
+  it('removes what the gateway reports as taken, nothing else', async () => {
+    for (const toTag of ['a', 'b']) await send({ toTag });
+    const [first] = await waiting();
+    const messages = [{ recipient: { ...recipient(), role: 'user' as const }, id: first?.id ?? '' }];
+    const report = { contractVersion: 1 as const, gatewayId: gatewayIdOf('g'), flows: [], subscriptions: [], messages };
+    for (let i = 0; i < 2; i++) await closeFlows(report, table);
+    expect((await waiting()).map(({ id }) => id.split('.')[1])).toEqual(['b']);
+  });
+
+  it('is bounded for each user, also when many write at once: then 480', async () => {
+    const statuses = await Promise.all(
+      Array.from({ length: MAILBOX_PLACES + 10 }, async (_, i) => (await send({ toTag: `m${i}` })).response.status),
+    );
+    const kept = (await waiting()).length;
+    expect(kept).toBeLessThanOrEqual(MAILBOX_PLACES);
+    expect(statuses.filter((status) => status === 202)).toHaveLength(kept);
+    while ((await send({ toTag: `n${Math.random()}` })).response.status === 202);
+    expect(await waiting()).toHaveLength(MAILBOX_PLACES);
+  });
+
+  it('keeps nothing that is worth nothing later, or only as long as the sender says', async () => {
+    const typed = (type: string, more: [string, string][] = []) =>
+      send({ toTag: token(), headers: [['Content-Type', type], ...more] });
+    expect((await typed('application/im-iscomposing+xml')).response.status).toBe(480);
+    expect((await typed('text/plain', [['Expires', '0']])).response.status).toBe(480);
+    expect((await typed('text/plain', [['Expires', '60']])).response.status).toBe(202);
+    expect(await waiting(Date.now() + 61_000)).toEqual([]);
+  });
+
+  it('delivers at once to a device that registers while the message is being kept', async () => {
+    one.behaviour.forward = () => answered(200);
+    const put: typeof table.put = async (item, condition) => {
+      const result = await table.put(item, condition);
+      await bind('late');
+      return result;
+    };
+    ports = { ...ports, table: { ...table, put } };
+    expect((await send()).response.status).toBe(200);
+    expect(await waiting()).toEqual([]);
   });
 });

@@ -269,3 +269,50 @@ describe('Suppress-If-Match (RFC 5839)', () => {
     expect(await watchers()).toEqual([]);
   });
 });
+
+describe('one device, one subscription', () => {
+  const on = (instance: string, more: TestSubscribe = {}): TestSubscribe => ({
+    ...{
+      callId: `call-${more.toTag}`,
+      contact: `<sip:x@client.invalid>;+sip.instance="<urn:uuid:${instance}>"`,
+      ...more,
+    },
+  });
+  const ids = async () => (await watchers()).map(({ id }) => id).toSorted();
+
+  it('ends the older one of the same device, on this gateway with a last word', async () => {
+    expect((await send(on('1', { toTag: 'a' }))).instructions).toBeUndefined();
+    expect((await send(on('1', { toTag: 'b' }))).instructions).toEqual([
+      { kind: 'end', subscriptionIds: ['a'], reason: 'rejected' },
+    ]);
+    expect((await send(on('1', { toTag: 'c', gatewayId: 'gateway-2' }))).instructions).toBeUndefined();
+    expect(await ids()).toEqual(['c']);
+  });
+
+  it('leaves those of other devices, users and Event ids, and those that name no instance', async () => {
+    await send(on('1', { toTag: 'a' }));
+    await send(on('2', { toTag: 'b' }));
+    await send(on('1', { toTag: 'c', identity: BOB, from: 'sip:1002@demo.example' }));
+    await send(on('1', { toTag: 'd', event: 'dialog;id=2' }));
+    for (const toTag of ['e', 'f']) await send({ toTag, callId: toTag });
+    expect(await ids()).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
+  });
+
+  it('leaves one that the device refreshes, and one that it only fetches beside', async () => {
+    await send(on('1', { toTag: 'a' }));
+    await send(on('1', { callId: 'call-a', toTag: 'x', inDialog: 'a', cseq: 2 }));
+    await send(on('1', { toTag: 'b', expires: 0 }));
+    expect(await ids()).toEqual(['a']);
+  });
+
+  it('costs one write more, and a delete when it replaces', async () => {
+    await send(on('1', { toTag: 'a' }));
+    const before = { ...table.requestCounts };
+    await send(on('1', { toTag: 'b' }));
+    expect(table.requestCounts).toEqual({
+      ...before,
+      ...{ PutItem: before.PutItem + 1, UpdateItem: before.UpdateItem + 1, DeleteItem: before.DeleteItem + 1 },
+      GetItem: before.GetItem + 1,
+    });
+  });
+});
