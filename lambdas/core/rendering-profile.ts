@@ -1,5 +1,4 @@
 /** Rendering profiles: how the dialogs of a presentity are told to one kind of endpoint. Pure. */
-import * as v from 'valibot';
 import { type Dialog, isLive, type Participant } from './dialog.ts';
 
 /** Every choice with its values; the first is the default, which is safe for all endpoints known. */
@@ -42,19 +41,8 @@ export const USER_AGENT_RULES: readonly UserAgentRule[] = [
   { userAgent: 'Aastra', profile: { ringing: 'proceeding' } },
 ];
 
-const choice = <Values extends readonly [string, ...string[]]>(values: Values) => v.optional(v.picklist(values));
-
 /** Some choices of a profile; the rest is the default's. */
-export const partialProfile = v.object({
-  dialogs: choice(PROFILE_CHOICES.dialogs),
-  ringing: choice(PROFILE_CHOICES.ringing),
-  idle: choice(PROFILE_CHOICES.idle),
-  callerEarly: choice(PROFILE_CHOICES.callerEarly),
-  hold: choice(PROFILE_CHOICES.hold),
-  documents: choice(PROFILE_CHOICES.documents),
-  identities: choice(PROFILE_CHOICES.identities),
-});
-export type PartialProfile = Readonly<v.InferOutput<typeof partialProfile>>;
+export type PartialProfile = { readonly [Choice in keyof RenderingProfile]?: RenderingProfile[Choice] | undefined };
 
 export interface UserAgentRule {
   /** Stands anywhere in User-Agent, in any case of letters. */
@@ -98,15 +86,15 @@ export function encodeProfile(profile: RenderingProfile): string {
     .join(' ');
 }
 
+const KNOWN_PAIRS: ReadonlySet<string> = new Set(
+  Object.entries(PROFILE_CHOICES).flatMap(([name, values]) => values.map((value) => `${name}=${value}`)),
+);
+
 /** The profile of an encoded one; what is not known (a later release wrote it) is left at its default. */
 export function decodeProfile(encoded: string): RenderingProfile {
   if (encoded === '') return DEFAULT_PROFILE;
-  const pairs = encoded.split(' ').map((pair) => pair.split('=', 2));
-  const known = pairs.flatMap((pair) => {
-    const result = v.safeParse(partialProfile, Object.fromEntries([pair]));
-    return result.success ? [result.output] : [];
-  });
-  return Object.assign({}, DEFAULT_PROFILE, ...known);
+  const known = encoded.split(' ').filter((pair) => KNOWN_PAIRS.has(pair));
+  return Object.assign({}, DEFAULT_PROFILE, ...known.map((pair) => Object.fromEntries([pair.split('=', 2)])));
 }
 
 /** The dialogs as an endpoint with this profile is told them. */

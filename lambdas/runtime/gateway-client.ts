@@ -35,12 +35,14 @@ const FORWARD_MARGIN_MS = 500;
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 const MISDIRECTED = 421;
 const NOBODY_THERE = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND']);
+/** More than a user has contacts: each forward keeps one until its answer. */
+const MAX_SOCKETS = 256;
 /** A connection that had died while it was idle. */
 const RESET = new Set(['ECONNRESET', 'EPIPE']);
 
 /** @param readSecret secret that the gateways share with the functions */
 export function createGatewayClient(readSecret: SecretReader, clock: Clock = systemClock): GatewayClient {
-  const agent = new Agent({ keepAlive: true, maxSockets: 64, scheduling: 'fifo' });
+  const agent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS, scheduling: 'fifo' });
 
   async function postSigned(address: string, body: string, timeoutMs: number): Promise<Answer> {
     const signedAtMs = clock();

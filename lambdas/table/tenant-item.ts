@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import { ContractError } from '#core/error.ts';
 import type { MessagePolicy } from '#core/instant-message.ts';
-import { partialProfile, type RenderingPolicy } from '#core/rendering-profile.ts';
+import { PROFILE_CHOICES, type RenderingPolicy } from '#core/rendering-profile.ts';
 import { tenantKey } from './keys.ts';
 import type { Item, Table } from './table.ts';
 
@@ -37,6 +37,16 @@ export interface Tenant {
 /** A whole SIP message has 64 KiB. */
 const MAX_MESSAGE_BYTES = 60_000;
 const seconds = v.optional(v.pipe(v.number(), v.minValue(1)));
+const choice = <Values extends readonly [string, ...string[]]>(values: Values) => v.optional(v.picklist(values));
+const partialProfile = v.object({
+  dialogs: choice(PROFILE_CHOICES.dialogs),
+  ringing: choice(PROFILE_CHOICES.ringing),
+  idle: choice(PROFILE_CHOICES.idle),
+  callerEarly: choice(PROFILE_CHOICES.callerEarly),
+  hold: choice(PROFILE_CHOICES.hold),
+  documents: choice(PROFILE_CHOICES.documents),
+  identities: choice(PROFILE_CHOICES.identities),
+});
 const tenantAttributes = v.object({
   policy: v.optional(
     v.object({
