@@ -59,6 +59,16 @@ export const FUNCTIONS = {
     trigger: { kind: 'gateway', methods: ['PUBLISH'] },
     reachesGateways: false,
   },
+  message: {
+    entry: 'lambdas/handlers/message.ts',
+    what: 'MESSAGE: carries an instant message to the contacts of a user',
+    memoryMb: 512,
+    timeoutSeconds: 10,
+    tableActions: ['GetItem', 'Query', 'PutItem', 'DeleteItem'],
+    secrets: ['nonce', 'instruction'],
+    trigger: { kind: 'gateway', methods: ['MESSAGE'] },
+    reachesGateways: true,
+  },
   notify: {
     entry: 'lambdas/handlers/notify.ts',
     what: 'Stream: a changed state goes to the gateways of its watchers',
@@ -71,7 +81,7 @@ export const FUNCTIONS = {
   },
   'flow-closed': {
     entry: 'lambdas/handlers/flow-closed.ts',
-    what: 'Gateway report: removes bindings of closed flows and watchers of ended subscriptions',
+    what: 'Gateway report: removes bindings of closed flows, watchers of ended subscriptions, delivered messages',
     memoryMb: 256,
     timeoutSeconds: 30,
     tableActions: ['GetItem', 'Query', 'UpdateItem', 'DeleteItem', 'BatchGetItem', 'BatchWriteItem'],

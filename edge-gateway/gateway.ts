@@ -3,15 +3,18 @@ import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
 import { hostname } from 'node:os';
 import { type GatewayId, gatewayIdOf } from '#contract/ids.ts';
+import type { Instruction } from '#contract/instruction.ts';
 import { createInvoke, FunctionQueue, type Invoke } from './backend.ts';
 import { type GatewayConfig, readTlsFiles } from './config.ts';
 import { FlowGuard } from './flow-guard.ts';
-import { FlowTable } from './flow-table.ts';
+import { type Flow, FlowTable } from './flow-table.ts';
+import { ForwardPath } from './forward-path.ts';
 import { createHttpListener, loadPanel } from './health.ts';
-import { createInstructionServer } from './instruction-intake.ts';
+import { carryOut, createInstructionServer, type PromptInstruction } from './instruction-intake.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { NotifyPath } from './notify-path.ts';
 import { Outbox } from './outbox.ts';
+import { carryOutOfOutcome } from './outcome-instructions.ts';
 import { ReportQueue } from './report-queue.ts';
 import { RequestPath } from './request-path.ts';
 import { SubscriptionTable } from './subscription-table.ts';
@@ -39,6 +42,7 @@ interface Parts {
   readonly outbox: Outbox;
   readonly reports: ReportQueue;
   readonly notifyPath: NotifyPath;
+  readonly forwardPath: ForwardPath;
   readonly requestPath: RequestPath;
   readonly guard: FlowGuard;
   readonly nowMs: () => number;
@@ -93,18 +97,29 @@ function assemble(config: GatewayConfig): Parts {
   };
   const reportEnded = reports.subscriptionEnded.bind(reports);
   const notifyPath = new NotifyPath(notifySettings, { subscriptions, outbox, counts, log, nowMs, reportEnded });
+  const gatewayHost = `${gatewayId.slice(-12)}.invalid`;
+  const forwardPath = new ForwardPath({ gatewayHost, flows, outbox, counts, log });
   const requestSettings = {
     gatewayId,
-    gatewayHost: `${gatewayId.slice(-12)}.invalid`,
+    gatewayHost,
     maxRequestsPerSecond: config.MAX_REQUESTS_PER_SECOND_PER_FLOW,
     maxSubscriptionsPerFlow: config.MAX_SUBSCRIPTIONS_PER_FLOW,
   };
   const isDraining = (): boolean => parts.draining;
-  const requestPorts = { functions, subscriptions, notifyPath, outbox, telemetry, nowMs, isDraining };
+  const requestPorts = {
+    ...{ functions, subscriptions, notifyPath, forwardPath, outbox, telemetry, nowMs, isDraining },
+    carryOut: (instructions: readonly Instruction[], flow: Flow) => carryOutOfOutcome(instructions, flow, outcomePorts),
+  };
   const requestPath = new RequestPath(requestSettings, requestPorts);
+  const close = (flow: Flow, code: number, reason: string): void => closeFlow(flow, outbox, code, reason);
+  const instructionPorts = { flows, subscriptions, notifyPath, requestPath, closeFlow: close };
+  const outcomePorts = {
+    ...{ forwardPath, reports },
+    carryOut: (instruction: PromptInstruction) => void carryOut(instruction, instructionPorts),
+  };
   const guardSettings = { pingSeconds: config.PING_SECONDS, stalledSeconds: config.STALLED_FLOW_SECONDS };
   const guard = new FlowGuard(guardSettings, flows, telemetry);
-  const tables = { flows, subscriptions, outbox, reports, notifyPath, requestPath, guard };
+  const tables = { flows, subscriptions, outbox, reports, notifyPath, forwardPath, requestPath, guard };
   const parts: Parts = { gatewayId, telemetry, invoke, functions, ...tables, nowMs, draining: false };
   return parts;
 }
@@ -152,12 +167,13 @@ function leaseOf(config: GatewayConfig, parts: Parts, address: string): LeaseKee
 }
 
 function sipServerOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): SipWebSocketServer {
-  const { telemetry, flows, subscriptions, notifyPath, requestPath, reports, functions, guard } = parts;
+  const { telemetry, flows, subscriptions, notifyPath, forwardPath, requestPath, reports, functions, guard } = parts;
   registerGauges(telemetry.registry, {
     flows: () => flows.size,
     subscriptions: () => subscriptions.size,
     parkedSubscriptions: () => subscriptions.parked,
     notifiesOutstanding: () => notifyPath.outstanding,
+    forwardsUnderWay: () => forwardPath.underWay,
     flowsHeldBack: () => guard.heldBack,
     requestsWaiting: () => [...functions.values()].reduce((sum, queue) => sum + queue.waiting, 0),
   });
@@ -175,6 +191,7 @@ function sipServerOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): S
       drained: (flow) => notifyPath.resume(flow),
       closed: (flow) => {
         notifyPath.park(flow);
+        forwardPath.flowClosed(flow);
         reports.flowClosed(flow);
       },
     },

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import * as v from 'valibot';
 import type { GatewayId, SubscriptionId } from '#contract/ids.ts';
 import {
+  type ForwardResult,
   type Instruction,
   instructionBatch,
   type NotifyInstruction,
@@ -11,6 +12,7 @@ import {
 } from '#contract/instruction.ts';
 import { verifyInstructions } from '#core/instruction-signature.ts';
 import type { Flow, FlowTable } from './flow-table.ts';
+import type { ForwardPath } from './forward-path.ts';
 import { answerMetrics } from './health.ts';
 import type { NotifyPath } from './notify-path.ts';
 import type { RequestPath } from './request-path.ts';
@@ -19,15 +21,20 @@ import type { Telemetry } from './telemetry.ts';
 
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
-export interface IntakePorts {
-  readonly gatewayId: GatewayId;
-  /** The current secret first, then the one before the last rotation. */
-  readonly secrets: readonly string[];
+/** What the instructions themselves need. */
+export interface InstructionPorts {
   readonly flows: FlowTable;
   readonly subscriptions: SubscriptionTable;
   readonly notifyPath: NotifyPath;
   readonly requestPath: RequestPath;
   readonly closeFlow: (flow: Flow, code: number, reason: string) => void;
+}
+
+export interface IntakePorts extends InstructionPorts {
+  readonly gatewayId: GatewayId;
+  /** The current secret first, then the one before the last rotation. */
+  readonly secrets: readonly string[];
+  readonly forwardPath: ForwardPath;
   readonly telemetry: Telemetry;
   readonly nowMs: () => number;
 }
@@ -71,12 +78,20 @@ async function intake(request: IncomingMessage, response: ServerResponse, ports:
     return;
   }
   telemetry.counts.instructionsReceived++;
-  const unknown = decoded.output.instructions.flatMap((instruction) => carryOut(instruction, ports));
-  end(response, 200, { unknown });
+  const forwards: Promise<ForwardResult>[] = [];
+  const unknown = decoded.output.instructions.flatMap((instruction) => {
+    if (instruction.kind !== 'forward') return carryOut(instruction, ports);
+    forwards.push(ports.forwardPath.forward(instruction));
+    return [];
+  });
+  // Only a batch with forwards waits: it is told their answers.
+  end(response, 200, forwards.length === 0 ? { unknown } : { unknown, forwarded: await Promise.all(forwards) });
 }
 
+export type PromptInstruction = Exclude<Instruction, { kind: 'forward' }>;
+
 /** @returns subscriptions named by the instruction that this gateway does not hold */
-function carryOut(instruction: Instruction, ports: IntakePorts): SubscriptionId[] {
+export function carryOut(instruction: PromptInstruction, ports: InstructionPorts): SubscriptionId[] {
   switch (instruction.kind) {
     case 'notify': {
       const { notification, presentity } = instruction;
@@ -103,7 +118,7 @@ function carryOut(instruction: Instruction, ports: IntakePorts): SubscriptionId[
 function lookUp(
   ids: readonly SubscriptionId[],
   state: Pick<NotifyInstruction, 'notification' | 'presentity'> | undefined,
-  ports: IntakePorts,
+  ports: InstructionPorts,
 ): { held: Subscription[]; unknown: SubscriptionId[] } {
   const held: Subscription[] = [];
   const unknown: SubscriptionId[] = [];

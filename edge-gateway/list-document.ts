@@ -194,8 +194,7 @@ export class ListDocument {
     return {
       presentityVersion: 0,
       contentType: `multipart/related;type="${RLMI_TYPE}";start="<${root}>";boundary="${this.#boundary}"`,
-      before,
-      after,
+      ...{ entityTag: undefined, partial: undefined, before, after },
       bytes: Buffer.byteLength(before) + Buffer.byteLength(after),
     };
   }

@@ -1,60 +1,51 @@
 /** Outbound, in reading order: a state arrives for subscriptions, waits its turn, becomes a NOTIFY, is answered. */
 import type { SubscriptionId } from '#contract/ids.ts';
 import type { Notification, TerminationReason } from '#contract/schemas.ts';
+import type { RateControl } from '#core/rate-control.ts';
 import { parseSeconds } from '#core/sip/header.ts';
 import type { SipResponse } from '#core/sip/message.ts';
 import type { Flow } from './flow-table.ts';
 import { gatherChanges, offerMember } from './list-subscription.ts';
-import { composeNotify, NOTIFY_BRANCH_PREFIX, secondsLeft } from './notify-message.ts';
-import type { Outbox } from './outbox.ts';
+import { activeState, bodiless, composeNotify, NOTIFY_BRANCH_PREFIX, newestOf, newsFor } from './notify-message.ts';
+import type { NotifyPathPorts, NotifyPathSettings } from './notify-path-ports.ts';
+import { RateKeeper } from './rate-keeper.ts';
+import { ReadyFlows } from './ready-flows.ts';
 import {
+  type Content,
   type Document,
   internDocument,
   OutstandingQueue,
   type Subscription,
-  type SubscriptionTable,
   WakeWheel,
   type WatchedList,
 } from './subscription-table.ts';
-import type { Counts, Log } from './telemetry.ts';
 import { judgeNotifyAnswer } from './transaction.ts';
 
 /** Timer F: 64 * T1 (RFC 3261 section 17.1.2.2). */
 export const TIMER_F_MS = 32_000;
-/** Flows served before the event loop may turn: a fan-out never blocks the gateway for long. */
-const FLOWS_PER_TURN = 256;
 const MAX_RETRY_AFTER_SECONDS = 300;
-
-export interface NotifyPathSettings {
-  readonly holdBackBytes: number;
-  readonly parkingMs: number;
-  readonly maxParked: number;
-  /** How long changes of an event list's members are gathered into one NOTIFY. */
-  readonly listWindowMs: number;
-}
-
-export interface NotifyPathPorts {
-  readonly subscriptions: SubscriptionTable;
-  readonly outbox: Outbox;
-  readonly counts: Counts;
-  readonly log: Log;
-  readonly nowMs: () => number;
-  /** A subscription that the table of the functions still lists is gone from here. */
-  readonly reportEnded: (subscription: Subscription) => void;
-}
 
 export class NotifyPath {
   readonly #settings: NotifyPathSettings;
   readonly #ports: NotifyPathPorts;
   readonly #outstanding = new OutstandingQueue();
   readonly #wheel: WakeWheel;
-  #ready: Flow[] = [];
-  #turnScheduled = false;
+  readonly #rates: RateKeeper;
+  readonly #ready: ReadyFlows;
 
   constructor(settings: NotifyPathSettings, ports: NotifyPathPorts) {
     this.#settings = settings;
     this.#ports = ports;
     this.#wheel = new WakeWheel(ports.nowMs());
+    this.#ready = new ReadyFlows(
+      (flow) => this.#sendUnsent(flow),
+      () => ports.outbox.flush(),
+    );
+    this.#rates = new RateKeeper({
+      nowMs: ports.nowMs,
+      release: (subscription) => this.#sendNext(subscription),
+      repeat: (subscription) => this.#repeat(subscription),
+    });
   }
 
   get outstanding(): number {
@@ -72,7 +63,7 @@ export class NotifyPath {
       document ??= internDocument(subscription.resource, notification);
       this.#offer(subscription, document);
     }
-    this.#scheduleTurn();
+    this.#ready.schedule();
   }
 
   /** The first change of a list's member opens a window; all that change within it go in one NOTIFY. */
@@ -84,8 +75,8 @@ export class NotifyPath {
     if (subscription.waiting !== undefined) return;
     subscription.waiting = subscription.delivered;
     gatherChanges(list, this.#settings.listWindowMs, () => {
-      this.#makeReady(subscription);
-      this.#scheduleTurn();
+      this.#ready.addFlowOf(subscription);
+      this.#ready.schedule();
     });
   }
 
@@ -99,32 +90,7 @@ export class NotifyPath {
     }
     if (subscription.waiting !== undefined) counts.notifiesReplaced++;
     subscription.waiting = document;
-    this.#makeReady(subscription);
-  }
-
-  #makeReady(subscription: Subscription): void {
-    const { flow } = subscription;
-    if (flow === undefined || flow.closed || subscription.sentAtMs !== 0) return;
-    if (flow.unsent === undefined) {
-      flow.unsent = new Set();
-      this.#ready.push(flow);
-    }
-    flow.unsent.add(subscription);
-  }
-
-  #scheduleTurn(): void {
-    if (this.#turnScheduled || this.#ready.length === 0) return;
-    this.#turnScheduled = true;
-    this.#turn();
-  }
-
-  #turn(): void {
-    const flows = this.#ready.length > FLOWS_PER_TURN ? this.#ready.splice(0, FLOWS_PER_TURN) : this.#ready;
-    if (flows === this.#ready) this.#ready = [];
-    for (const flow of flows) this.#sendUnsent(flow);
-    this.#ports.outbox.flush();
-    if (this.#ready.length > 0) setImmediate(() => this.#turn());
-    else this.#turnScheduled = false;
+    this.#ready.addFlowOf(subscription);
   }
 
   /** Sends what waits for a flow, unless its socket does not drain: then the states wait, newest only. */
@@ -145,37 +111,45 @@ export class NotifyPath {
   #sendWaiting(subscription: Subscription, now: number): void {
     const { waiting, flow } = subscription;
     if (waiting === undefined || flow === undefined || subscription.sentAtMs !== 0) return;
-    if (subscription.holdUntilMs > now || subscription.list?.isGathering === true) return;
+    if (subscription.list?.isGathering === true) return;
+    if (subscription.holdUntilMs > now) {
+      if (subscription.rate !== undefined) this.#rates.held(subscription, subscription.rate);
+      return;
+    }
     subscription.waiting = undefined;
-    this.#send(subscription, flow, waiting, `active;expires=${secondsLeft(subscription, now)}`, now);
+    const content = newsFor(subscription, waiting);
+    this.#send(subscription, flow, waiting, activeState(subscription, now), content);
     this.#outstanding.push(subscription, now);
   }
 
-  #send(subscription: Subscription, flow: Flow, document: Document, state: string, now: number): void {
+  #send(subscription: Subscription, flow: Flow, document: Document, state: string, content: Content = document): void {
     subscription.delivered = document;
+    subscription.needsWhole = false;
     const { list } = subscription;
-    const sent = list === undefined ? document : list.document.compose(subscription.documentVersion);
+    const sent = list === undefined ? content : list.document.compose(subscription.documentVersion);
     const text = composeNotify(subscription, sent, state);
     if (list?.document.hasChanges) subscription.waiting = document;
     subscription.cseq++;
     if (sent.after !== undefined) subscription.documentVersion = (subscription.documentVersion + 1) >>> 0;
+    if (subscription.rate !== undefined) this.#rates.sent(subscription, subscription.rate);
     this.#ports.counts.notifiesSent++;
     this.#ports.outbox.send(flow, text);
-    this.#ports.log.trace({ hop: 'notify', subscription: subscription.id, state, at: now }, 'NOTIFY sent');
+    this.#ports.log.trace({ hop: 'notify', subscription: subscription.id, state }, 'NOTIFY sent');
   }
 
   /** The socket of a flow has drained, or a flow came back: what waited may go. */
   resume(flow: Flow): void {
     if (flow.unsent === undefined) return;
-    this.#ready.push(flow);
-    this.#scheduleTurn();
+    this.#ready.add(flow);
+    this.#ready.schedule();
   }
 
   /**
    * The NOTIFY that follows every 2xx to a SUBSCRIBE (RFC 6665 section 4.2.1.2), with the newest state known here.
    * It goes at once, whatever is outstanding: an earlier one may have died with its flow.
+   * @param isKnown the watcher has this document: if it is still the newest, the NOTIFY has no body (RFC 5839)
    */
-  notifyRefreshed(subscription: Subscription, document: Document): void {
+  notifyRefreshed(subscription: Subscription, document: Document, isKnown = false): void {
     const newest = [document, subscription.delivered, subscription.waiting ?? document].reduce((a, b) =>
       b.presentityVersion > a.presentityVersion ? b : a,
     );
@@ -185,22 +159,59 @@ export class NotifyPath {
     subscription.holdUntilMs = 0;
     this.#wheel.add(subscription, subscription.expiresAtMs);
     if (flow === undefined) return;
-    this.#send(subscription, flow, newest, `active;expires=${secondsLeft(subscription, now)}`, now);
+    const content = isKnown && newest.entityTag === document.entityTag ? bodiless(newest) : newest;
+    this.#send(subscription, flow, newest, activeState(subscription, now), content);
     this.#outstanding.push(subscription, now);
   }
 
-  /** Ends a subscription with its last NOTIFY; a parked one ends silently. */
-  terminate(subscription: Subscription, reason: TerminationReason, document = newestOf(subscription)): void {
+  /** A refresh whose watcher has this document and wants no NOTIFY (RFC 5839); a newer state still goes out. */
+  refreshSilently(subscription: Subscription, document: Document): void {
+    this.#wheel.add(subscription, subscription.expiresAtMs);
+    if (document.presentityVersion > subscription.delivered.presentityVersion) subscription.delivered = document;
+    const { waiting } = subscription;
+    if (waiting === undefined) return;
+    if (waiting.presentityVersion <= document.presentityVersion) subscription.waiting = undefined;
+    else this.#sendNext(subscription);
+  }
+
+  /** Takes the rate control of the newest SUBSCRIBE (RFC 6446); most have none. */
+  setRate(subscription: Subscription, control: RateControl | undefined): void {
+    this.#rates.set(subscription, control);
+  }
+
+  /** The watcher wants to hear something: the state that it has, once more. @returns false when it can hear nothing */
+  #repeat(subscription: Subscription): boolean {
+    if (this.#ports.subscriptions.get(subscription.id) !== subscription || subscription.flow === undefined)
+      return false;
+    if (subscription.sentAtMs === 0) {
+      subscription.list?.document.demandFull();
+      subscription.waiting ??= subscription.delivered;
+      this.#sendNext(subscription);
+    }
+    return true;
+  }
+
+  /**
+   * Ends a subscription with its last NOTIFY; a parked one ends silently.
+   * @param isKnown the watcher has the last document: its NOTIFY has no body (RFC 5839)
+   */
+  terminate(
+    subscription: Subscription,
+    reason: TerminationReason,
+    last = newestOf(subscription),
+    isKnown = false,
+  ): void {
     const { flow, list } = subscription;
     list?.document.end(reason);
     if (flow !== undefined && !flow.closed)
-      this.#send(subscription, flow, document, `terminated;reason=${reason}`, this.#ports.nowMs());
+      this.#send(subscription, flow, last, `terminated;reason=${reason}`, isKnown ? bodiless(last) : last);
     this.forget(subscription);
   }
 
   /** Drops a subscription from this gateway without a word. */
   forget(subscription: Subscription): void {
     this.#outstanding.remove(subscription);
+    this.#rates.stop(subscription);
     subscription.flow?.subscriptions.delete(subscription);
     subscription.flow?.unsent?.delete(subscription);
     if (subscription.flow === undefined && subscription.parkedUntilMs > 0) this.#ports.subscriptions.parked--;
@@ -277,27 +288,19 @@ export class NotifyPath {
 
   #sendNext(subscription: Subscription): void {
     if (subscription.waiting === undefined) return;
-    this.#makeReady(subscription);
-    this.#scheduleTurn();
+    this.#ready.addFlowOf(subscription);
+    this.#ready.schedule();
   }
 
   /** @returns true when the subscription lives on */
   #takeFailure(subscription: Subscription, response: SipResponse): boolean {
     const { counts, log } = this.#ports;
     counts.notifiesFailed++;
-    subscription.list?.document.demandFull();
+    subscription.demandWhole();
     const retryAfter = parseSeconds((response.get('retry-after') ?? '').split(/[ ;(]/, 1)[0] ?? '');
     const verdict = judgeNotifyAnswer(response.status, retryAfter !== undefined);
-    log.info(
-      {
-        hop: 'notify-answer',
-        subscription: subscription.id,
-        callId: subscription.callId,
-        status: response.status,
-        verdict,
-      },
-      'NOTIFY failed',
-    );
+    const { id, callId } = subscription;
+    log.info({ hop: 'notify-answer', subscription: id, callId, status: response.status, verdict }, 'NOTIFY failed');
     if (verdict === 'ended' || (verdict === 'suspect' && !this.#suspect(subscription))) {
       this.#drop(subscription);
       return false;
@@ -328,12 +331,12 @@ export class NotifyPath {
       const late = this.#outstanding.takeSentBefore(now - TIMER_F_MS);
       if (late === undefined) break;
       this.#ports.counts.notifiesTimedOut++;
-      late.list?.document.demandFull();
+      late.demandWhole();
       if (!this.#suspect(late)) this.#drop(late);
-      else if (late.waiting !== undefined) this.#makeReady(late);
+      else if (late.waiting !== undefined) this.#ready.addFlowOf(late);
     }
     this.#wheel.advance(now, (subscription) => this.#wake(subscription, now));
-    this.#scheduleTurn();
+    this.#ready.schedule();
   }
 
   #wake(subscription: Subscription, now: number): void {
@@ -342,8 +345,6 @@ export class NotifyPath {
       this.terminate(subscription, 'timeout');
       this.#ports.reportEnded(subscription);
     } else if (subscription.parkedUntilMs > 0 && subscription.parkedUntilMs <= now) this.#drop(subscription);
-    else if (subscription.waiting !== undefined && subscription.holdUntilMs <= now) this.#makeReady(subscription);
+    else if (subscription.waiting !== undefined && subscription.holdUntilMs <= now) this.#ready.addFlowOf(subscription);
   }
 }
-
-const newestOf = (subscription: Subscription): Document => subscription.waiting ?? subscription.delivered;

@@ -1,7 +1,7 @@
 /** What the gateway no longer holds, told to the functions in batches; kept until they have taken it. */
 import type { FlowClosedReport } from '#contract/gateway-report.ts';
 import type { GatewayId } from '#contract/ids.ts';
-import { CONTRACT_VERSION } from '#contract/schemas.ts';
+import { CONTRACT_VERSION, type Identity } from '#contract/schemas.ts';
 import type { Invoke } from './backend.ts';
 import type { Flow } from './flow-table.ts';
 import type { Subscription } from './subscription-table.ts';
@@ -22,6 +22,7 @@ export class ReportQueue {
   readonly #counts: Counts;
   #flows: FlowClosedReport['flows'] = [];
   #subscriptions: FlowClosedReport['subscriptions'] = [];
+  #messages: NonNullable<FlowClosedReport['messages']> = [];
   #timer: NodeJS.Timeout | undefined;
   #sending: Promise<void> | undefined;
 
@@ -46,6 +47,12 @@ export class ReportQueue {
     this.#schedule(GATHER_MS);
   }
 
+  messageDelivered(recipient: Identity, id: string): void {
+    this.#messages.push({ recipient, id });
+    if (this.#messages.length > MAX_WAITING) this.#messages.shift();
+    this.#schedule(GATHER_MS);
+  }
+
   #schedule(delayMs: number): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
@@ -54,17 +61,20 @@ export class ReportQueue {
   }
 
   async #send(): Promise<void> {
-    while (this.#flows.length > 0 || this.#subscriptions.length > 0) {
+    while (this.#flows.length + this.#subscriptions.length + this.#messages.length > 0) {
       const flows = this.#flows.splice(0, BATCH);
       const subscriptions = this.#subscriptions.splice(0, BATCH);
+      const messages = this.#messages.splice(0, BATCH);
       try {
-        const report = { contractVersion: CONTRACT_VERSION, gatewayId: this.#gatewayId, flows, subscriptions };
+        const gatewayId = this.#gatewayId;
+        const report = { contractVersion: CONTRACT_VERSION, gatewayId, flows, subscriptions, messages };
         await this.#invoke(this.#functionName, report, DEADLINE_MS);
       } catch (error) {
         this.#counts.reportsFailed++;
         this.#log.warn({ hop: 'report', err: String(error) }, 'report not taken, kept for another try');
         this.#flows.unshift(...flows);
         this.#subscriptions.unshift(...subscriptions);
+        this.#messages.unshift(...messages);
         this.#schedule(RETRY_MS);
         return;
       }

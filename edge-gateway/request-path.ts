@@ -2,14 +2,17 @@
 import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { type GatewayId, type SubscriptionId, subscriptionIdOf } from '#contract/ids.ts';
+import type { Instruction } from '#contract/instruction.ts';
 import type { EnvelopedResponse, Outcome, SubscriptionOutcome } from '#contract/outcome.ts';
 import type { HeaderEntries, Notification } from '#contract/schemas.ts';
 import { DependencyUnavailable } from '#core/error.ts';
+import { readRateControl } from '#core/rate-control.ts';
 import { branchOf, tagOf } from '#core/sip/header.ts';
 import { detach, type ParseResult, parseMessage, type SipRequest, type SipResponse } from '#core/sip/message.ts';
 import type { FunctionQueue } from './backend.ts';
 import { composeResponse, dialogHeaders, envelopeOf, eventOf, frameNotifies, nonceUseOf, topVia } from './envelope.ts';
 import { type Flow, isNonceReplayed, takeRequestToken } from './flow-table.ts';
+import { FORWARD_BRANCH_PREFIX, type ForwardPath } from './forward-path.ts';
 import { answer, answerGenerically, type Served, unavailable } from './generic-answers.ts';
 import { takeList } from './list-subscription.ts';
 import { readPlainAnswer } from './notify-answer.ts';
@@ -26,6 +29,7 @@ import {
 } from './subscription-table.ts';
 import type { Telemetry } from './telemetry.ts';
 import { ServerTransactions, transactionKey } from './transaction.ts';
+import { takeTurn } from './turn-taking.ts';
 
 export interface RequestPathSettings {
   readonly gatewayId: GatewayId;
@@ -39,10 +43,13 @@ export interface RequestPathPorts {
   readonly functions: ReadonlyMap<string, FunctionQueue>;
   readonly subscriptions: SubscriptionTable;
   readonly notifyPath: NotifyPath;
+  readonly forwardPath: ForwardPath;
   readonly outbox: Outbox;
   readonly telemetry: Telemetry;
   readonly nowMs: () => number;
   readonly isDraining: () => boolean;
+  /** Carries out what came with an outcome, after its answer. */
+  readonly carryOut: (instructions: readonly Instruction[], flow: Flow) => void;
 }
 
 /** A request on its way, with what its answer needs. */
@@ -80,7 +87,7 @@ export class RequestPath {
     const utf8 = !isBinary || isUtf8(data);
     const text = data.toString(utf8 ? 'utf8' : 'latin1');
     const plain = readPlainAnswer(text);
-    if (plain !== undefined) this.#ports.notifyPath.takeSuccess(flow, plain.branch);
+    if (plain !== undefined && !isOfForward(plain.branch)) this.#ports.notifyPath.takeSuccess(flow, plain.branch);
     else this.#receiveMessage(flow, parseMessage(text, data.length), utf8);
   }
 
@@ -105,7 +112,10 @@ export class RequestPath {
   }
 
   #receiveResponse(flow: Flow, response: SipResponse): void {
-    this.#ports.notifyPath.takeAnswer(flow, branchOf(response.get('via') ?? ''), response);
+    const branch = branchOf(response.get('via') ?? '');
+    const { notifyPath, forwardPath } = this.#ports;
+    const path = isOfForward(branch) ? forwardPath : notifyPath;
+    path.takeAnswer(flow, branch, response);
   }
 
   /** @param refused the answer to a message that is not well formed; a retransmission gets it again */
@@ -127,7 +137,7 @@ export class RequestPath {
     const exchange: Exchange = { flow, request, key, toTag: newTag(), receivedAtMs, bodyEncoding };
     const refusal = refused ?? answerGenerically(request, this.#served) ?? this.#limit(flow, request, receivedAtMs);
     if (refusal !== undefined) this.#answer(exchange, refusal);
-    else this.#takeTurn(exchange);
+    else takeTurn(flow, request.get('call-id') ?? '', () => this.#process(exchange));
   }
 
   #transactionsOf(flow: Flow): ServerTransactions {
@@ -160,22 +170,6 @@ export class RequestPath {
       return unavailable(60, 'Too Many Subscriptions On This Flow');
     }
     return undefined;
-  }
-
-  /** Requests with one Call-ID are handled one after the other. */
-  #takeTurn(exchange: Exchange): void {
-    const { flow, request } = exchange;
-    const callId = request.get('call-id') ?? '';
-    flow.busyCallIds ??= new Map();
-    const waiting = flow.busyCallIds.get(callId);
-    const run = (): void => {
-      void this.#process(exchange).finally(() => nextTurn(flow, callId));
-    };
-    if (waiting !== undefined) waiting.push(run);
-    else {
-      flow.busyCallIds.set(callId, []);
-      run();
-    }
   }
 
   async #process(exchange: Exchange): Promise<void> {
@@ -221,12 +215,14 @@ export class RequestPath {
     if (outcome.identity !== undefined) flow.identity ??= outcome.identity;
     if (outcome.registered !== undefined) flow.registered = outcome.registered;
     const { subscription } = outcome;
-    if (subscription === undefined) {
-      this.#answer(exchange, outcome.response);
-      return;
-    }
+    if (subscription === undefined) this.#answer(exchange, outcome.response);
+    else this.#applySubscription(exchange, outcome.response, subscription);
+    if (outcome.instructions.length > 0) this.#ports.carryOut(outcome.instructions, flow);
+  }
+
+  #applySubscription(exchange: Exchange, response: EnvelopedResponse, subscription: SubscriptionOutcome): void {
     const extra = dialogHeaders(exchange.request, subscription.presentity);
-    this.#answer(exchange, outcome.response, extra);
+    this.#answer(exchange, response, extra);
     if (subscription.kind === 'active') this.#activate(exchange, subscription);
     else this.#end(exchange, subscription);
   }
@@ -244,9 +240,14 @@ export class RequestPath {
       return;
     }
     notifyPath.attach(subscription, flow);
+    if (opened.suppressed === 'notification') {
+      notifyPath.refreshSilently(subscription, internDocument(subscription.resource, opened.notification));
+      return;
+    }
     const newest =
       opened.list === undefined ? this.#pending.newest(opened.id, opened.notification) : opened.notification;
-    notifyPath.notifyRefreshed(subscription, internDocument(subscription.resource, newest));
+    const isKnown = opened.suppressed === 'body' && newest === opened.notification;
+    notifyPath.notifyRefreshed(subscription, internDocument(subscription.resource, newest), isKnown);
   }
 
   #holdOrAdopt(exchange: Exchange, opened: SubscriptionOutcome): Subscription {
@@ -281,10 +282,13 @@ export class RequestPath {
     const subscription = this.#holdOrAdopt(exchange, ended);
     this.#frame(subscription, exchange, ended.eventId);
     notifyPath.attach(subscription, exchange.flow);
-    notifyPath.terminate(subscription, ended.reason, documentOf(ended.notification));
+    const document = documentOf(ended.notification);
+    if (ended.suppressed === 'notification') notifyPath.forget(subscription);
+    else notifyPath.terminate(subscription, ended.reason, document, ended.suppressed === 'body');
   }
 
   #frame(subscription: Subscription, exchange: Exchange, eventId: string | undefined): void {
+    this.#ports.notifyPath.setRate(subscription, readRateControl(exchange.request.get('event') ?? ''));
     frameNotifies(subscription, exchange.request, {
       eventId,
       gatewayHost: this.#settings.gatewayHost,
@@ -325,17 +329,8 @@ export class RequestPath {
   }
 }
 
+const isOfForward = (branch: string): boolean => branch.startsWith(FORWARD_BRANCH_PREFIX);
+
 const isKeepAlive = (data: Buffer): boolean => data.every((byte) => byte === 13 || byte === 10);
 
 const newTag = (): string => randomBytes(12).toString('base64url');
-
-function nextTurn(flow: Flow, callId: string): void {
-  const waiting = flow.busyCallIds?.get(callId);
-  const run = waiting?.shift();
-  if (run !== undefined) {
-    run();
-    return;
-  }
-  flow.busyCallIds?.delete(callId);
-  if (flow.busyCallIds?.size === 0) flow.busyCallIds = undefined;
-}

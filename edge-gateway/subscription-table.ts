@@ -1,18 +1,27 @@
 /** Notifier-side subscriptions that this gateway holds: dialog state, numbering and time. */
 import type { SubscriptionId } from '#contract/ids.ts';
-import type { Notification } from '#contract/schemas.ts';
+import type { Notification, SplitBody } from '#contract/schemas.ts';
 import type { Flow } from './flow-table.ts';
 import type { ListDocument } from './list-document.ts';
+import type { RateState } from './rate-keeper.ts';
 
-/** One rendered state, shared by every subscription that was sent it. */
-export interface Document {
-  readonly presentityVersion: number;
+/** What one NOTIFY carries. */
+export interface Content {
   readonly contentType: string;
+  /** Value of SIP-ETag (RFC 5839). */
+  readonly entityTag: string | undefined;
   readonly before: string;
   /** Undefined when the document carries no version of its own. */
   readonly after: string | undefined;
   /** Bytes of the parts, without the version. */
   readonly bytes: number;
+}
+
+/** One rendered state, shared by every subscription that was sent it. */
+export interface Document extends Content {
+  readonly presentityVersion: number;
+  /** The difference to the state with the entity-tag `base`, for subscriptions that were sent that one last. */
+  readonly partial: { readonly base: string; readonly content: Content } | undefined;
 }
 
 /** What is watched: shared by all subscriptions to it, with the latest document for late first NOTIFYs. */
@@ -49,13 +58,17 @@ export class Subscription {
   expiresAtMs = 0;
   /** When parked: the end of the parking. */
   parkedUntilMs = 0;
-  /** No NOTIFY before this time: the watcher answered with Retry-After. */
+  /** Undefined unless the watcher asked for rate control. */
+  rate: RateState | undefined;
+  /** No NOTIFY before this time: the watcher answered with Retry-After, or its maximum rate says so. */
   holdUntilMs = 0;
   /** When the outstanding NOTIFY was sent; 0 when none is outstanding. */
   sentAtMs = 0;
   suspect = false;
   /** Of an event list: its documents are composed when they are sent, and `delivered` and `waiting` only say whether. */
   list: WatchedList | undefined;
+  /** The last NOTIFY failed: the next one must not be a difference to it. */
+  needsWhole = false;
   delivered: Document;
   waiting: Document | undefined;
   /** Neighbours among the outstanding NOTIFYs, in the order of sending. */
@@ -75,6 +88,12 @@ export class Subscription {
     this.delivered = document;
     this.cseq = first.cseq;
     this.documentVersion = first.documentVersion;
+  }
+
+  /** What was sent may be lost: no difference to it comes next. */
+  demandWhole(): void {
+    this.needsWhole = true;
+    this.list?.document.demandFull();
   }
 }
 
@@ -101,10 +120,18 @@ export function firstDocumentVersion(createdAtMs: number, nowMs: number, isNew: 
 }
 
 export function documentOf(notification: Notification): Document {
-  const [before, after] = notification.body;
+  const { presentityVersion, partial } = notification;
   return {
-    presentityVersion: notification.presentityVersion,
-    contentType: notification.contentType,
+    ...contentOf(notification, notification.body),
+    presentityVersion,
+    partial: partial && { base: partial.base, content: contentOf(notification, partial.body) },
+  };
+}
+
+function contentOf({ contentType, entityTag }: Notification, [before, after]: SplitBody): Content {
+  return {
+    contentType,
+    entityTag,
     before,
     after,
     bytes: Buffer.byteLength(before) + (after === undefined ? 0 : Buffer.byteLength(after)),

@@ -23,6 +23,8 @@ export const COUNTERS = {
   notifiesTimedOut: 'NOTIFY requests not answered within 32 s (timer F)',
   notifiesReplaced: 'States replaced by a newer one before they were sent',
   notifiesStale: 'Instructions dropped as older than what the watcher has',
+  forwardsSent: 'Requests of functions sent through a flow',
+  forwardsTimedOut: 'Requests of functions that a flow did not answer in time',
   subscriptionsEnded: 'Subscriptions that ended on this gateway',
   parkingOverflow: 'Subscriptions dropped at flow loss because the parking was full',
   instructionsReceived: 'Instruction batches taken in',
@@ -37,6 +39,7 @@ export interface Gauges {
   readonly subscriptions: () => number;
   readonly parkedSubscriptions: () => number;
   readonly notifiesOutstanding: () => number;
+  readonly forwardsUnderWay: () => number;
   readonly flowsHeldBack: () => number;
   readonly requestsWaiting: () => number;
 }

@@ -43,7 +43,7 @@ export class NetworkStack extends Stack {
     this.vpc = this.#createVpc(settings);
     this.loadBalancerGroup = this.#createGroup('LoadBalancerGroup', 'Load balancer: TLS from anywhere');
     this.gatewayGroup = this.#createGroup('GatewayGroup', 'Gateways: clients by the load balancer, instructions');
-    this.notifyGroup = this.#createGroup('NotifyGroup', 'Function notify');
+    this.notifyGroup = this.#createGroup('NotifyGroup', 'Functions that reach gateways: notify, message');
     this.#connect();
     this.#createEndpoints({ ...FUNCTION_ENDPOINTS, ...(isPrivate ? GATEWAY_TASK_ENDPOINTS : {}) });
   }
@@ -86,7 +86,7 @@ export class NetworkStack extends Stack {
   }
 
   #createEndpoints(services: Readonly<Record<string, ec2.InterfaceVpcEndpointAwsService>>): void {
-    const group = this.#createGroup('EndpointGroup', 'VPC endpoints: from gateways and notify');
+    const group = this.#createGroup('EndpointGroup', 'VPC endpoints: from gateways and the functions that reach them');
     for (const peer of [this.gatewayGroup, this.notifyGroup])
       group.addIngressRule(peer, ec2.Port.tcp(PORTS.tls), 'AWS APIs');
     for (const [name, service] of Object.entries(services))

@@ -23,5 +23,7 @@ export const flowClosedReport = v.object({
   flows: v.array(v.object({ flowId, identity })),
   /** Subscriptions that ended here, by expiry, failure, or at the end of their parking. */
   subscriptions: v.array(v.object({ id: subscriptionId, presentity: v.string(), event: v.string() })),
+  /** Stored messages that their recipient has taken: they go. */
+  messages: v.optional(v.array(v.object({ recipient: identity, id: v.string() })), []),
 });
 export type FlowClosedReport = v.InferInput<typeof flowClosedReport>;

@@ -1,6 +1,15 @@
 /** Instruction: what a function asks a gateway to do. */
 import * as v from 'valibot';
-import { CONTRACT_VERSION, flowId, gatewayId, notification, subscriptionId, terminationReason } from './schemas.ts';
+import {
+  CONTRACT_VERSION,
+  flowId,
+  gatewayId,
+  headerEntries,
+  notification,
+  subscriptionId,
+  terminationReason,
+} from './schemas.ts';
+import { sipResponse } from './sip-response.ts';
 
 /** Send one state to many subscriptions; the body is rendered once. */
 export const notifyInstruction = v.object({
@@ -19,6 +28,8 @@ export const endInstruction = v.object({
   notification: v.optional(notification),
 });
 
+export type EndInstruction = v.InferOutput<typeof endInstruction>;
+
 /** Close a flow with a WebSocket close code and reason. */
 export const closeInstruction = v.object({
   kind: v.literal('close'),
@@ -27,7 +38,20 @@ export const closeInstruction = v.object({
   reason: v.string(),
 });
 
-export const instruction = v.variant('kind', [notifyInstruction, endInstruction, closeInstruction]);
+/**
+ * Send a request on a flow and tell its final answer. The gateway puts its Via before the header fields. One whose `id`
+ * is under way already is not sent again: both get the same answer.
+ */
+export const forwardInstruction = v.object({
+  kind: v.literal('forward'),
+  id: v.pipe(v.string(), v.regex(/^[\w.-]{1,128}$/)),
+  flowId,
+  request: v.object({ method: v.string(), requestUri: v.string(), headers: headerEntries, body: v.string() }),
+  answerWithinMs: v.number(),
+});
+export type ForwardInstruction = v.InferOutput<typeof forwardInstruction>;
+
+export const instruction = v.variant('kind', [notifyInstruction, endInstruction, closeInstruction, forwardInstruction]);
 export type Instruction = v.InferOutput<typeof instruction>;
 export type NotifyInstruction = v.InferOutput<typeof notifyInstruction>;
 
@@ -40,8 +64,20 @@ export const instructionBatch = v.object({
 });
 export type InstructionBatch = v.InferOutput<typeof instructionBatch>;
 
-/** Answer 200 to an InstructionBatch: the subscriptions that this gateway does not hold. */
-export const instructionAnswer = v.object({ unknown: v.array(subscriptionId) });
+/** How a forwarded request ended: `noFlow` when the flow is not, or no longer, of this gateway. */
+export const forwardResult = v.variant('kind', [
+  v.object({ kind: v.literal('answered'), response: sipResponse }),
+  v.object({ kind: v.literal('unanswered') }),
+  v.object({ kind: v.literal('noFlow') }),
+]);
+export type ForwardResult = v.InferOutput<typeof forwardResult>;
+
+/** Answer 200 to an InstructionBatch: the subscriptions that this gateway does not hold, and what forwards came to. */
+export const instructionAnswer = v.object({
+  unknown: v.array(subscriptionId),
+  /** One for each `forward`, in their order. */
+  forwarded: v.optional(v.array(forwardResult), []),
+});
 export type InstructionAnswer = v.InferOutput<typeof instructionAnswer>;
 
 /** Header fields that sign an instruction batch: `HMAC-SHA-256(secret, "<epoch ms>.<body>")`, hex. */

@@ -1,24 +1,10 @@
 /** Outcome: what a function decided about one request. */
 import * as v from 'valibot';
 import { instruction } from './instruction.ts';
-import {
-  CONTRACT_VERSION,
-  epochMs,
-  headerEntries,
-  identity,
-  notification,
-  subscriptionId,
-  terminationReason,
-} from './schemas.ts';
+import { CONTRACT_VERSION, epochMs, identity, notification, subscriptionId, terminationReason } from './schemas.ts';
+import { sipResponse } from './sip-response.ts';
 
-/** A final answer; the gateway adds Via, From, To (with its tag), Call-ID, CSeq and Content-Length. */
-export const sipResponse = v.object({
-  status: v.pipe(v.number(), v.integer(), v.minValue(200), v.maxValue(699)),
-  reason: v.string(),
-  headers: headerEntries,
-  body: v.optional(v.string()),
-});
-export type EnvelopedResponse = v.InferOutput<typeof sipResponse>;
+export type { EnvelopedResponse } from './sip-response.ts';
 
 /** The members of an event list (RFC 4662) as they are now; each AOR once, in the order of the list. */
 export const listState = v.object({
@@ -42,6 +28,8 @@ export type ListState = Readonly<v.InferOutput<typeof listState>>;
  * The subscription after a SUBSCRIBE. `active`: opened or refreshed, a NOTIFY follows the answer.
  * `ended`: fetched or unsubscribed, one last NOTIFY `terminated` follows.
  */
+const suppressed = v.optional(v.picklist(['body', 'notification']));
+
 export const subscriptionOutcome = v.variant('kind', [
   v.object({
     kind: v.literal('active'),
@@ -55,6 +43,8 @@ export const subscriptionOutcome = v.variant('kind', [
     notification,
     /** Of a subscription to an event list: the gateway makes its documents, and `notification` has no body. */
     list: v.optional(listState),
+    /** The watcher has this state (RFC 5839): the NOTIFY has no body, or there is none. */
+    suppressed,
   }),
   v.object({
     kind: v.literal('ended'),
@@ -66,6 +56,7 @@ export const subscriptionOutcome = v.variant('kind', [
     reason: terminationReason,
     notification,
     list: v.optional(listState),
+    suppressed,
   }),
 ]);
 export type SubscriptionOutcome = v.InferOutput<typeof subscriptionOutcome>;

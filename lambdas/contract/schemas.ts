@@ -36,6 +36,10 @@ export const notification = v.object({
   presentityVersion: v.number(),
   contentType: v.string(),
   body: splitBody,
+  /** Equal for states that look the same to the watcher (RFC 5839). */
+  entityTag: v.optional(v.string()),
+  /** What has changed since the state with the entity-tag `base`: for watchers that were sent just that state. */
+  partial: v.optional(v.object({ base: v.string(), body: splitBody })),
 });
 export type Notification = Readonly<v.InferOutput<typeof notification>>;
 

@@ -44,7 +44,7 @@ export function parseDialogInfo(text: string, nowMs: number): DialogInfo {
 }
 
 /**
- * Renders a full document, split around its version.
+ * Renders a document, split around its version.
  * @param entity AOR of the presentity
  * @param nowMs time that durations are counted to
  */
@@ -52,10 +52,11 @@ export function renderDialogInfo(
   entity: string,
   dialogs: readonly Dialog[],
   nowMs: number,
+  state: DialogInfo['state'] = 'full',
 ): [before: string, after: string] {
   const before = `<?xml version="1.0" encoding="UTF-8"?>\n<dialog-info xmlns="${NAMESPACE}" version="`;
   const inside = dialogs.map((dialog) => renderDialog(dialog, nowMs)).join('');
-  return [before, `" state="full" entity="${escapeXml(entity)}">\n${inside}</dialog-info>\n`];
+  return [before, `" state="${state}" entity="${escapeXml(entity)}">\n${inside}</dialog-info>\n`];
 }
 
 /** Gives the second and later dialog of one id an id of its own. */

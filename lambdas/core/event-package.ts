@@ -1,6 +1,8 @@
 /** Event packages as data (RFC 6665 section 5): what each one reads, composes and renders. Pure. */
 import type { Notification } from '#contract/schemas.ts';
-import { DIALOG_INFO_TYPE, parseDialogInfo, renderDialogInfo } from './dialog-info.ts';
+import type { Dialog } from './dialog.ts';
+import { DIALOG_INFO_TYPE, parseDialogInfo } from './dialog-info.ts';
+import { dialogView } from './dialog-view.ts';
 import { SipRejection } from './error.ts';
 import {
   composeMessageSummary,
@@ -10,9 +12,10 @@ import {
 } from './message-summary.ts';
 import { CPIM_PIDF_TYPE, PIDF_TYPE, parsePidf, renderPidf } from './pidf.ts';
 import { composePresence, presenceFingerprint } from './presence.ts';
-import { composeDialogs, dialogsFingerprint, type Presentity } from './presentity.ts';
+import { composeDialogs, type Presentity } from './presentity.ts';
 import type { PublishedDocument } from './publication.ts';
 import { REGINFO_TYPE, renderRegInfo } from './reginfo.ts';
+import type { RenderingProfile } from './rendering-profile.ts';
 import { parseParameterized } from './sip/header.ts';
 import { renderWatcherInfo, WATCHERINFO_TYPE } from './winfo.ts';
 import { renderXpidf, XPIDF_TYPE } from './xpidf.ts';
@@ -26,6 +29,15 @@ export interface ComposedState {
    * @param entity AOR of the presentity
    */
   render(contentType: string, entity: string, nowMs: number): Notification['body'];
+  /** The state as a watcher with this profile sees it; a package without it looks the same to all. */
+  inProfile?(profile: RenderingProfile): ComposedState;
+  /**
+   * A partial document: what differs from an earlier state, seen in the same profile.
+   * @returns undefined when nothing does
+   */
+  renderSince?(base: ComposedState, entity: string, nowMs: number): Notification['body'] | undefined;
+  /** What a dialog state is made of. */
+  readonly dialogs?: readonly Dialog[];
 }
 
 /** What a package's documents are made of: the presentity's own state, its bindings, or watchers of a package. */
@@ -65,13 +77,7 @@ const DIALOG: PublishedEventPackage = {
     const { state, dialogs } = parseDialogInfo(body, nowMs);
     return { kind: 'dialogs', scope: state, dialogs };
   },
-  compose(presentity, asOfMs) {
-    const dialogs = composeDialogs(presentity.publications, asOfMs);
-    return {
-      fingerprint: dialogsFingerprint(dialogs),
-      render: (_contentType, entity, nowMs) => renderDialogInfo(entity, dialogs, nowMs),
-    };
-  },
+  compose: (presentity, asOfMs) => dialogView(composeDialogs(presentity.publications, asOfMs)),
 };
 
 const PRESENCE: PublishedEventPackage = {

@@ -4,7 +4,7 @@ import type { Instruction, NotifyInstruction } from '#contract/instruction.ts';
 import type { Delivery } from '#core/delivery.ts';
 import { type ComposedState, EVENT_PACKAGES, type EventPackage, watcherInfoName } from '#core/event-package.ts';
 import { type Address, aorOfIdentity } from '#core/identity.ts';
-import { renderNotification } from '#core/notification.ts';
+import { renderNotification, seenBy, type View } from '#core/notification.ts';
 import { isCounted, type Presentity } from '#core/presentity.ts';
 import type { LeaseBook } from '#table/lease-book.ts';
 import { countChange } from '#table/presentity-changes.ts';
@@ -114,6 +114,14 @@ function hasChanged(eventPackage: EventPackage, changes: readonly StateChange[])
   return changes.some(({ before, after }) => composed(before) !== composed(after));
 }
 
+/** True when some step changed what a watcher with this view is told; the default view shows every change. */
+function hasChangedIn(view: View, eventPackage: EventPackage, changes: readonly StateChange[]): boolean {
+  if (view.rendering === '') return true;
+  const seen = (presentity: Presentity): string =>
+    seenBy(view, composedAsWritten(eventPackage, presentity)).fingerprint;
+  return changes.some(({ before, after }) => seen(before) !== seen(after));
+}
+
 /** What watchers were told when the state was written: that is what its expiries are measured by. */
 function composedAsWritten(eventPackage: EventPackage, presentity: Presentity): ComposedState {
   return eventPackage.compose(presentity, presentity.changedAtMs);
@@ -122,9 +130,14 @@ function composedAsWritten(eventPackage: EventPackage, presentity: Presentity): 
 function pack(run: Run, eventPackage: EventPackage, watchers: readonly HeldSubscription[], nowMs: number): Parcel[] {
   const state = composedAsWritten(eventPackage, run.newest);
   const presentity = aorOfIdentity(run.presentity);
-  const byContentType = Map.groupBy(watchers, ({ contentType }) => contentType);
-  return [...byContentType].flatMap(([contentType, group]) => {
-    const notification = renderNotification(state, run.presentity, run.newest.version, contentType, nowMs);
+  const oldest = run.changes[0]?.before;
+  const isPlain = watchers.every(({ rendering }) => rendering === '');
+  const base = isPlain || oldest === undefined ? undefined : composedAsWritten(eventPackage, oldest);
+  const byView = Map.groupBy(watchers, ({ contentType, rendering }) => `${contentType} ${rendering}`);
+  return [...byView.values()].flatMap((group) => {
+    const [view] = group;
+    if (view === undefined || !hasChangedIn(view, eventPackage, run.changes)) return [];
+    const notification = renderNotification(state, run.presentity, run.newest.version, view, nowMs, base);
     const byGateway = Map.groupBy(group, ({ gatewayId }) => gatewayId);
     return [...byGateway].flatMap(([gatewayId, held]) =>
       chunksOf(held, MAX_IDS_PER_POST).map((some): Parcel => {

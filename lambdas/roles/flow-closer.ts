@@ -1,4 +1,4 @@
-/** Flow closer: removes what a gateway no longer holds, unless another flow or gateway has taken it over. */
+/** Flow closer: removes what a gateway no longer holds (unless another has taken it over), and what it has delivered. */
 import type { FlowClosedReport } from '#contract/gateway-report.ts';
 import { gatewayIdOf, subscriptionIdOf } from '#contract/ids.ts';
 import { EVENT_PACKAGES, watcherInfoName } from '#core/event-package.ts';
@@ -6,6 +6,7 @@ import { type Address, addressOfAor } from '#core/identity.ts';
 import { isCounted } from '#core/presentity.ts';
 import { loadBindings, removeBinding } from '#table/binding-item.ts';
 import { deleteMemberWatchers } from '#table/member-watcher-item.ts';
+import { removeMessage } from '#table/message-item.ts';
 import { countChange } from '#table/presentity-changes.ts';
 import { loadPresentities, loadPresentity } from '#table/presentity-item.ts';
 import type { Table } from '#table/table.ts';
@@ -22,12 +23,13 @@ type EndedSubscription = FlowClosedReport['subscriptions'][number];
 export interface FlowClosedResult {
   readonly flows: number;
   readonly subscriptions: number;
+  readonly messages: number;
 }
 
 /**
- * One Query a closed registered flow, one conditional DeleteItem a binding of it and an ended subscription, and one
- * GetItem a presentity that lost a watcher: who watches its watchers learns of it. To a list, one BatchWriteItem 25
- * members and one BatchGetItem a hundred instead.
+ * One Query a closed registered flow, one conditional DeleteItem a binding of it, an ended subscription and a message,
+ * and one GetItem a presentity that lost a watcher: who watches its watchers learns of it. To a list, one
+ * BatchWriteItem 25 members and one BatchGetItem a hundred instead.
  * @throws {DependencyUnavailable} when the table does not answer; the whole report may be repeated
  */
 export async function closeFlows(report: FlowClosedReport, table: Table, nowMs: number): Promise<FlowClosedResult> {
@@ -39,7 +41,9 @@ export async function closeFlows(report: FlowClosedReport, table: Table, nowMs: 
     if (loss) losses.set(`${loss.event} ${subscription.presentity}`, loss);
   });
   await inParallel([...losses.values()], (loss) => tellLoss(loss, table, nowMs));
-  return { flows: report.flows.length, subscriptions: report.subscriptions.length };
+  const { messages = [] } = report;
+  await inParallel(messages, ({ recipient, id }) => removeMessage(table, recipient, id));
+  return { flows: report.flows.length, subscriptions: report.subscriptions.length, messages: messages.length };
 }
 
 async function removeBindingsOf({ flowId, identity }: ClosedFlow, table: Table): Promise<void> {

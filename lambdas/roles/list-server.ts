@@ -5,7 +5,7 @@ import type { Notification } from '#contract/schemas.ts';
 import { SipRejection } from '#core/error.ts';
 import { EVENT_PACKAGES, type EventPackage } from '#core/event-package.ts';
 import { type Address, aorOfIdentity } from '#core/identity.ts';
-import { notificationOf } from '#core/notification.ts';
+import { notificationOf, type View } from '#core/notification.ts';
 import { NO_STATE, type Presentity } from '#core/presentity.ts';
 import { type ListEntry, parseResourceLists, RESOURCE_LISTS_TYPE } from '#core/resource-list.ts';
 import { parseParameterized, splitList } from '#core/sip/header.ts';
@@ -142,7 +142,7 @@ export async function tellList(
   const uri = aorOfIdentity(name.presentity);
   return {
     notification: { presentityVersion: 0, contentType: 'multipart/related', body: [''] },
-    list: { uri, members: toldMembers(members, states, eventPackage, place.contentType, nowMs) },
+    list: { uri, members: toldMembers(members, states, eventPackage, place, nowMs) },
   };
 }
 
@@ -166,7 +166,7 @@ function toldMembers(
   members: readonly ListMember[],
   states: ReadonlyMap<string, Presentity>,
   eventPackage: EventPackage,
-  contentType: string,
+  view: View,
   nowMs: number,
 ): ListState['members'] {
   let bytes = 0;
@@ -176,7 +176,7 @@ function toldMembers(
     if (address === undefined || (!isUser && state === undefined)) {
       return { ...shown, state: 'terminated', reason: 'noresource' };
     }
-    const notification = notificationOf(eventPackage, address, state ?? NO_STATE, contentType, nowMs);
+    const notification = notificationOf(eventPackage, address, state ?? NO_STATE, view, nowMs);
     bytes += Buffer.byteLength(notification.body.join(''));
     if (bytes > MAX_DOCUMENT_BYTES) return { ...shown, state: 'active' };
     return { ...shown, state: 'active', notification: { ...notification, body: [...notification.body] } };

@@ -1,9 +1,11 @@
 /** Notifier (RFC 6665 section 4.2): check a SUBSCRIBE, commit the subscription, tell the state as it is then. */
 
 import { subscriptionIdOf } from '#contract/ids.ts';
+import type { EndInstruction } from '#contract/instruction.ts';
 import type { OutcomeInput, SubscriptionOutcome } from '#contract/outcome.ts';
 import type { RequestEnvelope } from '#contract/request-envelope.ts';
-import type { Identity } from '#contract/schemas.ts';
+import type { Identity, Notification } from '#contract/schemas.ts';
+import type { EnvelopedResponse } from '#contract/sip-response.ts';
 import { chooseContentType } from '#core/accept.ts';
 import { SipRejection } from '#core/error.ts';
 import { type EventPackage, requestedPackage, watcherInfoName } from '#core/event-package.ts';
@@ -17,13 +19,15 @@ import {
   mayPublishFor,
   requireOwnTenant,
 } from '#core/identity.ts';
-import { notificationOf } from '#core/notification.ts';
+import { notificationOf, type View } from '#core/notification.ts';
 import { isCounted, type Presentity } from '#core/presentity.ts';
 import { requestedExpiry } from '#core/publication.ts';
+import { chooseProfile, encodeProfile } from '#core/rendering-profile.ts';
 import { parseContacts, parseCSeq, tagOf } from '#core/sip/header.ts';
 import type { HeaderFields } from '#core/sip/message.ts';
 import { formatAor } from '#core/sip/uri.ts';
 import { grantExpiry } from '#core/subscription.ts';
+import { replaceDeviceSubscription } from '#table/device-item.ts';
 import { countChange, countChangesUntil } from '#table/presentity-changes.ts';
 import { loadDetails } from '#table/presentity-details.ts';
 import { loadPresentity } from '#table/presentity-item.ts';
@@ -71,7 +75,9 @@ export async function subscribe(envelope: RequestEnvelope, ports: NotifierPorts,
     const policy = tenant?.policy ?? DEFAULT_POLICY;
     const grantedSeconds = grantExpiry(wish.requestedSeconds, policy, ports.chance());
 
-    const grant = grantOf(wish, envelope, grantedSeconds, nowMs);
+    const mayKnow = mayPublishFor(identity, wish.name.presentity);
+    const rendering = encodeProfile(chooseProfile(headers.get('user-agent'), policy.rendering, mayKnow));
+    const grant = grantOf(wish, { contentType: wish.contentType, rendering }, envelope, grantedSeconds, nowMs);
     const [committed, isListOnly] = await Promise.all([
       commit(wish, grant, opened, ports.table, nowMs),
       wish.kind === 'initial' && opened === undefined && namesListOnly(wish, ports),
@@ -80,11 +86,13 @@ export async function subscribe(envelope: RequestEnvelope, ports: NotifierPorts,
       await withdraw(wish, grant, ports.table, nowMs);
       throw extensionRequired();
     }
+    const instructions = grantedSeconds === 0 ? [] : await replaceOlder(wish, headers, envelope, ports, nowMs);
     const told = await tell(wish, grant, opened, committed, ports.table, nowMs);
-    const support: [string, string][] = committed.list === undefined ? [] : [['Require', EVENT_LIST]];
+    const suppressed = suppression(wish.kind, headers.get('suppress-if-match'), told.notification);
     return {
-      response: { status: 200, reason: 'OK', headers: [['Expires', String(grantedSeconds)], ...support] },
-      subscription: { ...subscriptionOf(wish.name, committed.createdAtMs, grantedSeconds, nowMs), ...told },
+      response: answerOf(grantedSeconds, suppressed, told),
+      subscription: { ...subscriptionOf(wish.name, committed.createdAtMs, grantedSeconds, nowMs), ...told, suppressed },
+      ...(instructions.length > 0 && { instructions }),
     };
   });
 }
@@ -148,6 +156,27 @@ function dialogOf(headers: HeaderFields): { callId: string; fromTag: string; cse
   return { callId, fromTag, cseq: cseq.sequence };
 }
 
+/**
+ * A device that subscribes anew to what it watches already has lost its older subscription: that one ends. Only devices
+ * that name their instance are known again (RFC 5626 section 4.1); the others cost nothing.
+ * @returns the end of the older one, when this gateway holds it
+ */
+async function replaceOlder(
+  { kind, name }: Wish,
+  headers: HeaderFields,
+  { gatewayId }: RequestEnvelope,
+  { table }: NotifierPorts,
+  nowMs: number,
+): Promise<EndInstruction[]> {
+  const contacts = kind === 'initial' ? parseContacts(headers.all('contact')) : undefined;
+  const instance = contacts === '*' ? undefined : contacts?.[0]?.params.get('+sip.instance');
+  if (!instance) return [];
+  const replaced = await replaceDeviceSubscription(table, name, instance, gatewayId, nowMs);
+  if (replaced === undefined || replaced.gatewayId !== gatewayId) return [];
+  // Not `deactivated`, nor `timeout`: a client would subscribe again at once.
+  return [{ kind: 'end', subscriptionIds: [replaced.id], reason: 'rejected' }];
+}
+
 /** The state as it is once the subscription stands, with what else the event package shows. */
 async function loadWatched(wish: Wish, table: Table, grantedSeconds: number, nowMs: number): Promise<Presentity> {
   const { presentity: address, event } = wish.name;
@@ -182,12 +211,13 @@ interface Grant {
 }
 
 function grantOf(
-  { cseq, contentType }: Wish,
+  { cseq }: Wish,
+  view: View,
   { gatewayId, flowId }: RequestEnvelope,
   seconds: number,
   nowMs: number,
 ): Grant {
-  const place = { gatewayId, flowId, contentType };
+  const place = { gatewayId, flowId, ...view };
   return { seconds, place, times: { cseq, expiresAtMs: nowMs + seconds * 1_000 } };
 }
 
@@ -238,6 +268,8 @@ async function withdraw({ name, cseq }: Wish, { seconds }: Grant, table: Table, 
   if (seconds > 0) await endWatcher(table, name, cseq + 1, nowMs);
 }
 
+type Told = Pick<SubscriptionOutcome, 'notification' | 'list'>;
+
 /** The state as it is after the write: of the presentity, or of all members of a list. */
 async function tell(
   wish: Wish,
@@ -246,15 +278,43 @@ async function tell(
   { createdAtMs, list }: Committed,
   table: Table,
   nowMs: number,
-): Promise<Pick<SubscriptionOutcome, 'notification' | 'list'>> {
-  const { kind, name, eventPackage, contentType } = wish;
+): Promise<Told> {
+  const { kind, name, eventPackage } = wish;
   if (list !== undefined) {
     const life = seconds > 0 ? 'active' : kind === 'initial' ? 'fetched' : 'ended';
     const subscription = { name, place, times, createdAtMs };
     return tellList({ subscription, eventPackage, stored: list, kind: life }, opened, table, nowMs);
   }
   const presentity = await loadWatched(wish, table, seconds, nowMs);
-  return { notification: notificationOf(eventPackage, name.presentity, presentity, contentType, nowMs) };
+  return { notification: notificationOf(eventPackage, name.presentity, presentity, place, nowMs) };
+}
+
+/**
+ * What a watcher that has this state already is spared (RFC 5839): the body of a first NOTIFY, in a dialog the NOTIFY.
+ * @param condition Suppress-If-Match: an entity-tag, or `*` for any
+ */
+function suppression(
+  kind: Wish['kind'],
+  condition: string | undefined,
+  { entityTag }: Notification,
+): SubscriptionOutcome['suppressed'] {
+  // The documents of a list have none: the gateway makes them.
+  if (entityTag === undefined) return undefined;
+  const matches = condition !== undefined && (condition === '*' || condition === entityTag);
+  if (!matches) return undefined;
+  return kind === 'initial' ? 'body' : 'notification';
+}
+
+function answerOf(
+  grantedSeconds: number,
+  suppressed: SubscriptionOutcome['suppressed'],
+  { notification: { entityTag }, list }: Told,
+): EnvelopedResponse {
+  const expires: [string, string] = ['Expires', String(grantedSeconds)];
+  const support: [string, string][] = list === undefined ? [] : [['Require', EVENT_LIST]];
+  if (suppressed !== 'notification') return { status: 200, reason: 'OK', headers: [expires, ...support] };
+  const tag: [string, string][] = entityTag === undefined ? [] : [['SIP-ETag', entityTag]];
+  return { status: 204, reason: 'No Notification', headers: [expires, ...tag] };
 }
 
 type SubscriptionState =

@@ -20,6 +20,7 @@ import { loadRegistration, type Registration, removeBinding, saveBinding } from 
 import type { Table } from '#table/table.ts';
 import { DEFAULT_POLICY } from '#table/tenant-item.ts';
 import { asAuthenticated } from './authenticator.ts';
+import { handOver } from './mailbox.ts';
 import type { RequestPorts } from './request-ports.ts';
 
 /**
@@ -40,10 +41,17 @@ export async function register(envelope: RequestEnvelope, ports: RequestPorts, n
     const changes = decideChanges(wishes, registration.bindings, contextOf(envelope, headers), nowMs);
     await commit(ports.table, identity, registration.bindings, changes);
 
+    const saved = changes.find(({ kind }) => kind === 'save')?.binding;
+    // After the write: a message that came before it was stored, one that comes later finds the binding.
+    const instructions =
+      saved && policy.storeAndForward
+        ? await handOver(identity, { ...saved, flowId: envelope.flowId }, ports.table, nowMs)
+        : undefined;
     const standing = applyChanges(registration.bindings, changes);
     const isOutbound = wishes !== '*' && wishes.some((wish) => wish.isOutbound) && supportsOutbound(headers);
     return {
       response: { status: 200, reason: 'OK', headers: answerHeaders(standing, isOutbound, nowMs) },
+      ...(instructions && { instructions }),
       ...(changes.length > 0 && { registered: standing.some((binding) => isOnFlow(binding, envelope)) }),
     };
   });

@@ -58,6 +58,21 @@ export const watcherKey = (domain: string, user: string, event: string, subscrip
   SK: `${watcherPrefix(event)}${subscriptionId}`,
 });
 
+/** Partition of the messages that wait for a user; apart from the bindings, which are read far more often. */
+export const mailboxPartition = (domain: string, user: string): string => `MESSAGES#${domain}#${user}`;
+
+/** @param place number of the place in the mailbox */
+export const messageKey = (domain: string, user: string, place: string): Key => ({
+  PK: mailboxPartition(domain, user),
+  SK: `MESSAGE#${place.padStart(2, '0')}`,
+});
+
+/** Names the newest subscription of one device to a presentity; `device` is a hash. */
+export const deviceKey = (domain: string, user: string, event: string, device: string): Key => ({
+  PK: presentityPartition(domain, user),
+  SK: `DEVICE#${event}#${device}`,
+});
+
 export const listKey = (domain: string, name: string): Key => ({ PK: `LIST#${domain}#${name}`, SK: 'LIST' });
 
 export const leaseKey = (gatewayId: string): Key => ({ PK: `GATEWAY#${gatewayId}`, SK: LEASE_SORT_KEY });

@@ -16,8 +16,8 @@ export interface Condition {
 export interface Update extends Condition {
   /** UpdateExpression, such as `SET etag = :etag ADD version :one`. */
   readonly update: string;
-  /** Attributes returned in `written`: none (default) or the whole new item. */
-  readonly returning?: 'NONE' | 'ALL_NEW';
+  /** Attributes returned in `written`: none (default), the whole new item, or the whole item that stood there. */
+  readonly returning?: 'NONE' | 'ALL_NEW' | 'ALL_OLD';
 }
 
 export interface Deletion extends Condition {

@@ -29,6 +29,8 @@ export interface SubscriptionPlace {
   readonly flowId: FlowId;
   /** What the watcher accepts (core/accept). */
   readonly contentType: string;
+  /** Encoded rendering profile (core/rendering-profile). */
+  readonly rendering: string;
 }
 
 export interface SubscriptionTimes {
@@ -117,7 +119,7 @@ export async function refreshWatcher(
   const result = await table.update(keyOf(name), {
     ...own,
     update:
-      'SET cseq = :cseq, expiresAtMs = :expires, #ttl = :ttl, gatewayId = :gateway, flowId = :flow, contentType = :type',
+      'SET cseq = :cseq, expiresAtMs = :expires, #ttl = :ttl, gatewayId = :gateway, flowId = :flow, contentType = :type, rendering = :rendering',
     names: { '#ttl': 'ttl' },
     values: {
       ...own.values,
@@ -127,6 +129,7 @@ export async function refreshWatcher(
         ':gateway': place.gatewayId,
         ':flow': place.flowId,
         ':type': place.contentType,
+        ':rendering': place.rendering,
       },
     },
     returning: 'ALL_NEW',
@@ -158,12 +161,14 @@ export interface HeldSubscription {
   readonly id: SubscriptionId;
   readonly gatewayId: GatewayId;
   readonly contentType: string;
+  readonly rendering: string;
 }
 
 const heldAttributes = v.object({
   SK: v.string(),
   gatewayId: v.string(),
   contentType: v.string(),
+  rendering: v.optional(v.string(), ''),
   expiresAtMs: v.number(),
 });
 
@@ -194,7 +199,7 @@ function queryHeld(table: Table, { domain, user }: Address, prefix: string): Pro
   const query = partitionQuery(presentityPartition(domain, user), prefix, {
     // Consistent: a watcher that subscribed just before the change was told the state before it.
     consistent: true,
-    projection: 'SK, gatewayId, contentType, expiresAtMs',
+    projection: 'SK, gatewayId, contentType, rendering, expiresAtMs',
   });
   return table.query(query);
 }
@@ -203,9 +208,10 @@ function heldAmong(items: readonly Item[], event: string, nowMs: number): HeldSu
   const prefix = watcherPrefix(event);
   return items.flatMap((item): HeldSubscription[] => {
     if (!item.SK.startsWith(prefix)) return [];
-    const { SK, gatewayId, contentType, expiresAtMs } = v.parse(heldAttributes, item);
+    const { SK, gatewayId, contentType, rendering, expiresAtMs } = v.parse(heldAttributes, item);
     if (expiresAtMs <= nowMs) return [];
-    return [{ id: subscriptionIdOf(SK.slice(prefix.length)), gatewayId: gatewayIdOf(gatewayId), contentType }];
+    const id = subscriptionIdOf(SK.slice(prefix.length));
+    return [{ id, gatewayId: gatewayIdOf(gatewayId), contentType, rendering }];
   });
 }
 

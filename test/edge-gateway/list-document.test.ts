@@ -12,7 +12,8 @@ const aor = (index: number): string => `sip:${1001 + index}@demo.example`;
 function documentOf(presentityVersion: number, text = `state ${presentityVersion}`): Document {
   const [before, after] = ['<d version="', `">${text}</d>`];
   const bytes = Buffer.byteLength(before + after);
-  return { presentityVersion, contentType: 'application/dialog-info+xml', before, after, bytes };
+  const whole = { entityTag: undefined, partial: undefined, before, after, bytes };
+  return { presentityVersion, contentType: 'application/dialog-info+xml', ...whole };
 }
 
 const active = (index: number, presentityVersion = 1): MemberState => ({

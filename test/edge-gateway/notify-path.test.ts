@@ -1,10 +1,12 @@
 import { Duplex } from 'node:stream';
 import fc from 'fast-check';
 import { pino } from 'pino';
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+
 import type { WebSocket } from 'ws';
 import { subscriptionIdOf } from '#contract/ids.ts';
 import type { Notification } from '#contract/schemas.ts';
+import { readRateControl } from '#core/rate-control.ts';
 import { parseMessage } from '#core/sip/message.ts';
 import { Flow } from '#gateway/flow-table.ts';
 import { NotifyPath, TIMER_F_MS } from '#gateway/notify-path.ts';
@@ -311,4 +313,209 @@ test('any order and duplication of states, answers, refreshes and time: numbers 
     }),
     { numRuns: 300 },
   );
+});
+
+describe('partial documents (RFC 4235 section 4.3)', () => {
+  const tagged = (version: number, tag: string, base?: string): Notification => ({
+    ...state(version),
+    entityTag: tag,
+    ...(base && { partial: { base, body: ['<dialog-info version="', `" state="partial">p${version}</dialog-info>`] } }),
+  });
+  const told = (stream: FakeStream) => stream.sent.map(({ body }) => /[vp]\d+/.exec(body)?.[0]);
+  const versions = (stream: FakeStream) => stream.sent.map(({ body }) => /version="(\d+)"/.exec(body)?.[1]);
+
+  /** A watcher that was sent version 1, tag `t1`, and answered. */
+  function watching(): { world: World; flow: Flow; stream: FakeStream; subscription: Subscription } {
+    const world = new World();
+    const { flow, stream } = world.flow();
+    const subscription = world.subscribe(flow, 'a');
+    world.answer(flow, stream.sent[0]);
+    world.path.takeState([subscription], tagged(2, 't1'));
+    world.answer(flow, stream.sent[1]);
+    return { world, flow, stream, subscription };
+  }
+
+  test('follow a full one that the watcher has, version by version', () => {
+    const { world, stream, subscription } = watching();
+    world.path.takeState([subscription], tagged(3, 't2', 't1'));
+    expect(told(stream)).toEqual(['v1', 'v2', 'p3']);
+    expect(versions(stream)).toEqual(['0', '1', '2']);
+    expect(stream.sent[2]?.header('content-length')).toBe(String(Buffer.byteLength(stream.sent[2]?.body ?? '')));
+    expect(stream.sent[2]?.header('sip-etag')).toBe('t2');
+  });
+
+  test('are replaced by a full one when a state between was left out', () => {
+    const { world, flow, stream, subscription } = watching();
+    for (const [version, tag, base] of [
+      [3, 't2', 't1'],
+      [4, 't3', 't2'],
+      [5, 't4', 't3'],
+    ] as const)
+      world.path.takeState([subscription], tagged(version, tag, base));
+    world.answer(flow, stream.sent[2]);
+    expect(told(stream)).toEqual(['v1', 'v2', 'p3', 'v5']);
+  });
+
+  test.each([500, 503, 408])('are replaced by a full one after a NOTIFY that was answered %i', (status) => {
+    const { world, flow, stream, subscription } = watching();
+    world.path.takeState([subscription], tagged(3, 't2', 't1'));
+    world.answer(flow, stream.sent[2], status);
+    world.path.takeState([subscription], tagged(4, 't3', 't2'));
+    expect(told(stream)).toEqual(['v1', 'v2', 'p3', 'v4']);
+  });
+
+  test('are not what a refresh or the end of a subscription brings', () => {
+    const { world, stream, subscription } = watching();
+    world.path.notifyRefreshed(subscription, internDocument(subscription.resource, tagged(3, 't2', 't1')));
+    world.path.terminate(subscription, 'timeout', internDocument(subscription.resource, tagged(4, 't3', 't2')));
+    world.outbox.flush();
+    expect(told(stream)).toEqual(['v1', 'v2', 'v3', 'v4']);
+  });
+});
+
+describe('rate control (RFC 6446)', () => {
+  let world: World;
+  let flow: Flow;
+  let stream: FakeStream;
+  let subscription: Subscription;
+  beforeEach(() => {
+    vi.useFakeTimers();
+    world = new World();
+    ({ flow, stream } = world.flow());
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  function subscribed(params: string): void {
+    subscription = world.subscribe(flow, 'a');
+    world.answer(flow, stream.sent[0]);
+    refresh(params);
+  }
+  function refresh(params: string): void {
+    world.path.setRate(subscription, readRateControl(`dialog${params}`));
+    world.path.notifyRefreshed(subscription, subscription.delivered);
+    world.outbox.flush();
+    world.answer(flow, stream.sent.at(-1));
+  }
+  const change = (version: number): void => world.path.takeState([subscription], state(version));
+  function pass(milliseconds: number): void {
+    world.now += milliseconds;
+    vi.advanceTimersByTime(milliseconds);
+    world.outbox.flush();
+  }
+  const answerAll = (): void => world.answer(flow, stream.sent.at(-1));
+
+  test('holds states back for the gap, then sends the last one and tells the rate', () => {
+    subscribed(';max-rate=0.2');
+    expect(stream.sent.at(-1)?.header('subscription-state')).toBe('active;expires=600;max-rate=0.2');
+    for (const version of [2, 3]) change(version);
+    pass(4_999);
+    expect(bodies(stream)).toEqual(['v1', 'v1']);
+    change(4);
+    pass(1);
+    expect(bodies(stream)).toEqual(['v1', 'v1', 'v4']);
+  });
+
+  test('sends at once what changes after the gap', () => {
+    subscribed(';max-rate=0.2');
+    pass(6_000);
+    change(2);
+    expect(bodies(stream)).toEqual(['v1', 'v1', 'v2']);
+  });
+
+  test('never drops the last state, when the watcher answers late or refreshes without a rate', () => {
+    subscribed(';max-rate=1');
+    pass(1_000);
+    change(2);
+    change(3);
+    pass(5_000);
+    expect(bodies(stream).at(-1)).toBe('v2');
+    answerAll();
+    world.outbox.flush();
+    expect(bodies(stream).at(-1)).toBe('v3');
+    answerAll();
+    change(4);
+    refresh('');
+    expect(bodies(stream).at(-1)).toBe('v4');
+    change(5);
+    expect(bodies(stream).at(-1)).toBe('v5');
+    expect(stream.sent.at(-1)?.header('subscription-state')).toBe('active;expires=594');
+  });
+
+  test('tells a refresh and the end at once', () => {
+    subscribed(';max-rate=0.01');
+    change(2);
+    refresh(';max-rate=0.01');
+    expect(bodies(stream)).toEqual(['v1', 'v1', 'v2']);
+    change(3);
+    world.path.terminate(subscription, 'timeout');
+    world.outbox.flush();
+    expect(bodies(stream)).toEqual(['v1', 'v1', 'v2', 'v3']);
+    pass(200_000);
+    expect(stream.sent).toHaveLength(4);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('repeats the state at the minimum rate, with versions that count on', () => {
+    subscribed(';min-rate=0.1');
+    pass(9_999);
+    expect(stream.sent).toHaveLength(2);
+    pass(1);
+    answerAll();
+    pass(10_000);
+    expect(bodies(stream)).toEqual(['v1', 'v1', 'v1', 'v1']);
+    expect(stream.sent.map(({ body }) => /version="(\d)"/.exec(body)?.[1])).toEqual(['0', '1', '2', '3']);
+  });
+
+  test('repeats nothing to a watcher that did not answer, or is gone', () => {
+    subscribed(';min-rate=0.5');
+    pass(2_000);
+    pass(8_000);
+    expect(stream.sent).toHaveLength(3);
+    world.path.park(flow);
+    pass(60_000);
+    expect(stream.sent).toHaveLength(3);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('whatever happens, sends the last state, and never two faster than the rate', () => {
+    const step = fc.oneof(
+      fc.constant('change' as const),
+      fc.constant('answer' as const),
+      fc.integer({ min: 1, max: 3_000 }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        world = new World();
+        ({ flow, stream } = world.flow());
+        subscribed(';max-rate=0.5');
+        const times = [world.now];
+        let version = 1;
+        const note = (): void => {
+          while (times.length < stream.sent.length - 1) times.push(world.now);
+        };
+        for (const next of steps) {
+          if (next === 'change') change(++version);
+          else if (next === 'answer') answerAll();
+          else
+            for (let i = 0; i < next; i += 100) {
+              pass(Math.min(100, next - i));
+              note();
+            }
+          world.outbox.flush();
+          note();
+        }
+        for (let i = 0; i < 3; i++) {
+          answerAll();
+          pass(2_000);
+          note();
+        }
+        expect(bodies(stream).at(-1)).toBe(`v${version}`);
+        for (let i = 1; i < times.length; i++)
+          expect((times[i] ?? 0) - (times[i - 1] ?? 0)).toBeGreaterThanOrEqual(1_900);
+      }),
+      { numRuns: 60 },
+    );
+  });
 });

@@ -95,3 +95,26 @@ it('is told when it may not watch', async () => {
   expect(await ends.next(() => true)).toBe(subscriber.C.SUBSCRIBE_NON_OK_RESPONSE);
   expect(seen.size).toBe(0);
 });
+
+it('sends a message that another JsSIP receives, and learns that nobody is there', async () => {
+  const [alice, bob] = [await userAgent('1001'), await userAgent('1002')];
+  const received = new Inbox<{ from: string; body: string }>();
+  bob.on('newMessage', ({ originator, request }: { originator: string; request: { from: unknown; body: string } }) => {
+    if (originator === 'remote') received.put({ from: String(request.from), body: request.body });
+  });
+  const send = (user: string): Promise<string> =>
+    new Promise((resolve) => {
+      alice.sendMessage(`sip:${user}@demo.example`, 'Grüße 👋', {
+        eventHandlers: {
+          succeeded: () => resolve('succeeded'),
+          failed: ({ cause }: { cause?: string }) => resolve(String(cause)),
+        },
+      });
+    });
+  expect(await send('1002')).toBe('succeeded');
+  expect(await received.next(() => true)).toMatchObject({
+    body: 'Grüße 👋',
+    from: expect.stringContaining('1001@demo'),
+  });
+  expect([await send('1009'), await send('4711')]).toEqual(['Unavailable', 'Not Found']);
+});

@@ -12,7 +12,7 @@ import { type FanOutPorts, fanOut } from '#roles/fan-out.ts';
 import { subscribe } from '#roles/notifier.ts';
 import { createGatewayClient } from '#runtime/gateway-client.ts';
 import { type DynamoDbTable, openDynamoDbTable } from '#table/dynamodb.ts';
-import { leaseKey } from '#table/keys.ts';
+import { leaseKey, watcherKey } from '#table/keys.ts';
 import { openLeaseBook } from '#table/lease-book.ts';
 import { saveLease } from '#table/lease-item.ts';
 import { queryWatchers } from '#table/watcher-item.ts';
@@ -259,4 +259,56 @@ describe('fan-out', () => {
 
 it('has a lease to look at for each gateway', async () => {
   expect(await table.get(leaseKey('gateway-1'))).toMatchObject({ gatewayId: 'gateway-1' });
+});
+
+describe('rendering profiles', () => {
+  const PARTIAL = 'documents=partial';
+  const set = async (id: string, rendering: string) => {
+    const key = watcherKey('demo.example', user, 'dialog', id);
+    await table.update(key, { update: 'SET rendering = :r', values: { ':r': rendering } });
+  };
+  const sentTo = (id: string) =>
+    notified(one).flatMap((each) =>
+      each.kind === 'notify' && each.subscriptionIds.includes(id as never) ? [each] : [],
+    );
+
+  it('are rendered once each, however many watchers share one', async () => {
+    for (const id of ['a', 'b', 'c', 'd']) await watch(id);
+    await Promise.all([set('b', 'ringing=proceeding'), set('c', 'ringing=proceeding')]);
+    await ringing();
+    await run();
+    const bodies = notified(one).map(
+      (each) => each.kind === 'notify' && [each.subscriptionIds, each.notification.body.join('')],
+    );
+    expect(bodies).toHaveLength(2);
+    expect(bodies).toContainEqual([['a', 'd'], expect.stringContaining('<state>early</state>')]);
+    expect(bodies).toContainEqual([['b', 'c'], expect.stringContaining('<state>proceeding</state>')]);
+  });
+
+  it('tell a watcher nothing that its profile does not show', async () => {
+    for (const id of ['a', 'b']) await watch(id);
+    await set('b', 'identities=withheld');
+    const ifMatch = await change({ body: dialogInfo(dialogElement('1', 'early')) });
+    await run();
+    const named = '<remote><identity>sip:boss@demo.example</identity></remote>';
+    await change({ ifMatch, body: dialogInfo(dialogElement('1', 'early', named)) });
+    await run();
+    expect(sentTo('a')).toHaveLength(2);
+    expect(sentTo('b')).toHaveLength(1);
+    expect(sentTo('b')[0]?.notification.body.join('')).not.toMatch(/call-id|tag=/);
+  });
+
+  it('carry the difference to the state before, named by its entity-tag', async () => {
+    await watch('a');
+    await set('a', PARTIAL);
+    const ifMatch = await change({ body: dialogInfo(dialogElement('1', 'early')) });
+    await run();
+    await change({ ifMatch, body: dialogInfo(dialogElement('1', 'early') + dialogElement('2', 'confirmed')) });
+    await run();
+    const [first, second] = sentTo('a').map(({ notification }) => notification);
+    expect(second?.partial?.base).toBe(first?.entityTag);
+    expect(second?.partial?.body.join('')).toMatch(/state="partial".*id="2"/s);
+    expect(second?.partial?.body.join('')).not.toContain('id="1"');
+    expect(second?.body.join('')).toContain('id="1"');
+  });
 });

@@ -48,7 +48,9 @@ describe('flow-closed', () => {
     await saveBinding(table, address('1001'), binding({ id: 'b1' }));
     await saveBinding(table, address('1001'), binding({ id: 'b2', flowId: 'flow-2' }));
     await saveBinding(table, address('1002'), binding({ id: 'b3' }));
-    expect(await closeFlows(reportOf({ flows: [flowOf('1001')] }), table, T0)).toEqual({ flows: 1, subscriptions: 0 });
+    expect(await closeFlows(reportOf({ flows: [flowOf('1001')] }), table, T0)).toEqual({
+      ...{ flows: 1, subscriptions: 0, messages: 0 },
+    });
     expect([await idsOf('1001'), await idsOf('1002')]).toEqual([['b2'], ['b3']]);
   });
 

@@ -9,7 +9,7 @@ import { watcherKey } from '#table/keys.ts';
 import { listItem, loadList } from '#table/list-item.ts';
 import { loadPresentity } from '#table/presentity-item.ts';
 import { storedCredentials } from '#table/seed-items.ts';
-import { tenantItem } from '#table/tenant-item.ts';
+import { DEFAULT_POLICY, tenantItem } from '#table/tenant-item.ts';
 import { loadUser, userItem } from '#table/user-item.ts';
 import { queryWatchers } from '#table/watcher-item.ts';
 import { ALICE, dialogElement, dialogInfo, publishOf, subscribeOf, type TestSubscribe } from '#test/support/dialogs.ts';
@@ -38,7 +38,7 @@ beforeAll(async () => {
   await table.writeBatch({ put: users(110).map(account), delete: [] });
   const tenant = {
     domain: DOMAIN,
-    policy: { minExpiresSeconds: 3, defaultExpiresSeconds: 600, maxExpiresSeconds: 600 },
+    policy: { ...DEFAULT_POLICY, minExpiresSeconds: 3, defaultExpiresSeconds: 600, maxExpiresSeconds: 600 },
   };
   ports = {
     table,

@@ -90,7 +90,7 @@ describe('SUBSCRIBE, its life (RFC 6665 section 4.2)', () => {
     expect(bodyOf(outcome)).toContain('version="0" state="full"');
     expect(bodyOf(outcome)).toContain(`entity="${aor()}">\n<dialog id="0000"><state>terminated</state></dialog>`);
     expect(await watchers()).toEqual([
-      { id: 'sub-1', gatewayId: 'gateway-1', contentType: 'application/dialog-info+xml' },
+      { id: 'sub-1', gatewayId: 'gateway-1', contentType: 'application/dialog-info+xml', rendering: '' },
     ]);
     expect(await watchers(T0 + 600_000)).toEqual([]);
   });
@@ -236,4 +236,96 @@ it('leaves a watcher that another gateway has taken over to that one', async () 
   const held = { id: subscriptionIdOf('sub-1'), gatewayId: gatewayIdOf('gateway-1') };
   await deleteHeldWatcher(table, { domain: 'demo.example', user }, 'dialog', held);
   expect(await watchers()).toHaveLength(1);
+});
+
+describe('Suppress-If-Match (RFC 5839)', () => {
+  const tagOf = ({ subscription }: OutcomeInput): string => subscription?.notification.entityTag ?? '';
+  const condition = (tag: string): TestSubscribe => ({ headers: [['Suppress-If-Match', tag]] });
+  const ring = () =>
+    publish(
+      publishOf({ presentity: aor(), body: dialogInfo(dialogElement('1', 'early')) }),
+      { ...ports, randomBytes },
+      T0,
+    );
+
+  it('spares a watcher what it has: in its dialog the NOTIFY, in a first one the body', async () => {
+    const tag = tagOf(await send({ expires: 300 }));
+    const refreshed = await send({ inDialog: 'sub-1', cseq: 2, expires: 300, ...condition(tag) });
+    expect(refreshed.response).toEqual({
+      ...{ status: 204, reason: 'No Notification' },
+      headers: [
+        ['Expires', '300'],
+        ['SIP-ETag', tag],
+      ],
+    });
+    expect(refreshed.subscription?.suppressed).toBe('notification');
+    const first = await send({ toTag: 'b', ...condition(tag) });
+    expect([first.response.status, first.subscription?.suppressed]).toEqual([200, 'body']);
+  });
+
+  it('spares nothing once the state has changed, nor without the header', async () => {
+    const tag = tagOf(await send({}));
+    await ring();
+    const changed = await send({ inDialog: 'sub-1', cseq: 2, ...condition(tag) });
+    expect([changed.response.status, changed.subscription?.suppressed]).toEqual([200, undefined]);
+    expect(tagOf(changed)).not.toBe(tag);
+    const plain = await send({ inDialog: 'sub-1', cseq: 3 });
+    expect([plain.response.status, tagOf(plain)]).toEqual([200, tagOf(changed)]);
+  });
+
+  it('with * ends or refreshes whatever the state is', async () => {
+    await send({});
+    await ring();
+    expect((await send({ inDialog: 'sub-1', cseq: 2, ...condition('*') })).response.status).toBe(204);
+    const ended = await send({ inDialog: 'sub-1', cseq: 3, expires: 0, ...condition('*') });
+    expect([ended.response.status, ended.subscription?.suppressed]).toEqual([204, 'notification']);
+    expect(await watchers()).toEqual([]);
+  });
+});
+
+describe('one device, one subscription', () => {
+  const on = (instance: string, more: TestSubscribe = {}): TestSubscribe => ({
+    ...{
+      callId: `call-${more.toTag}`,
+      contact: `<sip:x@client.invalid>;+sip.instance="<urn:uuid:${instance}>"`,
+      ...more,
+    },
+  });
+  const ids = async () => (await watchers()).map(({ id }) => id).toSorted();
+
+  it('ends the older one of the same device, on this gateway with a last word', async () => {
+    expect((await send(on('1', { toTag: 'a' }))).instructions).toBeUndefined();
+    expect((await send(on('1', { toTag: 'b' }))).instructions).toEqual([
+      { kind: 'end', subscriptionIds: ['a'], reason: 'rejected' },
+    ]);
+    expect((await send(on('1', { toTag: 'c', gatewayId: 'gateway-2' }))).instructions).toBeUndefined();
+    expect(await ids()).toEqual(['c']);
+  });
+
+  it('leaves those of other devices, users and Event ids, and those that name no instance', async () => {
+    await send(on('1', { toTag: 'a' }));
+    await send(on('2', { toTag: 'b' }));
+    await send(on('1', { toTag: 'c', identity: BOB, from: 'sip:1002@demo.example' }));
+    await send(on('1', { toTag: 'd', event: 'dialog;id=2' }));
+    for (const toTag of ['e', 'f']) await send({ toTag, callId: toTag });
+    expect(await ids()).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
+  });
+
+  it('leaves one that the device refreshes, and one that it only fetches beside', async () => {
+    await send(on('1', { toTag: 'a' }));
+    await send(on('1', { callId: 'call-a', toTag: 'x', inDialog: 'a', cseq: 2 }));
+    await send(on('1', { toTag: 'b', expires: 0 }));
+    expect(await ids()).toEqual(['a']);
+  });
+
+  it('costs one write more, and a delete when it replaces', async () => {
+    await send(on('1', { toTag: 'a' }));
+    const before = { ...table.requestCounts };
+    await send(on('1', { toTag: 'b' }));
+    expect(table.requestCounts).toEqual({
+      ...before,
+      ...{ PutItem: before.PutItem + 1, UpdateItem: before.UpdateItem + 1, DeleteItem: before.DeleteItem + 1 },
+      GetItem: before.GetItem + 1,
+    });
+  });
 });

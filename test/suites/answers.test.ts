@@ -4,6 +4,7 @@ import { type LocalStack, startStack } from '#test/support/local-stack.ts';
 import { type ReceivedMessage, SipClient } from '#test/support/sip-client.ts';
 import { GENERIC_ROWS } from './generic-rows.ts';
 import { LIST_ROWS } from './list-rows.ts';
+import { MESSAGE_ROWS } from './message-rows.ts';
 import { PUBLISH_ROWS } from './publish-rows.ts';
 import { REGISTER_ROWS } from './register-rows.ts';
 import { type Row, send } from './stimulus.ts';
@@ -42,6 +43,7 @@ describe.each([
   ['SUBSCRIBE for lists', '1001', LIST_ROWS],
   ['PUBLISH', 'pbx', PUBLISH_ROWS],
   ['REGISTER', '1003', REGISTER_ROWS],
+  ['MESSAGE', '1001', MESSAGE_ROWS],
 ])('answers to %s', (_name, user, rows) => {
   const client = identified(user);
   it.each(rows.map((row): [string, Row] => [`RFC ${row.rfc}: ${row.name} → ${row.status}`, row]))(

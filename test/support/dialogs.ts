@@ -44,6 +44,8 @@ export function publishOf({ body = '', ...rest }: TestPublish): RequestEnvelope 
 export interface TestSubscribe extends Partial<TestRequest> {
   readonly expires?: number;
   readonly event?: string;
+  /** Contact field value. */
+  readonly contact?: string;
   /** To tag of a SUBSCRIBE inside its dialog. */
   readonly inDialog?: string;
   /** What the gateway knows of the dialog. */
@@ -56,10 +58,11 @@ export function subscribeOf({
   event = 'dialog',
   inDialog,
   presentity,
+  contact = '<sip:abc@client.invalid;transport=ws>',
   ...rest
 }: TestSubscribe): RequestEnvelope {
   const to = rest.to ?? 'sip:1002@demo.example';
-  const headers: (readonly [string, string])[] = [['Contact', '<sip:abc@client.invalid;transport=ws>']];
+  const headers: (readonly [string, string])[] = [['Contact', contact]];
   if (event !== '') headers.push(['Event', event]);
   if (expires !== undefined) headers.push(['Expires', String(expires)]);
   const envelope = envelopeOf({

@@ -2,10 +2,19 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as v from 'valibot';
-import { type InstructionBatch, instructionBatch, SIGNATURE_HEADER, SIGNED_AT_HEADER } from '#contract/instruction.ts';
+import {
+  type ForwardInstruction,
+  type ForwardResult,
+  type InstructionBatch,
+  instructionBatch,
+  SIGNATURE_HEADER,
+  SIGNED_AT_HEADER,
+} from '#contract/instruction.ts';
 import { verifyInstructions } from '#core/instruction-signature.ts';
 
 export const INSTRUCTION_SECRET = 'instruction-s3cret';
+
+const NO_FLOW: ForwardResult = { kind: 'noFlow' };
 
 export interface FakeGateway {
   readonly address: string;
@@ -14,7 +23,12 @@ export interface FakeGateway {
   /** Sockets that were opened. */
   readonly connections: () => number;
   /** How the next batches are answered: unknown subscriptions, another status, or not at all. */
-  behaviour: { unknown?: readonly string[]; status?: number; isSilent?: boolean };
+  behaviour: {
+    unknown?: readonly string[];
+    status?: number;
+    isSilent?: boolean;
+    forward?: (instruction: ForwardInstruction) => ForwardResult | Promise<ForwardResult>;
+  };
   stop(): Promise<void>;
 }
 
@@ -29,9 +43,12 @@ export async function startFakeGateway(): Promise<FakeGateway> {
     const received = { signature: header(SIGNATURE_HEADER), signedAt: header(SIGNED_AT_HEADER) };
     const isSigned = verifyInstructions(INSTRUCTION_SECRET, received, body, Date.now());
     if (request.url !== '/instructions' || !isSigned) return void response.writeHead(401).end();
-    batches.push(v.parse(instructionBatch, JSON.parse(body)));
-    const { unknown = [], status = 200, isSilent = false } = gateway.behaviour;
-    if (!isSilent) response.writeHead(status).end(JSON.stringify({ unknown }));
+    const batch = v.parse(instructionBatch, JSON.parse(body));
+    batches.push(batch);
+    const { unknown = [], status = 200, isSilent = false, forward = () => NO_FLOW } = gateway.behaviour;
+    const forwards = batch.instructions.filter((instruction) => instruction.kind === 'forward');
+    const forwarded = await Promise.all(forwards.map(forward));
+    if (!isSilent) response.writeHead(status).end(JSON.stringify({ unknown, forwarded }));
   });
   server.on('connection', () => {
     connections += 1;

@@ -104,6 +104,7 @@ describe('the gateway task', () => {
         REGISTER: 'lampfield-dev-register',
         SUBSCRIBE: 'lampfield-dev-subscribe',
         PUBLISH: 'lampfield-dev-publish',
+        MESSAGE: 'lampfield-dev-message',
       },
       flowClosed: 'lampfield-dev-flow-closed',
       lease: 'lampfield-dev-lease',

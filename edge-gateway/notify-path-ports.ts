@@ -1,0 +1,22 @@
+/** What the notify path is told, and what it works with. */
+import type { Outbox } from './outbox.ts';
+import type { Subscription, SubscriptionTable } from './subscription-table.ts';
+import type { Counts, Log } from './telemetry.ts';
+
+export interface NotifyPathSettings {
+  readonly holdBackBytes: number;
+  readonly parkingMs: number;
+  readonly maxParked: number;
+  /** How long changes of an event list's members are gathered into one NOTIFY. */
+  readonly listWindowMs: number;
+}
+
+export interface NotifyPathPorts {
+  readonly subscriptions: SubscriptionTable;
+  readonly outbox: Outbox;
+  readonly counts: Counts;
+  readonly log: Log;
+  readonly nowMs: () => number;
+  /** A subscription that the table of the functions still lists is gone from here. */
+  readonly reportEnded: (subscription: Subscription) => void;
+}

@@ -1,0 +1,21 @@
+/** Lambda entry of MESSAGE. */
+import { message } from '#roles/messenger.ts';
+import { readEnvironment } from '#runtime/environment.ts';
+import { createGatewayClient } from '#runtime/gateway-client.ts';
+import { createSecretReader } from '#runtime/secret.ts';
+import { createTelemetry } from '#runtime/telemetry.ts';
+import { openLeaseBook } from '#table/lease-book.ts';
+import { createRequestHandler } from './request-handler.ts';
+import { createRequestPorts } from './request-ports.ts';
+
+const environment = readEnvironment();
+const telemetry = createTelemetry(environment.logLevel);
+const requestPorts = createRequestPorts(environment);
+const ports = {
+  ...requestPorts,
+  leases: openLeaseBook(requestPorts.table),
+  gateways: createGatewayClient(createSecretReader(environment.instructionSecret)),
+  telemetry,
+};
+
+export const handler = createRequestHandler('message', (envelope, nowMs) => message(envelope, ports, nowMs), telemetry);
