@@ -41,7 +41,7 @@ describe('a partial document (RFC 4235 section 4.3)', () => {
     const view = fc.uniqueArray(any, { selector: ({ id }) => id });
     const live = (shown: ReadonlyMap<string, string>) =>
       [...shown].filter(([, state]) => state !== 'terminated').sort();
-    fc.assert(
+    return fc.assert(
       fc.property(fc.array(view, { minLength: 2, maxLength: 8 }), (views) => {
         const shown = new Map<string, string>(views[0]?.map(({ id, state }) => [id, state]));
         for (let i = 1; i < views.length; i++) {

@@ -19,7 +19,7 @@ describe('bestResponse (RFC 3261 section 16.7)', () => {
 
   it('is one of the answers, the same class in every order, and 2xx if there is one', () => {
     const statuses = fc.array(fc.integer({ min: 200, max: 699 }), { minLength: 1, maxLength: 8 });
-    fc.assert(
+    return fc.assert(
       fc.property(statuses, (given) => {
         const chosen = best(...given) ?? 0;
         const reversed = best(...given.toReversed()) ?? 0;

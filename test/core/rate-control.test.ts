@@ -54,7 +54,7 @@ describe('gaps', () => {
 
   it('fit together: never the longest before the shortest', () => {
     const rate = fc.double({ min: 0.001, max: 99, noNaN: true }).map((value) => value.toFixed(4));
-    fc.assert(
+    return fc.assert(
       fc.property(rate, rate, fc.nat(100), (max, min, count) => {
         const read = readRateControl(`dialog;max-rate=${max};min-rate=${min}`);
         if (read?.maxRate === undefined) return;

@@ -105,7 +105,7 @@ describe('encodeProfile', () => {
 
   it('is empty for the default and gives every profile back', () => {
     expect(encodeProfile(DEFAULT_PROFILE)).toBe('');
-    fc.assert(
+    return fc.assert(
       fc.property(anyProfile, (given) => {
         expect(decodeProfile(encodeProfile(given))).toEqual(given);
       }),
@@ -123,7 +123,7 @@ describe('encodeProfile', () => {
       direction: fc.constantFrom('initiator', 'recipient'),
     }) as fc.Arbitrary<Dialog>;
     const dialogs = fc.uniqueArray(dialog, { selector: ({ id }) => id, minLength: 1 });
-    fc.assert(
+    return fc.assert(
       fc.property(dialogs, anyProfile, (given, chosen) => {
         const told = applyProfile(given, chosen);
         const live = new Set(given.filter(({ state }) => state !== 'terminated').map(({ id }) => id));
