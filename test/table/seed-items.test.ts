@@ -30,7 +30,13 @@ describe('seed items', () => {
     const sha256 = ha1Of('SHA-256', 'pbx', 'acme.example', 'acme-pbx');
     expect(await ports.loadUser('acme.example', 'pbx')).toMatchObject({ role: 'publisher', ha1: { sha256 } });
     expect(await ports.loadUser('acme.example', '1003')).toBeUndefined();
-    const policy = { minExpiresSeconds: 3, defaultExpiresSeconds: 3_600, maxExpiresSeconds: 7_200 };
+    const policy = {
+      minExpiresSeconds: 3,
+      defaultExpiresSeconds: 3_600,
+      maxExpiresSeconds: 7_200,
+      maxMessageBytes: 1_300,
+      storeAndForward: false,
+    };
     expect(await ports.loadTenant('demo.example')).toEqual({ domain: 'demo.example', policy });
     expect(await ports.loadTenant('no.example')).toBeUndefined();
 
