@@ -2,12 +2,15 @@
 import type { Flow } from '#gateway/flow-table.ts';
 import type { ReceivedMessage } from '#test/support/sip-client.ts';
 import { PARKING_MS } from './model-gateway.ts';
-import { documentText, lampsIn, ModelPublication, type PublishedDocument, PUBLISHERS } from './model-lamps.ts';
+import { documentText, lampsIn, ModelPublication, PUBLISHERS, type PublishedDocument } from './model-lamps.ts';
 import type { World } from './model-world.ts';
 
 export const DOMAIN = 'demo.example';
 let counter = 0;
-const fresh = (): string => `${(counter += 1)}`;
+const fresh = (): string => {
+  counter += 1;
+  return String(counter);
+};
 
 /** One connection of a user to one gateway. */
 class Connection {
@@ -308,12 +311,7 @@ export class Watcher {
     this.#takeAnswer(dialog, answer, connection, seconds);
   }
 
-  #takeAnswer(
-    dialog: WatcherDialog,
-    answer: ReceivedMessage | undefined,
-    { flow }: Connection,
-    seconds: number,
-  ): void {
+  #takeAnswer(dialog: WatcherDialog, answer: ReceivedMessage | undefined, { flow }: Connection, seconds: number): void {
     const now = this.#world.nowMs;
     if (answer === undefined) {
       // Nobody knows whether it was done; the watcher counts on the shorter time.

@@ -1,7 +1,14 @@
 /** What can happen in the model test, as data that fast-check makes and shrinks; and how it happens. */
 import fc from 'fast-check';
 import { type AnswerMode, Publisher, Watcher } from './model-actors.ts';
-import { DIALOGS, type ModelPublication, PUBLISHERS, type PublishedDocument, STATES, type State } from './model-lamps.ts';
+import {
+  DIALOGS,
+  type ModelPublication,
+  PUBLISHERS,
+  type PublishedDocument,
+  STATES,
+  type State,
+} from './model-lamps.ts';
 import type { Outage, World } from './model-world.ts';
 
 /** `isAwaited`: nothing else happens before it is done. */

@@ -12,6 +12,7 @@ import type { Delivery } from '#core/delivery.ts';
 import { signInstructions } from '#core/instruction-signature.ts';
 import { FunctionQueue, type Invoke } from '#gateway/backend.ts';
 import { Flow, FlowTable } from '#gateway/flow-table.ts';
+import { ForwardPath } from '#gateway/forward-path.ts';
 import { createInstructionServer } from '#gateway/instruction-intake.ts';
 import { NotifyPath } from '#gateway/notify-path.ts';
 import { Outbox } from '#gateway/outbox.ts';
@@ -69,7 +70,7 @@ export class ModelGateway {
     const { log } = telemetry;
     const [outbox, subscriptions] = [this.#outbox, new SubscriptionTable()];
     const notifyPath = new NotifyPath(
-      { holdBackBytes: 1_000_000, parkingMs: PARKING_MS, maxParked: 100 },
+      { holdBackBytes: 1_000_000, parkingMs: PARKING_MS, maxParked: 100, listWindowMs: 100 },
       {
         ...{ subscriptions, outbox, counts, log, nowMs },
         reportEnded: ({ id, resource }) =>
@@ -80,16 +81,17 @@ export class ModelGateway {
     const functions = new Map(
       ['PUBLISH', 'SUBSCRIBE'].map((method) => [method, new FunctionQueue(method, invoke, settings, counts)]),
     );
-    const isDraining = () => false;
+    const [isDraining, carryOut] = [() => false, () => undefined];
+    const forwardPath = new ForwardPath({ gatewayHost: 'gw.invalid', flows: this.#flows, outbox, counts, log });
     const requestPath = new RequestPath(
       { gatewayId: this.id, gatewayHost: 'gw.invalid', maxRequestsPerSecond: 10_000, maxSubscriptionsPerFlow: 100 },
-      { functions, subscriptions, notifyPath, outbox, telemetry, nowMs, isDraining },
+      { functions, subscriptions, notifyPath, forwardPath, outbox, telemetry, nowMs, isDraining, carryOut },
     );
     this.#notifyPath = notifyPath;
     this.#requestPath = requestPath;
     this.#server = createInstructionServer({
       ...{ gatewayId: this.id, secrets: [SECRET], flows: this.#flows, subscriptions, notifyPath, requestPath },
-      ...{ closeFlow: () => undefined, telemetry, nowMs },
+      ...{ closeFlow: () => undefined, forwardPath, telemetry, nowMs },
     });
   }
 

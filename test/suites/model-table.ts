@@ -18,6 +18,8 @@ export class StreamedTable implements Table {
   }
 
   get: Table['get'] = (...given) => this.#watched(() => this.#table.get(...given));
+  getBatch: Table['getBatch'] = (...given) => this.#watched(() => this.#table.getBatch(...given));
+  writeBatch: Table['writeBatch'] = (...given) => this.#watched(() => this.#table.writeBatch(...given));
   query: Table['query'] = (...given) => this.#watched(() => this.#table.query(...given));
   put: Table['put'] = (...given) => this.#watched(() => this.#table.put(...given));
   delete: Table['delete'] = (...given) => this.#watched(() => this.#table.delete(...given));

@@ -13,17 +13,18 @@ import { subscribe } from '#roles/notifier.ts';
 import { sweep } from '#roles/sweeper.ts';
 import type { LeaseBook } from '#table/lease-book.ts';
 import type { Table } from '#table/table.ts';
-import { T0 } from '#test/support/envelope.ts';
 import { createRequestHandler } from '../../lambdas/handlers/request-handler.ts';
 import { ModelGateway } from './model-gateway.ts';
 import { StreamedTable } from './model-table.ts';
 
+/** Ahead of any clock, so that DynamoDB Local keeps items; and early enough for CSeqs that a clock starts. */
+const STARTED_AT_MS = Date.UTC(2040, 0, 1);
 const telemetry = { log: () => undefined };
 /** How the next delivery to a gateway fails: before it is carried out, or only its answer is lost. */
 export type Outage = 'before' | 'after';
 
 export class World {
-  nowMs = T0;
+  nowMs = STARTED_AT_MS;
   readonly table: StreamedTable;
   readonly gateways: readonly ModelGateway[];
   /** Work that was started and not waited for. */
@@ -48,7 +49,7 @@ export class World {
   #functions() {
     const ports = {
       ...{ table: this.table, randomBytes, chance: () => 0, nonceSecret: async () => 's3cret' },
-      ...{ loadUser: async () => undefined, loadTenant: async () => undefined },
+      ...{ loadUser: async () => undefined, loadTenant: async () => undefined, findList: async () => undefined },
     };
     const clock = () => this.nowMs;
     const marked = async (outcome: Promise<OutcomeInput>) => withVersion(await outcome);
@@ -119,7 +120,12 @@ export class World {
     for (const { id, ended } of this.gateways) {
       const subscriptions = ended.splice(0);
       if (subscriptions.length === 0) continue;
-      const report = { contractVersion: CONTRACT_VERSION, gatewayId: id, flows: [], subscriptions } satisfies FlowClosedReport;
+      const report = {
+        contractVersion: CONTRACT_VERSION,
+        gatewayId: id,
+        flows: [],
+        subscriptions,
+      } satisfies FlowClosedReport;
       await closeFlows(report, this.table, this.nowMs);
     }
   }
