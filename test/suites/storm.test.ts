@@ -1,4 +1,5 @@
 /** A herd comes back at once, as after a gateway was lost: every flow subscribes anew, and every lamp is right afterwards. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
 import { dialogInfo, dialogStates, SipClient, type TestSubscription } from '#test/support/sip-client.ts';
@@ -28,9 +29,16 @@ it(`${SUBSCRIPTIONS} flows reconnect to the other gateway at once: each lamp is 
   await Promise.all([pbx, ...back.map(({ client }) => client)].map((client) => client.close()));
 }, 60_000);
 
+/** Connects and subscribes; refused for overload, it tries again when the answer says. */
 async function open(gateway: number, n: number): Promise<TestSubscription> {
   const client = await SipClient.connect(stack.url(gateway), String(1002 + (n % 19)));
-  return client.subscribe('1001');
+  for (;;) {
+    const subscription = await client.subscribe('1001');
+    const { status } = subscription.answer;
+    if (status === 200) return subscription;
+    expect(status, subscription.answer.text).toBe(503);
+    await sleep(Number(subscription.answer.header('retry-after')) * 1_000);
+  }
 }
 
 function shown(subscription: TestSubscription): string[] {
