@@ -252,7 +252,9 @@ export class RequestPath {
 
   #holdOrAdopt(exchange: Exchange, opened: SubscriptionOutcome): Subscription {
     const { subscriptions } = this.#ports;
-    const subscription = subscriptions.get(opened.id) ?? this.#adopt(exchange, opened);
+    const held = subscriptions.get(opened.id);
+    if (held !== undefined && opened.isTakenOver) held.renumber(opened.createdAtMs, this.#ports.nowMs());
+    const subscription = held ?? this.#adopt(exchange, opened);
     if (opened.list !== undefined) takeList(subscription, opened.list, this.#pending.of(opened.id), subscriptions);
     return subscription;
   }

@@ -90,6 +90,13 @@ export class Subscription {
     this.documentVersion = first.documentVersion;
   }
 
+  /** It comes back from another gateway, which has counted on meanwhile and sent states unknown here. */
+  renumber(createdAtMs: number, nowMs: number): void {
+    this.cseq = Math.max(this.cseq, firstCSeq(createdAtMs, nowMs, false));
+    this.documentVersion = Math.max(this.documentVersion, firstDocumentVersion(createdAtMs, nowMs, false));
+    this.demandWhole();
+  }
+
   /** What was sent may be lost: no difference to it comes next. */
   demandWhole(): void {
     this.needsWhole = true;

@@ -24,11 +24,15 @@ export const listState = v.object({
 });
 export type ListState = Readonly<v.InferOutput<typeof listState>>;
 
+/** The watcher has this state (RFC 5839): the NOTIFY has no body, or there is none. */
+const suppressed = v.optional(v.picklist(['body', 'notification']));
+/** True when another gateway held it before: what this one knows of it from earlier is old. */
+const isTakenOver = v.optional(v.boolean());
+
 /**
  * The subscription after a SUBSCRIBE. `active`: opened or refreshed, a NOTIFY follows the answer.
  * `ended`: fetched or unsubscribed, one last NOTIFY `terminated` follows.
  */
-const suppressed = v.optional(v.picklist(['body', 'notification']));
 
 export const subscriptionOutcome = v.variant('kind', [
   v.object({
@@ -43,8 +47,8 @@ export const subscriptionOutcome = v.variant('kind', [
     notification,
     /** Of a subscription to an event list: the gateway makes its documents, and `notification` has no body. */
     list: v.optional(listState),
-    /** The watcher has this state (RFC 5839): the NOTIFY has no body, or there is none. */
     suppressed,
+    isTakenOver,
   }),
   v.object({
     kind: v.literal('ended'),
@@ -57,6 +61,7 @@ export const subscriptionOutcome = v.variant('kind', [
     notification,
     list: v.optional(listState),
     suppressed,
+    isTakenOver,
   }),
 ]);
 export type SubscriptionOutcome = v.InferOutput<typeof subscriptionOutcome>;

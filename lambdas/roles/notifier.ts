@@ -91,7 +91,10 @@ export async function subscribe(envelope: RequestEnvelope, ports: NotifierPorts,
     const suppressed = suppression(wish.kind, headers.get('suppress-if-match'), told.notification);
     return {
       response: answerOf(grantedSeconds, suppressed, told),
-      subscription: { ...subscriptionOf(wish.name, committed.createdAtMs, grantedSeconds, nowMs), ...told, suppressed },
+      subscription: {
+        ...subscriptionOf(wish.name, committed.createdAtMs, grantedSeconds, nowMs),
+        ...{ ...told, suppressed, isTakenOver: isTakenOver(committed, envelope) },
+      },
       ...(instructions.length > 0 && { instructions }),
     };
   });
@@ -222,6 +225,9 @@ function grantOf(
 }
 
 type Committed = Omit<Extract<WatcherResult, { kind: 'done' }>, 'kind'>;
+
+const isTakenOver = ({ heldBy }: Committed, { gatewayId }: RequestEnvelope): boolean | undefined =>
+  heldBy === undefined || heldBy === gatewayId ? undefined : true;
 
 async function commit(
   { kind, name, cseq }: Wish,

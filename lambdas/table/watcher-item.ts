@@ -49,7 +49,13 @@ export interface StoredList {
 
 /** `unknown`: no such subscription of this watcher. `outOfOrder`: a later SUBSCRIBE has been here. */
 export type WatcherResult =
-  | { readonly kind: 'done'; readonly createdAtMs: number; readonly list?: StoredList }
+  | {
+      readonly kind: 'done';
+      readonly createdAtMs: number;
+      /** The gateway that held it until then; undefined of a new one. */
+      readonly heldBy?: string;
+      readonly list?: StoredList;
+    }
   | { readonly kind: 'unknown' | 'outOfOrder' };
 
 /** TTL stands behind the expiry, which readers check themselves. */
@@ -63,6 +69,8 @@ const watcherAttributes = v.object({
   event: v.string(),
   eventId: v.optional(v.string()),
   gatewayId: v.string(),
+  /** The gateway before the last SUBSCRIBE, mostly the same. */
+  previousGatewayId: v.optional(v.string()),
   flowId: v.string(),
   callId: v.string(),
   fromTag: v.string(),
@@ -119,7 +127,7 @@ export async function refreshWatcher(
   const result = await table.update(keyOf(name), {
     ...own,
     update:
-      'SET cseq = :cseq, expiresAtMs = :expires, #ttl = :ttl, gatewayId = :gateway, flowId = :flow, contentType = :type, rendering = :rendering',
+      'SET cseq = :cseq, expiresAtMs = :expires, #ttl = :ttl, previousGatewayId = gatewayId, gatewayId = :gateway, flowId = :flow, contentType = :type, rendering = :rendering',
     names: { '#ttl': 'ttl' },
     values: {
       ...own.values,
@@ -134,7 +142,7 @@ export async function refreshWatcher(
     },
     returning: 'ALL_NEW',
   });
-  if (result.kind === 'done') return doneOf(result.item, nowMs);
+  if (result.kind === 'done') return doneOf(result.item, nowMs, 'previousGatewayId');
   return repeatedOrRefused(
     result.item,
     name,
@@ -153,7 +161,9 @@ export async function endWatcher(
   nowMs: number,
 ): Promise<WatcherResult> {
   const result = await table.delete(keyOf(name), { ...ownLater(name, cseq, nowMs), returning: 'ALL_OLD' });
-  return result.kind === 'done' ? doneOf(result.item, nowMs) : repeatedOrRefused(result.item, name, () => false, nowMs);
+  return result.kind === 'done'
+    ? doneOf(result.item, nowMs, 'gatewayId')
+    : repeatedOrRefused(result.item, name, () => false, nowMs);
 }
 
 /** A watcher as the fan-out needs it. */
@@ -271,10 +281,10 @@ function ownLater(name: SubscriptionName, cseq: number, nowMs: number): Conditio
 }
 
 // The table always gives the item that was asked for; the clock only stands in for the type's sake.
-function doneOf(item: Item | undefined, nowMs: number): WatcherResult {
+function doneOf(item: Item | undefined, nowMs: number, holder: 'gatewayId' | 'previousGatewayId'): WatcherResult {
   if (item === undefined) return { kind: 'done', createdAtMs: nowMs };
-  const { createdAtMs, list } = decode(item);
-  return { kind: 'done', createdAtMs, list };
+  const { createdAtMs, list, [holder]: heldBy } = decode(item);
+  return { kind: 'done', createdAtMs, heldBy, list };
 }
 
 type StoredWatcher = v.InferOutput<typeof watcherAttributes>;
@@ -296,7 +306,7 @@ function repeatedOrRefused(
     stored.expiresAtMs > nowMs;
   if (!isOwn) return { kind: 'unknown' };
   // The answer to a first attempt was lost: what stands is our own.
-  return isRepeated(stored) ? doneOf(item, nowMs) : { kind: 'outOfOrder' };
+  return isRepeated(stored) ? doneOf(item, nowMs, 'previousGatewayId') : { kind: 'outOfOrder' };
 }
 
 function decode(item: Item): StoredWatcher {
