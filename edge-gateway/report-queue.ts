@@ -42,7 +42,7 @@ export class ReportQueue {
 
   subscriptionEnded(subscription: Subscription): void {
     const { presentity, event } = subscription.resource;
-    this.#subscriptions.push({ id: subscription.id, presentity, event });
+    this.#subscriptions.push({ id: subscription.id, presentity, event, expiresAtMs: subscription.expiresAtMs });
     if (this.#subscriptions.length > MAX_WAITING) this.#subscriptions.shift();
     this.#schedule(GATHER_MS);
   }

@@ -1,6 +1,6 @@
 /** What a gateway tells the functions about itself: its lease, and what it no longer holds. */
 import * as v from 'valibot';
-import { CONTRACT_VERSION, flowId, gatewayId, identity, subscriptionId } from './schemas.ts';
+import { CONTRACT_VERSION, epochMs, flowId, gatewayId, identity, subscriptionId } from './schemas.ts';
 
 /** Payload of the `lease` function. */
 export const leaseReport = v.object({
@@ -22,7 +22,15 @@ export const flowClosedReport = v.object({
   /** Registered flows that are gone: their bindings go. */
   flows: v.array(v.object({ flowId, identity })),
   /** Subscriptions that ended here, by expiry, failure, or at the end of their parking. */
-  subscriptions: v.array(v.object({ id: subscriptionId, presentity: v.string(), event: v.string() })),
+  subscriptions: v.array(
+    v.object({
+      id: subscriptionId,
+      presentity: v.string(),
+      event: v.string(),
+      /** As this gateway knew it: what was refreshed later, here or elsewhere, stays. */
+      expiresAtMs: v.optional(epochMs),
+    }),
+  ),
   /** Stored messages that their recipient has taken: they go. */
   messages: v.optional(v.array(v.object({ recipient: identity, id: v.string() })), []),
 });

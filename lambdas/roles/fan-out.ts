@@ -64,6 +64,7 @@ interface Parcel {
   readonly run: Run;
   readonly event: string;
   readonly gatewayId: GatewayId;
+  readonly held: readonly HeldSubscription[];
   readonly instruction: NotifyInstruction;
 }
 
@@ -143,7 +144,7 @@ function pack(run: Run, eventPackage: EventPackage, watchers: readonly HeldSubsc
       chunksOf(held, MAX_IDS_PER_POST).map((some): Parcel => {
         const subscriptionIds = some.map(({ id }) => id);
         const instruction = { kind: 'notify' as const, subscriptionIds, presentity, notification };
-        return { run, event: eventPackage.name, gatewayId, instruction };
+        return { run, event: eventPackage.name, gatewayId, held: some, instruction };
       }),
     );
   });
@@ -183,8 +184,7 @@ async function deliverPost(
 ): Promise<boolean> {
   try {
     const delivery = await deliverTo(gatewayId, post, ports, nowMs);
-    if (delivery.kind === 'delivered')
-      await forgetUnknown(gatewayId, post, new Set(delivery.unknown), ports.table, nowMs);
+    if (delivery.kind === 'delivered') await forgetUnknown(post, new Set(delivery.unknown), ports.table, nowMs);
     else ports.telemetry.log('warn', HOP, { gateway: gatewayId, outcome: delivery.kind, reason: delivery.reason });
     return delivery.kind !== 'failed';
   } catch (error) {
@@ -211,9 +211,8 @@ async function deliverTo(
   return renewed && renewed.leaseEndsAtMs > nowMs ? delivery : { kind: 'gone', reason: `lapsed, ${delivery.reason}` };
 }
 
-/** The table heals itself: what the gateway does not hold is removed, unless another one has taken it over. */
+/** The table heals itself: what the gateway does not hold is removed, unless it was taken over or refreshed meanwhile. */
 async function forgetUnknown(
-  gatewayId: GatewayId,
   post: readonly Parcel[],
   unknown: ReadonlySet<SubscriptionId>,
   table: Table,
@@ -221,11 +220,11 @@ async function forgetUnknown(
 ): Promise<void> {
   if (unknown.size === 0) return;
   await Promise.all(
-    post.map(async ({ run, event, instruction }) => {
-      const ids = instruction.subscriptionIds.filter((id) => unknown.has(id));
-      await Promise.all(ids.map((id) => deleteHeldWatcher(table, run.presentity, event, { id, gatewayId })));
+    post.map(async ({ run, event, held }) => {
+      const lost = held.filter(({ id }) => unknown.has(id));
+      await Promise.all(lost.map((watcher) => deleteHeldWatcher(table, run.presentity, event, watcher)));
       const watcherInfo = watcherInfoName(event);
-      const isTold = ids.length > 0 && isCounted(run.newest, watcherInfo, nowMs);
+      const isTold = lost.length > 0 && isCounted(run.newest, watcherInfo, nowMs);
       if (isTold) await countChange(table, run.presentity, watcherInfo, nowMs);
     }),
   );

@@ -70,7 +70,9 @@ async function removeWatcher(
   const address = addressOfAor(presentity);
   if (!address) return undefined;
   const id = subscriptionIdOf(ended.id);
-  const removed = await deleteHeldWatcher(table, address, event, { id, gatewayId: gatewayIdOf(gatewayId) });
+  const { expiresAtMs } = ended;
+  const held = { id, gatewayId: gatewayIdOf(gatewayId), ...(expiresAtMs !== undefined && { expiresAtMs }) };
+  const removed = await deleteHeldWatcher(table, address, event, held);
   if (removed?.list) {
     await deleteMemberWatchers(table, { presentity: address, event, id }, removed.list);
     const members = removed.list.members.flatMap((aor) => addressOfAor(aor) ?? []);

@@ -172,6 +172,7 @@ export interface HeldSubscription {
   readonly gatewayId: GatewayId;
   readonly contentType: string;
   readonly rendering: string;
+  readonly expiresAtMs: number;
 }
 
 const heldAttributes = v.object({
@@ -221,7 +222,7 @@ function heldAmong(items: readonly Item[], event: string, nowMs: number): HeldSu
     const { SK, gatewayId, contentType, rendering, expiresAtMs } = v.parse(heldAttributes, item);
     if (expiresAtMs <= nowMs) return [];
     const id = subscriptionIdOf(SK.slice(prefix.length));
-    return [{ id, gatewayId: gatewayIdOf(gatewayId), contentType, rendering }];
+    return [{ id, gatewayId: gatewayIdOf(gatewayId), contentType, rendering, expiresAtMs }];
   });
 }
 
@@ -251,18 +252,20 @@ export async function loadWatchers(
 }
 
 /**
- * One DeleteItem: removes a watcher that this gateway no longer holds; one that another has taken over stays.
+ * One DeleteItem: removes a watcher that this gateway no longer holds. One that another has taken over stays, and so
+ * does one that was refreshed since it was seen to end at `expiresAtMs`.
  * @returns undefined when it stays; otherwise with the list, if it was one, whose members' items are to go as well
  */
 export async function deleteHeldWatcher(
   table: Table,
   { domain, user }: Address,
   event: string,
-  { id, gatewayId }: Pick<HeldSubscription, 'id' | 'gatewayId'>,
+  { id, gatewayId, expiresAtMs }: Pick<HeldSubscription, 'id' | 'gatewayId'> & { readonly expiresAtMs?: number },
 ): Promise<{ readonly list?: StoredList } | undefined> {
+  const isSeen = expiresAtMs === undefined ? '' : ' AND expiresAtMs <= :seen';
   const result = await table.delete(watcherKey(domain, user, event, id), {
-    condition: 'gatewayId = :gateway',
-    values: { ':gateway': gatewayId },
+    condition: `gatewayId = :gateway${isSeen}`,
+    values: { ':gateway': gatewayId, ...(expiresAtMs !== undefined && { ':seen': expiresAtMs }) },
     returning: 'ALL_OLD',
   });
   return result.kind === 'done' ? v.parse(listOfWatcher, result.item ?? {}) : undefined;

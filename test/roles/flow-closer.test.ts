@@ -73,6 +73,16 @@ describe('flow-closed', () => {
     expect([await table.get(own), await table.get(taken)]).toEqual([undefined, { ...taken, gatewayId: 'gateway-2' }]);
   });
 
+  it('leaves a watcher that was refreshed after the gateway saw it end', async () => {
+    const key = watcherKey('demo.example', '1002', 'dialog', 's4');
+    await table.put({ ...key, gatewayId: 'gateway-1', expiresAtMs: T0 + 2 });
+    const ended = { id: 's4', presentity: 'sip:1002@demo.example', event: 'dialog' };
+    await closeFlows(reportOf({ subscriptions: [{ ...ended, expiresAtMs: T0 + 1 }] }), table, T0);
+    expect(await table.get(key)).toBeDefined();
+    await closeFlows(reportOf({ subscriptions: [{ ...ended, expiresAtMs: T0 + 2 }] }), table, T0);
+    expect(await table.get(key)).toBeUndefined();
+  });
+
   it('costs one Query a flow, one DeleteItem a binding and a subscription', async () => {
     const users = Array.from({ length: 40 }, (_, index) => `bulk-${index}`);
     for (const user of users) await saveBinding(table, address(user), binding({}));

@@ -89,7 +89,7 @@ describe('SUBSCRIBE, its life (RFC 6665 section 4.2)', () => {
     });
     expect(bodyOf(outcome)).toContain('version="0" state="full"');
     expect(bodyOf(outcome)).toContain(`entity="${aor()}">\n<dialog id="0000"><state>terminated</state></dialog>`);
-    expect(await watchers()).toEqual([
+    expect(await watchers()).toMatchObject([
       { id: 'sub-1', gatewayId: 'gateway-1', contentType: 'application/dialog-info+xml', rendering: '' },
     ]);
     expect(await watchers(T0 + 600_000)).toEqual([]);
