@@ -1,6 +1,6 @@
 /** One presentity's change to many watchers: gateway CPU per NOTIFY (its 200 OK handled), latency, order. */
 import type { LocalStack } from '#test/support/local-stack.ts';
-import { cpuMicros, gatewayPid, quantiles } from './process-usage.ts';
+import { cpuMicros, gatewayPid, pinApart, quantiles } from './process-usage.ts';
 import { BenchPublisher } from './publisher.ts';
 import { WatcherFleet } from './watcher-fleet.ts';
 
@@ -27,6 +27,7 @@ const WARM_UP_ROUNDS = 5;
 const ROUND_TIMEOUT_MS = 20_000;
 
 export async function measureFanout(stack: LocalStack, wanted: FanoutCase): Promise<FanoutResult> {
+  pinApart(stack);
   const fleet = new WatcherFleet(stack.url());
   await fleet.open(wanted.flows);
   await fleet.subscribe(wanted.watchers, () => EXTENSION);

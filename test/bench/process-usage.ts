@@ -1,5 +1,5 @@
 /** CPU and memory of a process, from /proc: user + system time in microseconds, proportional set size in bytes. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { LocalStack } from '#test/support/local-stack.ts';
 
@@ -23,6 +23,12 @@ export function gatewayPid(stack: LocalStack): number {
   const pid = stack.pids['gateway-1'];
   if (pid === undefined) throw new Error('the stack has no gateway');
   return pid;
+}
+
+/** Gateway on one core, this generator on another, as the peers were measured; where there is no taskset, as it comes. */
+export function pinApart(stack: LocalStack): void {
+  spawnSync('taskset', ['-acp', '0', String(gatewayPid(stack))]);
+  spawnSync('taskset', ['-acp', '1', String(process.pid)]);
 }
 
 export interface Quantiles {
