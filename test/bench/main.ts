@@ -46,7 +46,7 @@ async function latency(stack: LocalStack): Promise<void> {
 }
 
 async function memory(stack: LocalStack): Promise<void> {
-  const { bytesPerIdleFlow, bytesPerSubscription } = await measureMemory(stack, 2_000, 20_000);
+  const { bytesPerIdleFlow, bytesPerSubscription } = await measureMemory(stack, USERS, 2_000, 10_000);
   print('\nMemory of the gateway (proportional set; goal 20 KiB and 2 KiB; Kamailio 71 KiB and 1.7 KiB)');
   print(`  idle registered flow ${(bytesPerIdleFlow / 1024).toFixed(1)} KiB`);
   print(`  subscription ${(bytesPerSubscription / 1024).toFixed(2)} KiB`);
@@ -61,6 +61,9 @@ async function requests(stack: LocalStack): Promise<void> {
 function parse(): void {
   spawnSync(process.execPath, [path.join(import.meta.dirname, 'parse.ts')], { stdio: 'inherit' });
 }
+
+/** Seeded in each tenant, so that a flow of a crowd has a user of its own. */
+const USERS = 2_100;
 
 type Bench = (stack: LocalStack) => Promise<void>;
 
@@ -84,7 +87,7 @@ async function run(names: readonly string[]): Promise<void> {
     throw new Error(`no bench ${unknown.join(', ')}; there are parse, ${Object.keys(WITH_STACK).join(', ')}`);
   if (wanted.includes('parse')) parse();
   for (const measure of wanted.flatMap((name) => WITH_STACK[name] ?? [])) {
-    const stack = await startStack({ env: { LOG_LEVEL: 'warn' } });
+    const stack = await startStack({ env: { LOG_LEVEL: 'warn', LOCAL_USERS: String(USERS) } });
     try {
       await measure(stack);
     } finally {

@@ -11,9 +11,14 @@ export interface MemoryResult {
 /** Longer than answers are kept for retransmissions, so that what is measured is what stays. */
 const SETTLE_MS = 15_000;
 
-export async function measureMemory(stack: LocalStack, flows: number, subscriptions: number): Promise<MemoryResult> {
+export async function measureMemory(
+  stack: LocalStack,
+  users: number,
+  flows: number,
+  subscriptions: number,
+): Promise<MemoryResult> {
   const pid = gatewayPid(stack);
-  const fleet = new WatcherFleet(stack.url());
+  const fleet = new WatcherFleet(stack.url(), users);
   await fleet.open(50);
   const start = proportionalSetBytes(pid);
   await fleet.open(flows);

@@ -23,20 +23,24 @@ interface Flow {
 
 export class WatcherFleet {
   readonly #url: string;
+  readonly #users: number;
   readonly #flows: Flow[] = [];
   readonly watchers: Watcher[] = [];
   /** Called at each NOTIFY with a mark. */
   onNotify: (watcher: Watcher) => void = () => undefined;
   notifies = 0;
 
-  constructor(url: string) {
+  /** @param users how many of the seeded users share the flows: with few, each has many bindings */
+  constructor(url: string, users = 20) {
     this.#url = url;
+    this.#users = users;
   }
 
   /** Opens `count` flows and registers each as one of the seeded users. */
   async open(count: number, { register = true } = {}): Promise<void> {
+    const first = this.#flows.length;
     await inTurns(count, 32, async (index) => {
-      const user = String(1001 + (index % 20));
+      const user = String(1001 + ((first + index) % this.#users));
       const socket = new WebSocket(this.#url, ['sip'], { perMessageDeflate: false, skipUTF8Validation: true });
       const flow: Flow = { socket, user, waiting: new Map(), watchers: new Map() };
       socket.on('message', (data: Buffer) => this.#receive(flow, data.toString('latin1')));

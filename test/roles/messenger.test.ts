@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { gatewayIdOf } from '#contract/ids.ts';
 import type { ForwardInstruction, ForwardResult } from '#contract/instruction.ts';
 import type { Binding } from '#core/binding.ts';
+import { DependencyUnavailable } from '#core/error.ts';
 import { closeFlows } from '#roles/flow-closer.ts';
 import { type MessengerPorts, message } from '#roles/messenger.ts';
 import { register } from '#roles/registrar.ts';
@@ -201,13 +202,20 @@ describe('store and forward', () => {
   });
 
   it('is bounded for each user, also when many write at once: then 480', async () => {
-    const statuses = await Promise.all(
-      Array.from({ length: MAILBOX_PLACES + 10 }, async (_, i) => (await send({ toTag: `m${i}` })).response.status),
-    );
+    // On a busy machine a write may be answered too late: that sender is told 503, and its message may be kept.
+    const statusOf = (toTag: string) =>
+      send({ toTag }).then(
+        ({ response }) => response.status,
+        (error: unknown) => (error instanceof DependencyUnavailable ? 503 : Promise.reject(error)),
+      );
+    const statuses = await Promise.all(Array.from({ length: MAILBOX_PLACES + 10 }, (_, i) => statusOf(`m${i}`)));
     const kept = (await waiting()).length;
+    const accepted = statuses.filter((status) => status === 202).length;
+    const late = statuses.filter((status) => status === 503).length;
     expect(kept).toBeLessThanOrEqual(MAILBOX_PLACES);
-    expect(statuses.filter((status) => status === 202)).toHaveLength(kept);
-    while ((await send({ toTag: `n${Math.random()}` })).response.status === 202);
+    expect(kept).toBeGreaterThanOrEqual(accepted);
+    expect(kept).toBeLessThanOrEqual(accepted + late);
+    while ((await statusOf(`n${Math.random()}`)) !== 480);
     expect(await waiting()).toHaveLength(MAILBOX_PLACES);
   });
 
