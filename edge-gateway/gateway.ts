@@ -112,7 +112,14 @@ function assemble(config: GatewayConfig): Parts {
   };
   const requestPath = new RequestPath(requestSettings, requestPorts);
   const close = (flow: Flow, code: number, reason: string): void => closeFlow(flow, outbox, code, reason);
-  const instructionPorts = { flows, subscriptions, notifyPath, requestPath, closeFlow: close };
+  const instructionPorts = {
+    flows,
+    subscriptions,
+    notifyPath,
+    requestPath,
+    closeFlow: close,
+    takeCallInstruction: () => {},
+  };
   const outcomePorts = {
     ...{ forwardPath, reports },
     carryOut: (instruction: PromptInstruction) => void carryOut(instruction, instructionPorts),
@@ -151,6 +158,7 @@ function intakeOf(config: GatewayConfig, parts: Parts): Server {
     ...parts,
     secrets: secrets.filter((secret) => secret !== undefined),
     closeFlow: (flow, code, reason) => closeFlow(flow, parts.outbox, code, reason),
+    takeCallInstruction: () => {},
   });
 }
 

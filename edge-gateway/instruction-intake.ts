@@ -28,7 +28,10 @@ export interface InstructionPorts {
   readonly notifyPath: NotifyPath;
   readonly requestPath: RequestPath;
   readonly closeFlow: (flow: Flow, code: number, reason: string) => void;
+  readonly takeCallInstruction: (instruction: CallInstruction) => void;
 }
+
+type CallInstruction = Extract<Instruction, { kind: 'relay' | 'arrived' | 'flowsLost' | 'endCall' }>;
 
 export interface IntakePorts extends InstructionPorts {
   readonly gatewayId: GatewayId;
@@ -110,6 +113,12 @@ export function carryOut(instruction: PromptInstruction, ports: InstructionPorts
       if (flow !== undefined) ports.closeFlow(flow, instruction.code, instruction.reason);
       return [];
     }
+    case 'relay':
+    case 'arrived':
+    case 'flowsLost':
+    case 'endCall':
+      ports.takeCallInstruction(instruction);
+      return [];
     default:
       return instruction satisfies never;
   }

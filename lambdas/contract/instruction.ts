@@ -1,5 +1,6 @@
 /** Instruction: what a function asks a gateway to do. */
 import * as v from 'valibot';
+import { arrivedInstruction, endCallInstruction, flowsLostInstruction, relayInstruction } from './call.ts';
 import {
   CONTRACT_VERSION,
   flowId,
@@ -51,7 +52,16 @@ export const forwardInstruction = v.object({
 });
 export type ForwardInstruction = v.InferOutput<typeof forwardInstruction>;
 
-export const instruction = v.variant('kind', [notifyInstruction, endInstruction, closeInstruction, forwardInstruction]);
+export const instruction = v.variant('kind', [
+  notifyInstruction,
+  endInstruction,
+  closeInstruction,
+  forwardInstruction,
+  relayInstruction,
+  arrivedInstruction,
+  flowsLostInstruction,
+  endCallInstruction,
+]);
 export type Instruction = v.InferOutput<typeof instruction>;
 export type NotifyInstruction = v.InferOutput<typeof notifyInstruction>;
 
@@ -60,6 +70,8 @@ export const instructionBatch = v.object({
   contractVersion: v.literal(CONTRACT_VERSION),
   /** The gateway that is meant; another one answers 421 and does nothing. */
   gatewayId,
+  /** The gateway that sends it, and where it is; absent when a function does. */
+  sender: v.optional(v.object({ gatewayId, address: v.string() })),
   instructions: v.array(instruction),
 });
 export type InstructionBatch = v.InferOutput<typeof instructionBatch>;

@@ -1,5 +1,6 @@
 /** Outcome: what a function decided about one request. */
 import * as v from 'valibot';
+import { callRoute } from './call.ts';
 import { instruction } from './instruction.ts';
 import { CONTRACT_VERSION, epochMs, identity, notification, subscriptionId, terminationReason } from './schemas.ts';
 import { sipResponse } from './sip-response.ts';
@@ -67,7 +68,9 @@ export const subscriptionOutcome = v.variant('kind', [
 export type SubscriptionOutcome = v.InferOutput<typeof subscriptionOutcome>;
 
 export const outcome = v.object({
+  /** With a `route`: the answer when none of its targets gives one. */
   response: sipResponse,
+  route: v.optional(callRoute),
   /** What the flow has proven with this request. */
   identity: v.optional(identity),
   /** True when bindings now name this flow, false when none does any more; absent when unchanged. */

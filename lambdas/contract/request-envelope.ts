@@ -1,5 +1,6 @@
 /** RequestEnvelope: one parsed SIP request on its way from a gateway to a function. */
 import * as v from 'valibot';
+import { callParty } from './call.ts';
 import { CONTRACT_VERSION, epochMs, flowId, gatewayId, headerEntries, identity } from './schemas.ts';
 
 export const sipRequest = v.object({
@@ -26,6 +27,8 @@ export const requestEnvelope = v.object({
   nonceReplayed: v.optional(v.boolean(), false),
   /** Of an in-dialog SUBSCRIBE whose To tag this gateway holds: the presentity's AOR, `sip:user@domain`. */
   presentity: v.optional(v.string()),
+  /** Of a request in the dialog of a call: the other side, whose flow is gone. The answer is a `route` to where it is now. */
+  party: v.optional(callParty),
   request: sipRequest,
 });
 export type RequestEnvelope = v.InferOutput<typeof requestEnvelope>;
