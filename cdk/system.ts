@@ -69,6 +69,26 @@ export const FUNCTIONS = {
     trigger: { kind: 'gateway', methods: ['MESSAGE'] },
     reachesGateways: true,
   },
+  call: {
+    entry: 'lambdas/handlers/call.ts',
+    what: 'INVITE: routes a call, within policy and limits, and keeps it',
+    memoryMb: 512,
+    timeoutSeconds: 10,
+    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem'],
+    secrets: ['nonce'],
+    trigger: { kind: 'gateway', methods: ['INVITE'] },
+    reachesGateways: false,
+  },
+  'call-report': {
+    entry: 'lambdas/handlers/call-report.ts',
+    what: 'Gateway report: how calls stand, in their own items and as the state of both parties',
+    memoryMb: 512,
+    timeoutSeconds: 30,
+    tableActions: ['GetItem', 'PutItem', 'UpdateItem'],
+    secrets: [],
+    trigger: { kind: 'gateway', methods: [] },
+    reachesGateways: false,
+  },
   notify: {
     entry: 'lambdas/handlers/notify.ts',
     what: 'Stream: a changed state goes to the gateways of its watchers',
@@ -101,10 +121,10 @@ export const FUNCTIONS = {
   },
   expire: {
     entry: 'lambdas/handlers/expire.ts',
-    what: 'Schedule: publishes what has run out: publications, bindings and dead gateways',
+    what: 'Schedule: publishes what has run out: publications, bindings, calls and dead gateways',
     memoryMb: 512,
     timeoutSeconds: 75,
-    tableActions: ['GetItem', 'Query', 'UpdateItem', 'DeleteItem'],
+    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'],
     secrets: [],
     trigger: { kind: 'schedule' },
     reachesGateways: false,
@@ -123,8 +143,16 @@ export const TABLE = {
   indexes: {
     /** Sparse, by time: what must be looked at when. Partition key: a shard number as text. */
     due: { name: 'due', partitionKey: 'dueShard', sortKey: 'dueAtMs', sortKeyType: 'N', projection: 'KEYS_ONLY' },
-    /** Sparse: the bindings that a gateway holds. */
+    /** Sparse: the bindings and calls that a gateway holds. */
     byGateway: { name: 'byGateway', partitionKey: 'heldBy', sortKey: 'PK', sortKeyType: 'S', projection: 'KEYS_ONLY' },
+    /** Sparse: live calls of a tenant by their start, and all tenants. */
+    listed: {
+      name: 'listed',
+      partitionKey: 'listedAs',
+      sortKey: 'listedBy',
+      sortKeyType: 'S',
+      projection: 'KEYS_ONLY',
+    },
   },
 } as const;
 

@@ -87,7 +87,12 @@ function gatewayFunctions() {
     const { trigger } = FUNCTIONS[name];
     return trigger.kind === 'gateway' ? trigger.methods.map((method) => [method, `lampfield-${name}`]) : [];
   });
-  return { methods: Object.fromEntries(methods), flowClosed: 'lampfield-flow-closed', lease: 'lampfield-lease' };
+  return {
+    methods: Object.fromEntries(methods),
+    flowClosed: 'lampfield-flow-closed',
+    lease: 'lampfield-lease',
+    callReport: 'lampfield-call-report',
+  };
 }
 
 function nodeProcess(name: string, args: readonly string[], env: Readonly<Record<string, string>>): ProcessSpec {

@@ -100,5 +100,6 @@ function gatewayFunctions(settings: Settings): unknown {
     methods: Object.fromEntries(methods),
     flowClosed: functionNameOf(settings, 'flow-closed'),
     lease: functionNameOf(settings, 'lease'),
+    callReport: functionNameOf(settings, 'call-report'),
   };
 }

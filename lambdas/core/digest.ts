@@ -75,13 +75,19 @@ export function verifyResponse(credentials: DigestCredentials, method: string, h
 }
 
 /**
- * WWW-Authenticate header fields, one an algorithm, with one nonce.
+ * Header fields of a challenge, one an algorithm, with one nonce.
+ * @param name as who one asks: a server for itself, or a proxy (RFC 3261 sections 22.2, 22.3)
  * @param stale true when the password was right and only the nonce was not: the client retries without asking its user
  */
-export function challengeHeaders(realm: string, nonce: string, stale: boolean): HeaderEntries {
+export function challengeHeaders(
+  realm: string,
+  nonce: string,
+  stale: boolean,
+  name: 'WWW-Authenticate' | 'Proxy-Authenticate' = 'WWW-Authenticate',
+): HeaderEntries {
   const end = stale ? ', stale=true' : '';
   return ALGORITHMS.map((algorithm) => [
-    'WWW-Authenticate',
+    name,
     `Digest realm="${realm}", nonce="${nonce}", algorithm=${algorithm}, qop="auth"${end}`,
   ]);
 }

@@ -15,33 +15,47 @@ import type { RequestPorts } from './request-ports.ts';
 
 export type AuthenticatorPorts = Pick<RequestPorts, 'nonceSecret' | 'loadUser'>;
 
+/** As who the sender is asked for credentials: as the server that it speaks to, or as a proxy on its way. */
+export type Challenger = 'server' | 'proxy';
+
+const FIELDS = {
+  server: { status: 401, reason: 'Unauthorized', challenge: 'WWW-Authenticate', credentials: 'authorization' },
+  proxy: {
+    status: 407,
+    reason: 'Proxy Authentication Required',
+    challenge: 'Proxy-Authenticate',
+    credentials: 'proxy-authorization',
+  },
+} as const;
+
 /**
  * Finds the identity behind a request; From must be this identity. Credentials are verified whenever there are
  * some, also on a flow that is identified already; a request without any relies on its flow.
  * At most one read (`loadUser`, cached), and that only when there are credentials.
- * @throws {SipRejection} 401 with a challenge for each algorithm: no proof, or a wrong one; an unknown user, an
+ * @throws {SipRejection} 401 (a proxy: 407) with a challenge for each algorithm: no proof, or a wrong one; an unknown user, an
  *   unknown tenant and a wrong password look the same. 403: From is someone else. 400: malformed.
  */
 export async function authenticate(
   envelope: RequestEnvelope,
   ports: AuthenticatorPorts,
   nowMs: number,
+  challenger: Challenger = 'server',
 ): Promise<Identity> {
   const headers = headerFieldsOf(envelope.request.headers);
   const from = addressOfHeader(headers, 'from');
-  const authorizations = headers.all('authorization');
+  const authorizations = headers.all(FIELDS[challenger].credentials);
   if (authorizations.length === 0 && envelope.identity) return identityOfFlow(envelope.identity, from);
 
   const scope: NonceScope = { secret: await ports.nonceSecret(), flowId: envelope.flowId, realm: from.domain };
   const params = digestFor(from.domain, authorizations);
   const credentials = params && credentialsOf(params);
-  if (!credentials) throw challenge(scope, nowMs, false);
+  if (!credentials) throw challenge(challenger, scope, nowMs, false);
   requireFitting(credentials, from, envelope.request.requestUri);
 
   const user = isStorable(from) ? await ports.loadUser(from.domain, from.user) : undefined;
   const isProven = verifyResponse(credentials, envelope.request.method, user && ha1For(user, credentials));
   const isFresh = isNonceValid(credentials.nonce, scope, nowMs) && !envelope.nonceReplayed;
-  if (!user || !isProven || !isFresh) throw challenge(scope, nowMs, isProven);
+  if (!user || !isProven || !isFresh) throw challenge(challenger, scope, nowMs, isProven);
   return { domain: user.domain, user: user.user, role: user.role };
 }
 
@@ -54,8 +68,9 @@ export async function asAuthenticated(
   ports: AuthenticatorPorts,
   nowMs: number,
   decide: (identity: Identity, headers: HeaderFields) => Promise<OutcomeInput>,
+  challenger: Challenger = 'server',
 ): Promise<OutcomeInput> {
-  const identity = await authenticate(envelope, ports, nowMs);
+  const identity = await authenticate(envelope, ports, nowMs, challenger);
   try {
     return { ...(await decide(identity, headerFieldsOf(envelope.request.headers))), identity };
   } catch (error) {
@@ -110,6 +125,7 @@ function ha1For({ ha1, ...user }: User, { username, algorithm }: DigestCredentia
 
 const withDomain = ({ user, domain }: Address): string => `${user}@${domain}`;
 
-function challenge(scope: NonceScope, nowMs: number, stale: boolean): SipRejection {
-  return new SipRejection(401, 'Unauthorized', challengeHeaders(scope.realm, makeNonce(scope, nowMs), stale));
+function challenge(challenger: Challenger, scope: NonceScope, nowMs: number, stale: boolean): SipRejection {
+  const { status, reason, challenge: name } = FIELDS[challenger];
+  return new SipRejection(status, reason, challengeHeaders(scope.realm, makeNonce(scope, nowMs), stale, name));
 }

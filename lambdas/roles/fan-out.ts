@@ -72,7 +72,8 @@ function runsOf(records: readonly unknown[], telemetry: RoleLog): Run[] {
   const runs = new Map<string, StateChange[]>();
   for (const record of records) {
     const change = decodeOrSkip(record, telemetry);
-    if (change === undefined) continue;
+    // A write that is no new version (a sweep that only tidies) shows watchers nothing.
+    if (change === undefined || change.before.version === change.after.version) continue;
     const key = `${change.presentity.domain}#${change.presentity.user}`;
     const known = runs.get(key);
     if (known) known.push(change);

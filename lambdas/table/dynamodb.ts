@@ -9,13 +9,27 @@ import {
   GetItemCommand,
   PutItemCommand,
   QueryCommand,
+  TransactionCanceledException,
+  type TransactWriteItem,
+  TransactWriteItemsCommand,
   UpdateItemCommand,
   type WriteRequest,
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { DependencyUnavailable } from '#core/error.ts';
 import type { Key } from './keys.ts';
-import type { Attributes, Condition, Item, Table, TableQuery, Update, WriteBatch, WriteResult } from './table.ts';
+import type {
+  Attributes,
+  Condition,
+  Item,
+  Table,
+  TableQuery,
+  TransactionResult,
+  TransactionWrite,
+  Update,
+  WriteBatch,
+  WriteResult,
+} from './table.ts';
 
 // A request function answers within 4 s, which is two operations after each other at their slowest.
 const CONNECT_TIMEOUT_MS = 1_000;
@@ -27,6 +41,9 @@ const MAX_BATCH_KEYS = 100;
 const MAX_BATCH_WRITES = 25;
 const MAX_BATCH_ROUNDS = 4;
 const BATCH_PAUSE_MS = 50;
+/** How often a transaction is tried again that met another one, and how long it waits at first. */
+const MAX_CONFLICTS = 6;
+const CONFLICT_PAUSE_MS = 10;
 
 const OPERATIONS = {
   GetItem: 0,
@@ -36,6 +53,7 @@ const OPERATIONS = {
   DeleteItem: 0,
   BatchGetItem: 0,
   BatchWriteItem: 0,
+  TransactWriteItems: 0,
 };
 export type TableOperation = keyof typeof OPERATIONS;
 
@@ -120,6 +138,20 @@ export function openDynamoDbTable(options: DynamoDbOptions): DynamoDbTable {
       return written(() => counted('DeleteItem', (abortSignal) => client.send(command, { abortSignal })));
     },
 
+    async transact(writes) {
+      const TransactItems = writes.map((write) => transactItemOf(write, TableName));
+      for (let round = 0; ; round++) {
+        const outcome = await transacted(() =>
+          counted('TransactWriteItems', (abortSignal) =>
+            client.send(new TransactWriteItemsCommand({ TransactItems }), { abortSignal }),
+          ),
+        );
+        if (outcome.kind !== 'conflict') return outcome;
+        if (round === MAX_CONFLICTS) throw new DependencyUnavailable('DynamoDB TransactWriteItems: conflicts');
+        await pause(Math.random() * CONFLICT_PAUSE_MS * 2 ** round);
+      }
+    },
+
     writeBatch(batch) {
       return inChunks('BatchWriteItem', writeRequestsOf(batch), MAX_BATCH_WRITES, async (requests) => {
         const command = new BatchWriteItemCommand({ RequestItems: { [TableName]: requests } });
@@ -145,13 +177,15 @@ async function inChunks<T>(
   let left = [...entries];
   for (let round = 0; left.length > 0; round++) {
     if (round === MAX_BATCH_ROUNDS) throw new DependencyUnavailable(`DynamoDB ${operation}: left over`);
-    if (round > 0) await new Promise((resolve) => setTimeout(resolve, BATCH_PAUSE_MS * 2 ** round));
+    if (round > 0) await pause(BATCH_PAUSE_MS * 2 ** round);
     const chunks = Array.from({ length: Math.ceil(left.length / size) }, (_, at) =>
       left.slice(at * size, (at + 1) * size),
     );
     left = (await Promise.all(chunks.map(send))).flat();
   }
 }
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 const writeRequestsOf = (batch: WriteBatch): WriteRequest[] => [
   ...batch.put.map((item) => ({ PutRequest: { Item: attributesOf(item) } })),
@@ -183,6 +217,32 @@ async function written(send: () => Promise<{ Attributes?: Record<string, Attribu
     if (!(error instanceof ConditionalCheckFailedException)) throw error;
     return error.Item ? { kind: 'refused', item: itemOf(error.Item) } : { kind: 'refused' };
   }
+}
+
+/** @throws {DependencyUnavailable} when it was cancelled for want of capacity */
+async function transacted(send: () => Promise<unknown>): Promise<TransactionResult | { kind: 'conflict' }> {
+  try {
+    await send();
+    return { kind: 'done' };
+  } catch (error) {
+    if (!(error instanceof TransactionCanceledException)) throw error;
+    const reasons = error.CancellationReasons ?? [];
+    const refusals = reasons.flatMap(({ Code, Item }, index) =>
+      Code === 'ConditionalCheckFailed' ? [{ index, ...(Item && { item: itemOf(Item) }) }] : [],
+    );
+    if (refusals.length > 0) return { kind: 'refused', refusals };
+    if (reasons.some(({ Code }) => Code === 'TransactionConflict')) return { kind: 'conflict' };
+    if (!reasons.some(({ Code }) => Code !== undefined && SHORT_OF_CAPACITY.has(Code))) throw error;
+    throw new DependencyUnavailable('DynamoDB TransactWriteItems: throttled', { cause: error });
+  }
+}
+
+const SHORT_OF_CAPACITY = new Set(['ThrottlingError', 'ProvisionedThroughputExceeded']);
+
+function transactItemOf(write: TransactionWrite, TableName: string): TransactWriteItem {
+  if (write.kind === 'put') return { Put: { TableName, Item: attributesOf(write.item), ...conditionInput(write) } };
+  const { ReturnValues: _returned, ...input } = updateInput(write);
+  return { Update: { TableName, Key: keyOf(write.key), ...input } };
 }
 
 function queryInput(query: TableQuery) {
@@ -233,6 +293,7 @@ const THROTTLED = new Set([
   'ThrottlingException',
   'InternalServerError',
   'TransactionConflictException',
+  'TransactionInProgressException',
 ]);
 const UNREACHABLE = new Set([
   'ECONNREFUSED',

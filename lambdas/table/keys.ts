@@ -86,6 +86,68 @@ export function dueShardOf(partitionKey: string): string {
   return String(index);
 }
 
+/** A Call-ID is the client's word: one that is longer stands as its hash. */
+const MAX_CALL_ID_LENGTH = 512;
+
+/** Partition of the calls of one Call-ID. */
+export function callPartition(domain: string, callId: string): string {
+  const isLong = callId.length > MAX_CALL_ID_LENGTH;
+  return `CALL#${domain}#${isLong ? createHash('sha256').update(callId).digest('hex') : callId}`;
+}
+
+export const callKeyOf = (domain: string, callId: string, callKey: string): Key => ({
+  PK: callPartition(domain, callId),
+  SK: `CALL#${callKey}`,
+});
+
+export const isCallKey = ({ PK }: Key): boolean => PK.startsWith('CALL#');
+
+const tenantPartition = (domain: string): string => tenantKey(domain).PK;
+
+/** Counters are spread, so that calls of one tenant do not wait for each other; one with a limit stands alone. */
+const COUNTER_SHARDS = 8;
+export const counterShardOf = (callKey: string): string =>
+  String(createHash('sha256').update(callKey).digest().readUInt32BE(0) % COUNTER_SHARDS);
+
+/** Sort-key prefix of a tenant's call statistics. */
+export const STATISTICS_PREFIX = 'STATISTICS#';
+export const statisticsKey = (domain: string, shard: string): Key => ({
+  PK: tenantPartition(domain),
+  SK: `${STATISTICS_PREFIX}${shard}`,
+});
+
+/** Sort-key prefix of the sizes of a profile, or of one of its values. */
+export function sizePrefix(profile?: string, value?: string): string {
+  if (profile === undefined) return 'SIZE#';
+  const ofProfile = `SIZE#${encodeURIComponent(profile)}#`;
+  return value === undefined ? ofProfile : `${ofProfile}${encodeURIComponent(value)}#`;
+}
+
+/** @param shard '' for the one counter of a limited value */
+export const sizeKey = (domain: string, profile: string, value: string, shard: string): Key => ({
+  PK: tenantPartition(domain),
+  SK: `${sizePrefix(profile, value)}${shard}`,
+});
+
+/** Partition of the records of a tenant's ended calls. */
+export const recordPartition = (domain: string): string => `RECORDS#${domain}`;
+
+/** @param endedAtMs the sort key goes by it */
+export const recordKey = (domain: string, endedAtMs: number, callKey: string): Key => ({
+  PK: recordPartition(domain),
+  SK: `RECORD#${sortableTime(endedAtMs)}#${callKey}`,
+});
+
+/** The sparse index of what can be listed: partition `listedAs`, sort `listedBy`, keys only. */
+export const LISTED_INDEX = 'listed';
+/** `listedAs` of a tenant's live calls, and of all tenants. */
+export const listedCalls = (domain: string): string => `CALLS#${domain}`;
+export const LISTED_TENANTS = 'TENANTS';
+/** `listedBy` of a call: calls are listed by their start. */
+export const listedCall = (startedAtMs: number, callKey: string): string => `${sortableTime(startedAtMs)}#${callKey}`;
+
+const sortableTime = (ms: number): string => String(Math.floor(ms)).padStart(15, '0');
+
 /** The presentity of a `PRESENTITY#<domain>#<user>` partition key; undefined for another kind of item. */
 export function presentityOfKey(partitionKey: string): { readonly domain: string; readonly user: string } | undefined {
   return namesOfKey('PRESENTITY', partitionKey);

@@ -36,6 +36,9 @@ export interface StoredDialogs extends StoredPublication {
   readonly gone: Readonly<Record<string, string>>;
 }
 
+/** Publisher of what the system itself publishes: no AOR, so nobody else's. */
+export const SYSTEM = 'system';
+
 export const publicationAttribute = (publicationId: string): string => `${PUBLICATION_PREFIX}${publicationId}`;
 
 /** A publication of anything else. */

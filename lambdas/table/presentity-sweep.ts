@@ -3,7 +3,7 @@ import { StaleWrite } from '#core/error.ts';
 import type { Address } from '#core/identity.ts';
 import type { Publication } from '#core/publication.ts';
 import { stateKey } from './keys.ts';
-import { decodePresentity, publicationAttribute, type StoredState } from './presentity-item.ts';
+import { decodePresentity, publicationAttribute, type StoredState, SYSTEM } from './presentity-item.ts';
 import type { Table, Update } from './table.ts';
 
 /**
@@ -28,23 +28,28 @@ function sweepUpdate(stored: StoredState, expired: readonly Publication[], nowMs
   const standing = stored.publications.filter((publication) => !expired.includes(publication));
   const nextDueAtMs = Math.min(...standing.map(({ expiresAtMs }) => expiresAtMs));
   const isEmpty = standing.length === 0;
+  const isSeen = expired.some((publication) => !isTombstone(publication));
   const set = ['#count = :count', ...(isEmpty ? [] : ['#due = :due'])];
   const remove = [...expired.map((_, index) => `#p${index}`), ...(isEmpty ? ['#due', '#shard'] : [])];
   // Only what watchers can see is a new version.
-  if (expired.length > 0) set.push('#version = #version + :one', '#changed = :now');
+  if (isSeen) set.push('#version = #version + :one', '#changed = :now');
   return {
     update: `SET ${set.join(', ')}${remove.length > 0 ? ` REMOVE ${remove.join(', ')}` : ''}`,
     condition: '#version = :seen',
     names: {
       ...{ '#version': 'version', '#count': 'pubCount', '#due': 'dueAtMs' },
       ...(isEmpty && { '#shard': 'dueShard' }),
-      ...(expired.length > 0 && { '#changed': 'changedAtMs' }),
+      ...(isSeen && { '#changed': 'changedAtMs' }),
       ...Object.fromEntries(expired.map(({ id }, index) => [`#p${index}`, publicationAttribute(id)])),
     },
     values: {
-      ...{ ':seen': stored.version, ':count': standing.length },
+      ...{ ':seen': stored.version, ':count': standing.filter(({ publisher }) => publisher !== SYSTEM).length },
       ...(!isEmpty && { ':due': nextDueAtMs }),
-      ...(expired.length > 0 && { ':one': 1, ':now': nowMs }),
+      ...(isSeen && { ':one': 1, ':now': nowMs }),
     },
   };
 }
+
+/** What is left of a call that has ended: watchers were told of its end. */
+const isTombstone = ({ publisher, content }: Publication): boolean =>
+  publisher === SYSTEM && content.kind === 'dialogs' && content.live.length === 0;

@@ -45,7 +45,7 @@ export const ITEM_NAMES = { '#version': 'version', '#changed': 'changedAtMs', '#
 const NAMES = { '#count': 'pubCount', '#due': 'dueAtMs', '#shard': 'dueShard' } as const;
 
 /** Parts of an expression, gathered from rules that do not know each other. */
-interface Parts {
+export interface Parts {
   readonly set: readonly string[];
   readonly remove?: readonly string[];
   readonly add?: readonly string[];
@@ -62,7 +62,12 @@ export function composePublicationUpdate(
   nowMs: number,
 ): Update {
   const parts: Parts[] = [stampOf(nowMs), changeOf(write, nowMs)];
-  if (write.kind !== 'remove') parts.push(sweepOf(write, partition, sweep));
+  if (write.kind !== 'remove') parts.push(sweepOf(write.expiresAtMs, partition, sweep));
+  return updateOf(parts);
+}
+
+/** One UpdateItem of all parts. */
+export function updateOf(parts: readonly Parts[]): Update {
   const set = parts.flatMap((part) => part.set);
   const remove = parts.flatMap((part) => part.remove ?? []);
   const add = parts.flatMap((part) => part.add ?? []);
@@ -88,7 +93,8 @@ export function stampOf(nowMs: number): Required<Omit<Parts, 'remove' | 'add'>> 
   };
 }
 
-function sweepOf({ expiresAtMs }: Granted, partition: string, rule: SweepRule): Parts {
+/** When the item must be swept for what expires then. */
+export function sweepOf(expiresAtMs: number, partition: string, rule: SweepRule): Parts {
   const names = { '#due': NAMES['#due'], '#shard': NAMES['#shard'] };
   const values = { ':exp': expiresAtMs, ':shard': dueShardOf(partition) };
   const shard = '#shard = :shard';

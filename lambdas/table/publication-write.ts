@@ -38,7 +38,7 @@ export async function commitPublication(
 }
 
 /** An item is 400 KB at most, which the limits of publications do not keep it from in every case. */
-async function updateWithin(table: Table, key: Key, update: Update): Promise<WriteResult | 'tooLarge'> {
+export async function updateWithin(table: Table, key: Key, update: Update): Promise<WriteResult | 'tooLarge'> {
   try {
     return await table.update(key, update);
   } catch (error) {

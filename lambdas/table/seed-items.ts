@@ -3,7 +3,7 @@ import { ha1Of } from '#core/digest.ts';
 import { formatAor } from '#core/sip/uri.ts';
 import { listItem } from './list-item.ts';
 import type { Item } from './table.ts';
-import { type TenantPolicy, tenantItem } from './tenant-item.ts';
+import { type GivenPolicy, tenantItem } from './tenant-item.ts';
 import { type StoredCredentials, userItem } from './user-item.ts';
 
 export interface SeedTenant {
@@ -14,7 +14,7 @@ export interface SeedTenant {
   readonly users: number;
   /** Accounts that may publish for everyone in the tenant. */
   readonly publishers: readonly string[];
-  readonly policy: Partial<TenantPolicy>;
+  readonly policy: GivenPolicy;
 }
 
 const FIRST_USER = 1001;
@@ -40,9 +40,22 @@ export function seedItems(tenant: SeedTenant): Item[] {
   ];
 }
 
+/** German numbers, as an example: what is dialled with one zero, with two or a plus, and help. */
+const LOCAL_CALLS: GivenPolicy['calls'] = {
+  prefixes: [
+    { prefix: '110', type: 'emergency', exact: true },
+    { prefix: '112', type: 'emergency', exact: true },
+    { prefix: '0', type: 'domestic' },
+    { prefix: '00', type: 'international' },
+    { prefix: '+', type: 'international' },
+    { prefix: '+49', type: 'domestic' },
+  ],
+  variables: { fixed: {}, headers: [{ header: 'X-Account', name: 'account' }] },
+};
+
 /** Tenants that the local stack starts with. */
 export function localTenants(usersPerTenant: number): readonly SeedTenant[] {
-  const shared = { users: usersPerTenant, publishers: ['pbx'], policy: { minExpiresSeconds: 3 } };
+  const shared = { users: usersPerTenant, publishers: ['pbx'], policy: { minExpiresSeconds: 3, calls: LOCAL_CALLS } };
   return [
     { ...shared, domain: 'demo.example', passwordPrefix: 'demo' },
     { ...shared, domain: 'acme.example', passwordPrefix: 'acme' },

@@ -52,6 +52,16 @@ export interface WriteBatch {
   readonly delete: readonly Key[];
 }
 
+/** One write of a transaction. */
+export type TransactionWrite =
+  | ({ readonly kind: 'put'; readonly item: Item } & Condition)
+  | ({ readonly kind: 'update'; readonly key: Key } & Omit<Update, 'returning'>);
+
+/** `refused`: nothing was written; which conditions did not hold, by their place, and what stood there. */
+export type TransactionResult =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'refused'; readonly refusals: readonly { readonly index: number; readonly item?: Item }[] };
+
 /**
  * All methods throw {@link DependencyUnavailable} when DynamoDB throttles, fails, cannot be reached or does not
  * answer in time, and let any other error (a malformed expression: a defect) through.
@@ -69,6 +79,11 @@ export interface Table {
   update(key: Key, update: Update): Promise<WriteResult>;
   /** One DeleteItem; done also when nothing stood there, unless the condition says otherwise. */
   delete(key: Key, condition?: Deletion): Promise<WriteResult>;
+  /**
+   * One TransactWriteItems of a hundred items at most, none of them twice: all are written or none. When another
+   * transaction is at the same item it waits a moment and tries again.
+   */
+  transact(writes: readonly TransactionWrite[]): Promise<TransactionResult>;
   /** One BatchWriteItem 25 items, none of them twice. Unconditional, and not one transaction. */
   writeBatch(batch: WriteBatch): Promise<void>;
 }

@@ -91,7 +91,7 @@ export class ModelGateway {
     this.#requestPath = requestPath;
     this.#server = createInstructionServer({
       ...{ gatewayId: this.id, secrets: [SECRET], flows: this.#flows, subscriptions, notifyPath, requestPath },
-      ...{ closeFlow: () => undefined, forwardPath, telemetry, nowMs },
+      ...{ closeFlow: () => undefined, takeCallInstruction: () => undefined, forwardPath, telemetry, nowMs },
     });
   }
 

@@ -19,6 +19,7 @@ export class StreamedTable implements Table {
 
   get: Table['get'] = (...given) => this.#watched(() => this.#table.get(...given));
   getBatch: Table['getBatch'] = (...given) => this.#watched(() => this.#table.getBatch(...given));
+  transact: Table['transact'] = (...given) => this.#watched(() => this.#table.transact(...given));
   writeBatch: Table['writeBatch'] = (...given) => this.#watched(() => this.#table.writeBatch(...given));
   query: Table['query'] = (...given) => this.#watched(() => this.#table.query(...given));
   put: Table['put'] = (...given) => this.#watched(() => this.#table.put(...given));

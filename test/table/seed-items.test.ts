@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { classify } from '#core/call-policy.ts';
 import { ha1Of } from '#core/digest.ts';
 import { openDynamoDbTable } from '#table/dynamodb.ts';
 import { localTenants, seedItems } from '#table/seed-items.ts';
@@ -12,7 +13,8 @@ describe('seed items', () => {
     const items = seedItems(demo);
     expect(items).toHaveLength(1 + 20 + 1 + 1);
     expect(new Set(items.map(({ PK, SK }) => `${PK} ${SK}`)).size).toBe(23);
-    expect(items[0]).toEqual({ PK: 'TENANT#demo.example', SK: 'TENANT', policy: { minExpiresSeconds: 3 } });
+    expect(items[0]).toMatchObject({ PK: 'TENANT#demo.example', SK: 'TENANT', policy: { minExpiresSeconds: 3 } });
+    expect(items[0]).toMatchObject({ listedAs: 'TENANTS', listedBy: 'demo.example' });
     const list = items.find(({ SK }) => SK === 'LIST');
     expect(list).toMatchObject({ PK: 'LIST#demo.example#blf-all' });
     expect(list?.members).toHaveLength(10);
@@ -37,7 +39,16 @@ describe('seed items', () => {
       maxMessageBytes: 1_300,
       storeAndForward: false,
     };
-    expect(await ports.loadTenant('demo.example')).toEqual({ domain: 'demo.example', policy });
+    const demo = await ports.loadTenant('demo.example');
+    expect(demo).toMatchObject({ domain: 'demo.example', policy });
+    expect(demo?.policy.calls).toMatchObject({ noAnswerSeconds: 60, noAnswerStatus: 408, maxCallSeconds: 43_200 });
+    const rules = demo?.policy.calls.prefixes ?? [];
+    const classes = ['1002', '+44 20 7946', '+49-30-1', '030 1', '0044', '112', '1120'].map((each) =>
+      classify(each, rules),
+    );
+    expect(classes).toEqual([
+      ...['local', 'international', 'domestic', 'domestic', 'international', 'emergency', 'local'],
+    ]);
     expect(await ports.loadTenant('no.example')).toBeUndefined();
 
     const before = table.requestCounts.GetItem;

@@ -105,6 +105,7 @@ describe('the gateway task', () => {
         SUBSCRIBE: 'lampfield-dev-subscribe',
         PUBLISH: 'lampfield-dev-publish',
         MESSAGE: 'lampfield-dev-message',
+        INVITE: 'lampfield-dev-call',
       },
       flowClosed: 'lampfield-dev-flow-closed',
       lease: 'lampfield-dev-lease',
@@ -121,10 +122,11 @@ describe('the gateway task', () => {
 
   it('may invoke the functions that it needs and do nothing else', () => {
     const statements = statementsOf(dev, 'GatewayTaskTaskRole');
-    const invocable = ['Register', 'Subscribe', 'Publish', 'FlowClosed', 'Lease', 'Notify', 'Expire'].filter((name) =>
+    const needed = ['Register', 'Subscribe', 'Publish', 'FlowClosed', 'Lease', 'Call', 'CallReport'];
+    const invocable = [...needed, 'Notify', 'Expire'].filter((name) =>
       isAllowed(statements, 'lambda:InvokeFunction', `<${name}Arn>`),
     );
-    expect(invocable).toEqual(['Register', 'Subscribe', 'Publish', 'FlowClosed', 'Lease']);
+    expect(invocable).toEqual(needed);
     expect(statements.flatMap(({ actions }) => actions)).toEqual(['lambda:InvokeFunction']);
     expect(statements.flatMap(({ resources }) => resources).filter((arn) => arn.includes('*'))).toEqual([]);
   });
