@@ -1,10 +1,11 @@
-/** Sweeper: looks at what is due and publishes what has run out: publications, bindings and dead gateways. */
+/** Sweeper: looks at what is due and publishes what has run out: publications, bindings, calls and dead gateways. */
 import { StaleWrite } from '#core/error.ts';
-import { loadBindingKeysOf, removeBindingOf, removeExpiredBinding } from '#table/binding-item.ts';
-import { DUE_INDEX, DUE_SHARDS, gatewayOfKey, type Key, presentityOfKey, userOfKey } from '#table/keys.ts';
+import { loadKeysHeldBy, removeBindingOf, removeExpiredBinding } from '#table/binding-item.ts';
+import { DUE_INDEX, DUE_SHARDS, gatewayOfKey, isCallKey, type Key, presentityOfKey, userOfKey } from '#table/keys.ts';
 import { loadLease, removeLapsedLease } from '#table/lease-item.ts';
 import { sweepPresentity } from '#table/presentity-sweep.ts';
 import type { Table } from '#table/table.ts';
+import { sweepCall, sweepCallOf } from './call-sweeper.ts';
 import { failureFields, type RoleLog } from './role-log.ts';
 
 export interface SweeperPorts {
@@ -16,6 +17,7 @@ export interface SweepResult {
   readonly publications: number;
   readonly gateways: number;
   readonly bindings: number;
+  readonly calls: number;
   /** Left for the next pass. */
   readonly failures: number;
 }
@@ -29,17 +31,22 @@ const MAX_ATTEMPTS = 3;
  * One pass: one Query a shard of the index `due`, then one read and one conditional write an item that is due.
  * One that fails does not stop the others; it is still due in the next pass.
  */
-export async function sweep({ table, telemetry }: SweeperPorts, nowMs: number): Promise<SweepResult> {
-  const total = { publications: 0, gateways: 0, bindings: 0, failures: 0 };
+export async function sweep(ports: SweeperPorts, nowMs: number): Promise<SweepResult> {
+  const total = { publications: 0, gateways: 0, bindings: 0, calls: 0, failures: 0 };
   const sweepShard = async (shard: string): Promise<void> => {
-    const queue = (await dueKeys(table, shard, nowMs)).values();
-    const work = async (): Promise<void> => {
-      for (const key of queue) add(total, await sweepOne(table, key, nowMs, telemetry));
-    };
-    await Promise.all(Array.from({ length: PARALLEL }, work));
+    const due = await dueKeys(ports.table, shard, nowMs);
+    await inParallel(due, async (key) => add(total, await sweepOne(key, ports, nowMs)));
   };
   await Promise.all(DUE_SHARDS.map(sweepShard));
   return total;
+}
+
+async function inParallel(keys: readonly Key[], work: (key: Key) => Promise<void>): Promise<void> {
+  const queue = keys.values();
+  const worker = async (): Promise<void> => {
+    for (const key of queue) await work(key);
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, worker));
 }
 
 function dueKeys(table: Table, shard: string, nowMs: number): Promise<Key[]> {
@@ -57,17 +64,20 @@ function add(total: Total, part: Partial<SweepResult>): void {
   total.publications += part.publications ?? 0;
   total.gateways += part.gateways ?? 0;
   total.bindings += part.bindings ?? 0;
+  total.calls += part.calls ?? 0;
   total.failures += part.failures ?? 0;
 }
 
-async function sweepOne(table: Table, key: Key, nowMs: number, telemetry: RoleLog): Promise<Partial<SweepResult>> {
+async function sweepOne(key: Key, ports: SweeperPorts, nowMs: number): Promise<Partial<SweepResult>> {
+  const { table, telemetry } = ports;
   try {
+    if (isCallKey(key)) return { calls: await sweepCall(key, ports, nowMs) };
     const presentity = presentityOfKey(key.PK);
     if (presentity) return { publications: await repeated(() => sweepPresentity(table, presentity, nowMs)) };
     // The stream tells what this means for the user: role registration-monitor.
     if (userOfKey(key.PK)) return { bindings: (await removeExpiredBinding(table, key, nowMs)) ? 1 : 0 };
     const gatewayId = gatewayOfKey(key.PK);
-    return gatewayId ? { gateways: await sweepGateway(table, gatewayId, nowMs) } : {};
+    return gatewayId ? await sweepGateway(gatewayId, ports, nowMs) : {};
   } catch (error) {
     telemetry.log('warn', 'expire', { item: key.PK, ...failureFields(error) });
     return { failures: 1 };
@@ -86,10 +96,14 @@ async function repeated(work: () => Promise<number>): Promise<number> {
 }
 
 /** The lease goes last: if anything before it fails, the gateway is still due in the next pass. */
-async function sweepGateway(table: Table, gatewayId: string, nowMs: number): Promise<number> {
+async function sweepGateway(gatewayId: string, ports: SweeperPorts, nowMs: number): Promise<Partial<SweepResult>> {
+  const { table } = ports;
   const lease = await loadLease(table, gatewayId);
-  if (lease && lease.leaseEndsAtMs > nowMs) return 0;
-  const keys = await loadBindingKeysOf(table, gatewayId);
-  await Promise.all(keys.map((key) => removeBindingOf(table, gatewayId, key)));
-  return (await removeLapsedLease(table, gatewayId, nowMs)) ? 1 : 0;
+  if (lease && lease.leaseEndsAtMs > nowMs) return {};
+  let calls = 0;
+  await inParallel(await loadKeysHeldBy(table, gatewayId), async (key) => {
+    if (isCallKey(key)) calls += await sweepCallOf(gatewayId, key, ports, nowMs);
+    else await removeBindingOf(table, gatewayId, key);
+  });
+  return { calls, gateways: (await removeLapsedLease(table, gatewayId, nowMs)) ? 1 : 0 };
 }

@@ -96,8 +96,8 @@ export async function removeBinding(table: Table, { domain, user }: Address, bin
   return result.kind === 'done';
 }
 
-/** One Query of the index `byGateway`: keys of all bindings that a gateway holds (or held a moment ago). */
-export async function loadBindingKeysOf(table: Table, gatewayId: string): Promise<Key[]> {
+/** One Query of the index `byGateway`: keys of all bindings and calls that a gateway holds (or held a moment ago). */
+export async function loadKeysHeldBy(table: Table, gatewayId: string): Promise<Key[]> {
   const items = await table.query({
     index: BY_GATEWAY_INDEX,
     keyCondition: 'heldBy = :gateway',

@@ -139,42 +139,54 @@ export async function endCall(table: Table, snapshot: CallSnapshot): Promise<boo
     const item = await table.get(key, { consistent: true });
     if (item === undefined) return false;
     if (item.state === 'terminated') return isOwn(item, snapshot);
-    const result = await table.transact(endingWrites(key, item, snapshot));
+    const result = await table.transact(endingWrites(item, snapshot));
     if (result.kind === 'done') return true;
   }
   throw new StaleWrite(`End of ${key.PK}`);
 }
 
-/** Ends a call that stands as it was read, unless anything was heard of it since. @returns false then */
-export async function endCallAsRead(table: Table, item: Item, snapshot: CallSnapshot): Promise<boolean> {
-  const result = await table.transact(endingWrites({ PK: item.PK, SK: item.SK }, item, snapshot));
+/**
+ * Ends a call that stands as it was read, unless anything was heard of it since; it stays due until {@link forgetDue}.
+ * @returns false when something was
+ */
+export async function endCallAsRead(table: Table, item: Item, ended: CallSnapshot, nowMs: number): Promise<boolean> {
+  const result = await table.transact(endingWrites(item, ended, nowMs));
   return result.kind === 'done';
 }
 
-function endingWrites(key: Key, item: Item, snapshot: CallSnapshot): TransactionWrite[] {
-  const call = { ...decodeCall(item), snapshot };
-  const { domain, callKey } = snapshot;
-  const wasAnswered = item.answered === true;
-  const hasFailed = snapshot.answeredAtMs === undefined;
-  const endedAtMs = snapshot.endedAtMs ?? snapshot.startedAtMs;
-  const statistics = { [wasAnswered ? 'active' : 'early']: -1, ...(hasFailed && { failed: 1 }) };
+/** One UpdateItem: the end of a call is known to all. */
+export async function forgetDue(table: Table, key: Key): Promise<void> {
+  await table.update(key, { update: 'REMOVE dueShard, dueAtMs', condition: 'attribute_exists(PK)' });
+}
+
+function endingWrites(item: Item, ended: CallSnapshot, dueAtMs?: number): TransactionWrite[] {
+  const call = { ...decodeCall(item), snapshot: ended };
+  const hasFailed = ended.answeredAtMs === undefined;
+  const statistics = { [item.answered === true ? 'active' : 'early']: -1, ...(hasFailed && { failed: 1 }) };
   return [
-    {
-      kind: 'update',
-      key,
-      update:
-        'SET #sequence = :sequence, #state = :over, #call = :call, #ttl = :ttl REMOVE heldBy, dueShard, dueAtMs, listedAs, listedBy',
-      condition: `${IS_LIVE} AND #sequence = :seen`,
-      names: { ...NAMES, '#ttl': 'ttl' },
-      values: {
-        ...{ ':sequence': snapshot.sequence, ':seen': item.sequence, ':over': 'terminated', ':call': snapshot },
-        ':ttl': ttlAfter(endedAtMs),
-      },
-    },
-    statisticsWrite(domain, callKey, statistics),
-    ...countEnd(domain, v.parse(sortKeys, item.counters)),
+    endingWrite(item, ended, dueAtMs),
+    statisticsWrite(ended.domain, ended.callKey, statistics),
+    ...countEnd(ended.domain, v.parse(sortKeys, item.counters)),
     { kind: 'put', item: recordItem(recordOf(call), call.recordDays) },
   ];
+}
+
+function endingWrite({ PK, SK, sequence }: Item, ended: CallSnapshot, dueAtMs?: number): TransactionWrite {
+  const due = dueAtMs === undefined ? 'dueShard, dueAtMs, ' : '';
+  return {
+    kind: 'update',
+    key: { PK, SK },
+    update: `SET #sequence = :sequence, #state = :over, #call = :call, #ttl = :ttl${
+      dueAtMs === undefined ? '' : ', dueAtMs = :due'
+    } REMOVE ${due}heldBy, listedAs, listedBy`,
+    condition: `${IS_LIVE} AND #sequence = :seen`,
+    names: { ...NAMES, '#ttl': 'ttl' },
+    values: {
+      ...{ ':sequence': ended.sequence, ':seen': sequence, ':over': 'terminated', ':call': ended },
+      ':ttl': ttlAfter(ended.endedAtMs ?? ended.startedAtMs),
+      ...(dueAtMs !== undefined && { ':due': dueAtMs }),
+    },
+  };
 }
 
 const ttlAfter = (ms: number): number => Math.floor(ms / 1_000) + KEEP_ENDED_SECONDS;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { flowClosedReport } from '#contract/gateway-report.ts';
 import type { Binding } from '#core/binding.ts';
 import { closeFlows } from '#roles/flow-closer.ts';
-import { loadBindingKeysOf, loadBindings, removeBindingOf, saveBinding } from '#table/binding-item.ts';
+import { loadBindings, loadKeysHeldBy, removeBindingOf, saveBinding } from '#table/binding-item.ts';
 import { type DynamoDbTable, openDynamoDbTable } from '#table/dynamodb.ts';
 import { bindingKey, watcherKey } from '#table/keys.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
@@ -98,7 +98,7 @@ describe('flow-closed', () => {
     await saveBinding(table, address('1004'), binding({ gatewayId: 'gateway-7' }));
     await saveBinding(table, address('1005'), binding({ gatewayId: 'gateway-8' }));
     const key = bindingKey('demo.example', '1004', 'b1');
-    expect(await loadBindingKeysOf(table, 'gateway-7')).toEqual([key]);
+    expect(await loadKeysHeldBy(table, 'gateway-7')).toEqual([key]);
     await removeBindingOf(table, 'gateway-7', bindingKey('demo.example', '1005', 'b1'));
     await removeBindingOf(table, 'gateway-7', key);
     expect([await idsOf('1004'), await idsOf('1005')]).toEqual([[], ['b1']]);
