@@ -10,6 +10,8 @@ import { readRateControl } from '#core/rate-control.ts';
 import { branchOf, tagOf } from '#core/sip/header.ts';
 import { detach, type ParseResult, parseMessage, type SipRequest, type SipResponse } from '#core/sip/message.ts';
 import type { FunctionQueue } from './backend.ts';
+import { CALL_BRANCH_PREFIX } from './calls/call-message.ts';
+import type { CallPath } from './calls/call-path.ts';
 import { composeResponse, dialogHeaders, envelopeOf, eventOf, frameNotifies, nonceUseOf, topVia } from './envelope.ts';
 import { type Flow, isNonceReplayed, takeRequestToken } from './flow-table.ts';
 import { FORWARD_BRANCH_PREFIX, type ForwardPath } from './forward-path.ts';
@@ -48,6 +50,8 @@ export interface RequestPathPorts {
   readonly telemetry: Telemetry;
   readonly nowMs: () => number;
   readonly isDraining: () => boolean;
+  /** Calls, when a function routes them. */
+  readonly callPath?: CallPath | undefined;
   /** Carries out what came with an outcome, after its answer. */
   readonly carryOut: (instructions: readonly Instruction[], flow: Flow) => void;
 }
@@ -87,7 +91,8 @@ export class RequestPath {
     const utf8 = !isBinary || isUtf8(data);
     const text = data.toString(utf8 ? 'utf8' : 'latin1');
     const plain = readPlainAnswer(text);
-    if (plain !== undefined && !isOfForward(plain.branch)) this.#ports.notifyPath.takeSuccess(flow, plain.branch);
+    if (plain !== undefined && !isOfForward(plain.branch) && !isOfCall(plain.branch))
+      this.#ports.notifyPath.takeSuccess(flow, plain.branch);
     else this.#receiveMessage(flow, parseMessage(text, data.length), utf8);
   }
 
@@ -113,7 +118,11 @@ export class RequestPath {
 
   #receiveResponse(flow: Flow, response: SipResponse): void {
     const branch = branchOf(response.get('via') ?? '');
-    const { notifyPath, forwardPath } = this.#ports;
+    const { notifyPath, forwardPath, callPath } = this.#ports;
+    if (isOfCall(branch)) {
+      callPath?.receiveResponse(flow, branch, response);
+      return;
+    }
     const path = isOfForward(branch) ? forwardPath : notifyPath;
     path.takeAnswer(flow, branch, response);
   }
@@ -122,6 +131,10 @@ export class RequestPath {
   #receiveRequest(flow: Flow, request: SipRequest, bodyEncoding: 'utf8' | 'base64', refused?: EnvelopedResponse): void {
     const { telemetry, outbox, nowMs } = this.#ports;
     telemetry.counts.requestsReceived++;
+    if (refused === undefined && this.#ports.callPath?.concerns(request)) {
+      this.#receiveOfCall(flow, request, bodyEncoding);
+      return;
+    }
     if (request.method === 'ACK') return; // acknowledges a refusal of ours; there is nothing to answer
     const { branch, sentBy } = topVia(request);
     const key = transactionKey(branch, request.method, sentBy);
@@ -138,6 +151,12 @@ export class RequestPath {
     const refusal = refused ?? answerGenerically(request, this.#served) ?? this.#limit(flow, request, receivedAtMs);
     if (refusal !== undefined) this.#answer(exchange, refusal);
     else takeTurn(flow, request.get('call-id') ?? '', () => this.#process(exchange));
+  }
+
+  #receiveOfCall(flow: Flow, request: SipRequest, bodyEncoding: 'utf8' | 'base64'): void {
+    const { callPath, isDraining, nowMs } = this.#ports;
+    const refusal = this.#limitRate(flow, nowMs());
+    callPath?.receive(flow, request, { refusal, isDraining: isDraining(), isUtf8: bodyEncoding === 'utf8' });
   }
 
   #transactionsOf(flow: Flow): ServerTransactions {
@@ -160,16 +179,20 @@ export class RequestPath {
   #limit(flow: Flow, request: SipRequest, now: number): EnvelopedResponse | undefined {
     const { telemetry, isDraining } = this.#ports;
     if (isDraining()) return unavailable(1, 'Gateway Is Draining');
-    if (!takeRequestToken(flow, this.#settings.maxRequestsPerSecond, now)) {
-      telemetry.counts.requestsLimited++;
-      return unavailable(1, 'Too Many Requests On This Flow');
-    }
+    const limited = this.#limitRate(flow, now);
+    if (limited !== undefined) return limited;
     const opens = request.method === 'SUBSCRIBE' && tagOf(request.get('to') ?? '') === undefined;
     if (opens && flow.subscriptions.size >= this.#settings.maxSubscriptionsPerFlow) {
       telemetry.counts.requestsLimited++;
       return unavailable(60, 'Too Many Subscriptions On This Flow');
     }
     return undefined;
+  }
+
+  #limitRate(flow: Flow, now: number): EnvelopedResponse | undefined {
+    if (takeRequestToken(flow, this.#settings.maxRequestsPerSecond, now)) return undefined;
+    this.#ports.telemetry.counts.requestsLimited++;
+    return unavailable(1, 'Too Many Requests On This Flow');
   }
 
   async #process(exchange: Exchange): Promise<void> {
@@ -332,6 +355,8 @@ export class RequestPath {
 }
 
 const isOfForward = (branch: string): boolean => branch.startsWith(FORWARD_BRANCH_PREFIX);
+
+const isOfCall = (branch: string): boolean => branch.startsWith(CALL_BRANCH_PREFIX);
 
 const isKeepAlive = (data: Buffer): boolean => data.every((byte) => byte === 13 || byte === 10);
 
