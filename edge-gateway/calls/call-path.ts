@@ -6,7 +6,7 @@ import type { Instruction } from '#contract/instruction.ts';
 import type { RequestEnvelope } from '#contract/request-envelope.ts';
 import type { EnvelopedResponse } from '#contract/sip-response.ts';
 import { DependencyUnavailable } from '#core/error.ts';
-import { branchOf, tagOf } from '#core/sip/header.ts';
+import { branchOf, parseCSeq, tagOf } from '#core/sip/header.ts';
 import { checkRequest, parseMessage, type SipRequest, type SipResponse } from '#core/sip/message.ts';
 import { serializeRequest, serializeResponse } from '#core/sip/serialize.ts';
 import { reasonOf } from '#core/sip/status.ts';
@@ -221,6 +221,8 @@ export class CallPath {
 
   #answered(branch: string, response: SipResponse, arrival: Arrival): void {
     const transaction = this.#context.transactions.client(readBranch(branch)?.transaction ?? '');
+    const method = parseCSeq(response.get('cseq') ?? '')?.method;
+    if (transaction !== undefined && transaction.method !== method) return;
     if (transaction?.isFrom(arrival)) transaction.take(response);
     else if (!isOwnBranch(branch)) this.#context.counts.callMessagesRefused++;
   }

@@ -37,6 +37,8 @@ export interface ServerTransaction {
 
 export interface ClientTransaction {
   readonly id: string;
+  /** A CANCEL has the branch of its INVITE: the method tells whose answer it is (RFC 3261 section 17.1.3). */
+  readonly method: string;
   readonly sent: SentRequest;
   /** Whether an answer on this flow is believed. */
   readonly isFrom: (arrival: Arrival) => boolean;

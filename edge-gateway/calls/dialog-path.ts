@@ -146,7 +146,7 @@ export class DialogPath {
     const isInvite = request.method === 'INVITE';
     call.underWay++;
     this.#context.transactions.add({
-      ...{ id, sent },
+      ...{ id, sent, method: request.method },
       isFrom: (arrival) => isFlowOf(direction.to, arrival) || mayActFor(direction.to, arrival),
       take: (response) => this.#answered(passage, server, { id, sent }, response),
     });

@@ -7,7 +7,7 @@ import { parseCSeq, tagOf } from '#core/sip/header.ts';
 import type { SipRequest } from '#core/sip/message.ts';
 import { serializeRequest } from '#core/sip/serialize.ts';
 import { answer } from '../generic-answers.ts';
-import { Call, type DeviceAnswer } from './call.ts';
+import { Call, type DeviceAnswer, newsOf } from './call.ts';
 import {
   type CallContext,
   endBoth,
@@ -101,6 +101,7 @@ export class InvitePath {
       dialog: new CallDialog(request.get('call-id') ?? '', callerOf(request, route, source.flow)),
       recordRoute: recordRouteOf(tokens.seal(token, randomBytes(TOKEN_IV_BYTES)), settings.gatewayHost),
     });
+    call.reported = newsOf(call); // the function knows that it is tried
     return call;
   }
 
@@ -172,7 +173,7 @@ export class InvitePath {
     });
     const isFrom = ({ flow }: { flow: CallTarget['flow'] }): boolean => isSameFlow(flow, target.flow);
     const transaction = {
-      ...{ id, sent, isFrom },
+      ...{ id, sent, isFrom, method: 'INVITE' },
       take: (message: DeviceAnswer['message']) =>
         this.take(call, { kind: 'answered', branch, answer: deviceAnswer(message) }),
     };
