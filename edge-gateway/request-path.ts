@@ -102,7 +102,8 @@ export class RequestPath {
         this.#receiveResponse(flow, parsed);
         return;
       case 'request':
-        this.#receiveRequest(flow, parsed, utf8 ? 'utf8' : 'base64');
+        if (this.#ports.callPath?.concerns(parsed)) this.#receiveOfCall(flow, parsed, utf8);
+        else this.#receiveRequest(flow, parsed, utf8 ? 'utf8' : 'base64');
         return;
       case 'refused':
         this.#receiveRequest(flow, parsed.request, 'utf8', answer(parsed.status, [], parsed.reason));
@@ -119,22 +120,14 @@ export class RequestPath {
   #receiveResponse(flow: Flow, response: SipResponse): void {
     const branch = branchOf(response.get('via') ?? '');
     const { notifyPath, forwardPath, callPath } = this.#ports;
-    if (isOfCall(branch)) {
-      callPath?.receiveResponse(flow, branch, response);
-      return;
-    }
-    const path = isOfForward(branch) ? forwardPath : notifyPath;
-    path.takeAnswer(flow, branch, response);
+    if (isOfCall(branch)) callPath?.receiveResponse(flow, branch, response);
+    else (isOfForward(branch) ? forwardPath : notifyPath).takeAnswer(flow, branch, response);
   }
 
   /** @param refused the answer to a message that is not well formed; a retransmission gets it again */
   #receiveRequest(flow: Flow, request: SipRequest, bodyEncoding: 'utf8' | 'base64', refused?: EnvelopedResponse): void {
     const { telemetry, outbox, nowMs } = this.#ports;
     telemetry.counts.requestsReceived++;
-    if (refused === undefined && this.#ports.callPath?.concerns(request)) {
-      this.#receiveOfCall(flow, request, bodyEncoding);
-      return;
-    }
     if (request.method === 'ACK') return; // acknowledges a refusal of ours; there is nothing to answer
     const { branch, sentBy } = topVia(request);
     const key = transactionKey(branch, request.method, sentBy);
@@ -153,10 +146,10 @@ export class RequestPath {
     else takeTurn(flow, request.get('call-id') ?? '', () => this.#process(exchange));
   }
 
-  #receiveOfCall(flow: Flow, request: SipRequest, bodyEncoding: 'utf8' | 'base64'): void {
-    const { callPath, isDraining, nowMs } = this.#ports;
-    const refusal = this.#limitRate(flow, nowMs());
-    callPath?.receive(flow, request, { refusal, isDraining: isDraining(), isUtf8: bodyEncoding === 'utf8' });
+  #receiveOfCall(flow: Flow, request: SipRequest, isUtf8: boolean): void {
+    const { telemetry, callPath, isDraining, nowMs } = this.#ports;
+    telemetry.counts.requestsReceived++;
+    callPath?.receive(flow, request, { refusal: this.#limitRate(flow, nowMs()), isDraining: isDraining(), isUtf8 });
   }
 
   #transactionsOf(flow: Flow): ServerTransactions {
@@ -256,13 +249,12 @@ export class RequestPath {
     const subscription = this.#holdOrAdopt(exchange, opened);
     subscription.expiresAtMs = opened.expiresAtMs;
     this.#frame(subscription, exchange, opened.eventId);
+    notifyPath.attach(subscription, flow);
     if (flow.closed) {
       // The flow died while the function worked: park it, the client may take it over.
-      notifyPath.attach(subscription, flow);
       notifyPath.park(flow);
       return;
     }
-    notifyPath.attach(subscription, flow);
     if (opened.suppressed === 'notification') {
       notifyPath.refreshSilently(subscription, internDocument(subscription.resource, opened.notification));
       return;
@@ -338,26 +330,19 @@ export class RequestPath {
       { method: this.#served.methods.has(request.method) ? request.method : 'other' },
       durationMs / 1000,
     );
-    telemetry.log.info({
-      hop: 'answer',
-      flow: flow.id,
-      tenant: flow.identity?.domain,
-      user: flow.identity?.user,
-      method: request.method,
-      callId: request.get('call-id'),
-      cseq: request.get('cseq'),
-      event: eventOf(request),
-      status: response.status,
-      reason: response.reason,
-      durationMs,
-    });
+    telemetry.log.info({ ...aboutAnswer(flow, request, response), durationMs });
   }
 }
 
+/** What the log says of an answer. */
+const aboutAnswer = (flow: Flow, request: SipRequest, { status, reason }: EnvelopedResponse) => ({
+  ...{ hop: 'answer', flow: flow.id, tenant: flow.identity?.domain, user: flow.identity?.user },
+  ...{ method: request.method, callId: request.get('call-id'), cseq: request.get('cseq') },
+  ...{ event: eventOf(request), status, reason },
+});
+
 const isOfForward = (branch: string): boolean => branch.startsWith(FORWARD_BRANCH_PREFIX);
-
 const isOfCall = (branch: string): boolean => branch.startsWith(CALL_BRANCH_PREFIX);
-
 const isKeepAlive = (data: Buffer): boolean => data.every((byte) => byte === 13 || byte === 10);
 
 const newTag = (): string => randomBytes(12).toString('base64url');

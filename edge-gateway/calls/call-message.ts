@@ -12,7 +12,7 @@ const DEFAULT_MAX_FORWARDS = 70;
 const MAX_VIAS = 70;
 const MAX_RECORD_ROUTES = 30;
 /** Larger messages of calls are refused: what is added on the way must fit into a message, too. */
-export const MAX_CALL_MESSAGE_BYTES = 56 * 1024;
+const MAX_CALL_MESSAGE_BYTES = 56 * 1024;
 
 /** Claims that only a trusted element may make, and credentials meant for us. */
 const NOT_PASSED: ReadonlySet<string> = new Set([
@@ -67,17 +67,30 @@ export function isLoop(request: SipRequest, loopHash: string, home: string): boo
     });
 }
 
-/** What is refused of a request before anybody is asked; undefined when nothing is. */
-export function refuseForProxy(
-  request: SipRequest,
-): { status: number; reason?: string; headers?: HeaderEntries } | undefined {
+export interface ProxyRefusal {
+  readonly status: number;
+  readonly reason?: string;
+  readonly headers?: HeaderEntries;
+}
+
+/** What a proxy refuses before it knows where a request goes (RFC 3261 section 16.3); undefined when nothing is wrong. */
+export function refuseForProxy(request: SipRequest, isUtf8: boolean): ProxyRefusal | undefined {
+  if (request.method === 'CANCEL') return undefined;
   const required = request.all('proxy-require').flatMap(splitList);
   if (required.length > 0) return { status: 420, headers: [['Unsupported', required.join(', ')]] };
   if (Number(request.get('max-forwards') ?? DEFAULT_MAX_FORWARDS) === 0) return { status: 483 };
   if (request.all('via').flatMap(splitList).length > MAX_VIAS) return { status: 483 };
   if (request.all('record-route').flatMap(splitList).length > MAX_RECORD_ROUTES)
     return { status: 400, reason: 'Too Many Record-Routes' };
-  return undefined;
+  // What goes on leaves in text frames (RFC 7118 section 5).
+  if (!isUtf8) return { status: 400, reason: 'Message Is Not UTF-8' };
+  return isTooLarge(request) ? { status: 513 } : undefined;
+}
+
+function isTooLarge(request: SipRequest): boolean {
+  let bytes = Buffer.byteLength(request.body);
+  for (const [name, value] of request.entries()) bytes += Buffer.byteLength(name) + Buffer.byteLength(value) + 4;
+  return bytes > MAX_CALL_MESSAGE_BYTES;
 }
 
 export interface NextHop {

@@ -1,14 +1,13 @@
 /** Calls, inbound in reading order: a request of a flow, its home, its transaction, its call; and what peers bring. */
 
 import type * as v from 'valibot';
-import type { arrivedInstruction, relayInstruction } from '#contract/call.ts';
+import type { arrivedInstruction } from '#contract/call.ts';
 import type { Instruction } from '#contract/instruction.ts';
 import type { RequestEnvelope } from '#contract/request-envelope.ts';
 import type { EnvelopedResponse } from '#contract/sip-response.ts';
 import { DependencyUnavailable } from '#core/error.ts';
 import { branchOf, parseCSeq, tagOf } from '#core/sip/header.ts';
 import { checkRequest, parseMessage, type SipRequest, type SipResponse } from '#core/sip/message.ts';
-import { serializeRequest, serializeResponse } from '#core/sip/serialize.ts';
 import { reasonOf } from '#core/sip/status.ts';
 import { envelopeOf, nonceUseOf } from '../envelope.ts';
 import { type Flow, isNonceReplayed } from '../flow-table.ts';
@@ -16,21 +15,19 @@ import { answer, unavailable } from '../generic-answers.ts';
 import type { CallInstruction } from '../instruction-intake.ts';
 import type { Call } from './call.ts';
 import { type CallContext, homeOf } from './call-context.ts';
-import { MAX_CALL_MESSAGE_BYTES, readBranch, refuseForProxy } from './call-message.ts';
+import { type ProxyRefusal, readBranch, refuseForProxy } from './call-message.ts';
 import type { Arrival, ServerTransaction } from './call-transactions.ts';
 import { DialogPath, mayActFor } from './dialog-path.ts';
 import { type FlowToken, readRoutes, tokenOfUri } from './flow-token.ts';
+import { HomeRoads } from './home-roads.ts';
 import { InvitePath } from './invite-path.ts';
 import { LostFlows } from './lost-flows.ts';
 import type { PeerAddress } from './peer-link.ts';
 
 type Arrived = v.InferOutput<typeof arrivedInstruction>;
-type Relay = v.InferOutput<typeof relayInstruction>;
 
 /** Requests that are of a call, or of nothing. */
 const CALL_METHODS: ReadonlySet<string> = new Set(['INVITE', 'ACK', 'BYE', 'CANCEL', 'PRACK', 'UPDATE', 'INFO']);
-/** Gateways that are remembered as homes of a flow's calls. */
-const MAX_HOMES_PER_FLOW = 20;
 
 /** What a request's Route, or its tags, say about its call. */
 type Destination =
@@ -43,10 +40,7 @@ export class CallPath {
   readonly #invitePath: InvitePath;
   readonly #dialogPath: DialogPath;
   readonly #lostFlows: LostFlows;
-  /** Gateways that have sent something for flows of ours, by the part of their id that stands in branches. */
-  readonly #peers = new Map<string, PeerAddress>();
-  /** Whose calls a flow of ours carries, apart from our own. */
-  readonly #homes = new WeakMap<Flow, Map<string, PeerAddress>>();
+  readonly #homeRoads: HomeRoads;
 
   constructor(context: CallContext) {
     this.#context = context;
@@ -55,6 +49,7 @@ export class CallPath {
       invitePath: this.#invitePath,
       envelopeOf: (request, arrival) => this.#envelopeOf(request, arrival),
     });
+    this.#homeRoads = new HomeRoads(context);
     this.#lostFlows = new LostFlows(context, this.#invitePath);
   }
 
@@ -90,13 +85,18 @@ export class CallPath {
       transactions.repeat(known);
       return;
     }
-    const problem = problemOf(request, isUtf8) ?? (request.method === 'CANCEL' ? undefined : refusal);
+    const problem = this.#problemOf(request, isUtf8) ?? (request.method === 'CANCEL' ? undefined : refusal);
     const isOpening = request.method === 'INVITE' && tagOf(request.get('to') ?? '') === undefined;
     if (problem !== undefined) this.#refuse(arrival, request, problem);
     else if (isOpening && isDraining) this.#refuse(arrival, request, unavailable(1, 'Gateway Is Draining'));
     else if (isOpening) this.#invite(arrival, request, flow);
     else if (request.method === 'CANCEL' && tokenIn(request) === undefined) this.#cancel(arrival, request);
     else void this.#inDialog(arrival, request, flow);
+  }
+
+  #problemOf(request: SipRequest, isUtf8: boolean): EnvelopedResponse | undefined {
+    const problem: ProxyRefusal | undefined = checkRequest(request) ?? refuseForProxy(request, isUtf8);
+    return problem === undefined ? undefined : answer(problem.status, problem.headers, problem.reason);
   }
 
   #refuse(arrival: Arrival, request: SipRequest, response: EnvelopedResponse): void {
@@ -148,7 +148,7 @@ export class CallPath {
     if (invite !== undefined && invite.status >= 300) return;
     const to = this.#destinationOf(request);
     if (to.kind === 'here') this.#dialogPath.receive(to.call, request, arrival, undefined);
-    else if (to.kind === 'elsewhere' && flow !== undefined) this.#bring(to.home, flow, request);
+    else if (to.kind === 'elsewhere' && flow !== undefined) this.#homeRoads.bring(to.home, flow, arrival, request);
     else this.#context.counts.callMessagesRefused++;
   }
 
@@ -166,7 +166,7 @@ export class CallPath {
         return;
       }
     }
-    if (to.kind === 'elsewhere') this.#bring(to.home, flow, request);
+    if (to.kind === 'elsewhere') this.#homeRoads.bring(to.home, flow, this.#arrivalOf(flow), request);
     else this.#inDialogHere(to.call, request, this.#arrivalOf(flow));
   }
 
@@ -214,8 +214,8 @@ export class CallPath {
     const home = readBranch(branch)?.home;
     if (home === homeOf(this.#context.settings.gatewayId)) this.#answered(branch, response, this.#arrivalOf(flow));
     else {
-      const peer = this.#peers.get(home ?? '');
-      if (peer !== undefined) this.#bring(peer, flow, response);
+      const peer = this.#homeRoads.find(home ?? '');
+      if (peer !== undefined) this.#homeRoads.bring(peer, flow, this.#arrivalOf(flow), response);
     }
   }
 
@@ -227,35 +227,11 @@ export class CallPath {
     else if (!isOwnBranch(branch)) this.#context.counts.callMessagesRefused++;
   }
 
-  /** Brings a message of one of our flows to the gateway that keeps its call. */
-  #bring({ gatewayId, address }: PeerAddress, flow: Flow, message: SipRequest | SipResponse): void {
-    const { flow: from, identity, ...source } = this.#arrivalOf(flow);
-    const text =
-      message.kind === 'request'
-        ? serializeRequest(message.method, message.requestUri, message.entries(), message.body)
-        : serializeResponse(message.status, message.reason, message.entries(), message.body);
-    this.#remember(flow, { gatewayId, address });
-    this.#context.counts.callRelays++;
-    this.#context.peers.send(
-      { gatewayId, address },
-      { kind: 'arrived', flow: from, ...(identity === undefined ? {} : { identity }), ...source, text },
-    );
-  }
-
-  #remember(flow: Flow, home: PeerAddress): void {
-    const homes = this.#homes.get(flow) ?? new Map<string, PeerAddress>();
-    homes.delete(home.gatewayId);
-    homes.set(home.gatewayId, home);
-    const oldest = homes.keys().next().value;
-    if (homes.size > MAX_HOMES_PER_FLOW && oldest !== undefined) homes.delete(oldest);
-    this.#homes.set(flow, homes);
-  }
-
   /** Takes what another gateway, or a function, says about calls. */
   takeInstruction(instruction: CallInstruction, sender: PeerAddress | undefined): void {
     switch (instruction.kind) {
       case 'relay':
-        this.#relayed(instruction, sender);
+        if (sender !== undefined) this.#homeRoads.relay(instruction, sender);
         return;
       case 'arrived':
         this.#arrived(instruction);
@@ -271,19 +247,6 @@ export class CallPath {
       default:
         instruction satisfies never;
     }
-  }
-
-  #relayed({ flowId, text }: Relay, sender: PeerAddress | undefined): void {
-    const { flows, outbox, peers } = this.#context;
-    if (sender === undefined) return;
-    const flow = flows.get(flowId);
-    if (flow === undefined || flow.closed) {
-      peers.send(sender, { kind: 'flowsLost', flowIds: [flowId] });
-      return;
-    }
-    this.#peers.set(homeOf(sender.gatewayId), sender);
-    this.#remember(flow, sender);
-    outbox.send(flow, text);
   }
 
   #arrived({ text, flow, identity, ...source }: Arrived): void {
@@ -313,13 +276,12 @@ export class CallPath {
   /** A flow of this gateway is gone. */
   flowClosed(flow: Flow): void {
     this.#lostFlows.flowLost(flow.id);
-    for (const home of this.#homes.get(flow)?.values() ?? [])
-      this.#context.peers.send(home, { kind: 'flowsLost', flowIds: [flow.id] });
+    this.#homeRoads.flowClosed(flow);
   }
 
   /** Another gateway is gone: its flows are, and the calls that it kept. */
   gatewayLost(gatewayId: PeerAddress['gatewayId'], undelivered: readonly Instruction[]): void {
-    this.#peers.delete(homeOf(gatewayId));
+    this.#homeRoads.gatewayLost(gatewayId);
     this.#lostFlows.gatewayLost(gatewayId);
     for (const instruction of undelivered) if (instruction.kind === 'arrived') this.#returnToSender(instruction);
   }
@@ -333,15 +295,7 @@ export class CallPath {
 
   /** Every few seconds: do the gateways that carry our calls still live? */
   probePeers(): void {
-    const peers = new Map<string, PeerAddress>();
-    for (const call of this.#context.calls.values()) {
-      if (call.endedAtMs !== undefined) continue;
-      const { dialog, route } = call.facts;
-      const parties = call.isConfirmed ? dialog.legs() : route.targets;
-      for (const { flow } of parties)
-        if (flow.gatewayId !== this.#context.settings.gatewayId) peers.set(flow.gatewayId, flow);
-    }
-    for (const { gatewayId, address } of peers.values()) this.#context.peers.probe({ gatewayId, address });
+    this.#homeRoads.probe();
   }
 
   /** True while calls of this gateway, or of others, stand on the flow. */
@@ -390,21 +344,4 @@ const isOwnBranch = (branch: string): boolean => {
 
 function trying({ transactions }: CallContext, server: ServerTransaction): void {
   transactions.reply(server, { status: 100, reason: reasonOf(100), headers: [] });
-}
-
-/** What is wrong with a request, whatever it is about. */
-function problemOf(request: SipRequest, isUtf8: boolean): EnvelopedResponse | undefined {
-  const malformed = checkRequest(request);
-  if (malformed !== undefined) return answer(malformed.status, [], malformed.reason);
-  const refused = request.method === 'CANCEL' ? undefined : refuseForProxy(request);
-  if (refused !== undefined) return answer(refused.status, refused.headers, refused.reason);
-  // What goes on leaves in text frames (RFC 7118 section 5).
-  if (!isUtf8) return answer(400, [], 'Message Is Not UTF-8');
-  return isTooLarge(request) ? answer(513) : undefined;
-}
-
-function isTooLarge(request: SipRequest): boolean {
-  let characters = request.body.length;
-  for (const [name, value] of request.entries()) characters += name.length + value.length + 4;
-  return characters > MAX_CALL_MESSAGE_BYTES;
 }
