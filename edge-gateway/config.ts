@@ -25,6 +25,8 @@ const functionNames = v.object({
   methods: v.record(v.string(), v.string()),
   flowClosed: v.string(),
   lease: v.string(),
+  /** Told how calls stand. */
+  callReport: v.optional(v.string()),
 });
 
 const parsedJson = v.pipe(
@@ -71,6 +73,10 @@ const environment = v.object({
   HOLD_BACK_BYTES: integer(256 * 1024, 4_096, 64 * 1024 * 1024),
   /** A flow that is held back for this long is closed. */
   STALLED_FLOW_SECONDS: integer(30, 1, 600),
+  MAX_CALLS: integer(10_000, 1, 1_000_000),
+  MAX_CALLS_PER_FLOW: integer(100, 1, 100_000),
+  /** A party of a call whose flow is gone, or a session that is not refreshed, has so long. */
+  CALL_GRACE_SECONDS: integer(32, 1, 600),
   FUNCTION_DEADLINE_MS: integer(5_000, 100, 30_000),
   MAX_INVOCATIONS_IN_FLIGHT: integer(8, 1, 1_000),
   MAX_ENVELOPES_PER_INVOCATION: integer(32, 1, 100),

@@ -11,7 +11,7 @@ import type { Subscription } from './subscription-table.ts';
 
 export interface EnvelopeContext {
   readonly gatewayId: RequestEnvelope['gatewayId'];
-  readonly flow: Flow;
+  readonly flow: Pick<Flow, 'id' | 'transport' | 'sourceAddress' | 'identity'>;
   readonly receivedAtMs: number;
   readonly toTag: string;
   readonly nonceReplayed: boolean;
@@ -43,14 +43,14 @@ export function envelopeOf(request: SipRequest, context: EnvelopeContext): Reque
 
 /** Nonce and nonce count of the request's Digest credentials, if it carries any. */
 export function nonceUseOf(request: SipRequest): { nonce: string; count: number } | undefined {
-  const value = request.get('authorization');
+  const value = request.get('proxy-authorization') ?? request.get('authorization');
   const credentials = value === undefined ? undefined : parseCredentials(value);
   const nonce = credentials?.params.get('nonce');
   const count = Number.parseInt(credentials?.params.get('nc') ?? '', 16);
   return nonce === undefined || Number.isNaN(count) ? undefined : { nonce, count };
 }
 
-/** Text of an answer: Via, From, To with our tag, Call-ID and CSeq come back as they came (RFC 3261 section 8.2.6). */
+/** Text of an answer: Via, From, To with our tag (none when it is empty), Call-ID and CSeq come back as they came (RFC 3261 section 8.2.6). */
 export function composeResponse(
   request: SipRequest,
   response: EnvelopedResponse,
@@ -65,7 +65,7 @@ export function composeResponse(
   for (const [name, key] of ECHOED) {
     const value = request.get(key);
     if (value === undefined) continue;
-    headers.push([name, key === 'to' && tagOf(value) === undefined ? `${value};tag=${toTag}` : value]);
+    headers.push([name, key === 'to' && toTag !== '' && tagOf(value) === undefined ? `${value};tag=${toTag}` : value]);
   }
   return serializeResponse(response.status, response.reason, [...headers, ...response.headers], response.body ?? '');
 }

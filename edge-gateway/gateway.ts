@@ -5,12 +5,13 @@ import { hostname } from 'node:os';
 import { type GatewayId, gatewayIdOf } from '#contract/ids.ts';
 import type { Instruction } from '#contract/instruction.ts';
 import { createInvoke, FunctionQueue, type Invoke } from './backend.ts';
+import { assembleCalls, type CallParts, secretsOf } from './calls/assemble-calls.ts';
 import { type GatewayConfig, readTlsFiles } from './config.ts';
 import { FlowGuard } from './flow-guard.ts';
 import { type Flow, FlowTable } from './flow-table.ts';
 import { ForwardPath } from './forward-path.ts';
 import { createHttpListener, loadPanel } from './health.ts';
-import { carryOut, createInstructionServer, type PromptInstruction } from './instruction-intake.ts';
+import { carryOut, createInstructionServer, type IntakePorts, type PromptInstruction } from './instruction-intake.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { NotifyPath } from './notify-path.ts';
 import { Outbox } from './outbox.ts';
@@ -19,9 +20,17 @@ import { ReportQueue } from './report-queue.ts';
 import { RequestPath } from './request-path.ts';
 import { SubscriptionTable } from './subscription-table.ts';
 import { createTelemetry, registerGauges, type Telemetry } from './telemetry.ts';
-import { closeFlow, createSipWebSocketServer, listen, type SipWebSocketServer } from './websocket-server.ts';
+import {
+  closeFlow,
+  createSipWebSocketServer,
+  listen,
+  publicTransport,
+  type SipWebSocketServer,
+} from './websocket-server.ts';
 
 const TRANSACTION_ROTATION_MS = 6_000;
+const PEER_PROBE_MS = 5_000;
+const PEER_DRAIN_MS = 2_000;
 const SERVICE_RESTART = 1012; // WebSocket close code: come back, elsewhere or later
 
 export interface RunningGateway {
@@ -46,6 +55,10 @@ interface Parts {
   readonly requestPath: RequestPath;
   readonly guard: FlowGuard;
   readonly nowMs: () => number;
+  /** None when no function routes calls. */
+  readonly callParts: CallParts | undefined;
+  /** Base URL of the private port, once that listens. */
+  address: string;
   draining: boolean;
 }
 
@@ -57,7 +70,8 @@ export async function startGateway(config: GatewayConfig, advertisedHost: string
   const parts = assemble(config);
   const intake = intakeOf(config, parts);
   const instructionPort = await listen(intake, config.INSTRUCTION_PORT, config.HOST);
-  const lease = leaseOf(config, parts, `http://${advertisedHost}:${instructionPort}`);
+  parts.address = `http://${advertisedHost}:${instructionPort}`;
+  const lease = leaseOf(config, parts);
   const sip = sipServerOf(config, parts, lease);
   const clocks = startClocks(parts);
   const port = await sip.listen();
@@ -72,6 +86,8 @@ export async function startGateway(config: GatewayConfig, advertisedHost: string
       for (const clock of clocks) clearInterval(clock);
       lease.stop();
       await parts.reports.drain();
+      await parts.callParts?.reports.drain();
+      await parts.callParts?.peers.drain(PEER_DRAIN_MS);
       await stop(intake);
       await sip.close();
     },
@@ -105,9 +121,18 @@ function assemble(config: GatewayConfig): Parts {
     maxRequestsPerSecond: config.MAX_REQUESTS_PER_SECOND_PER_FLOW,
     maxSubscriptionsPerFlow: config.MAX_SUBSCRIPTIONS_PER_FLOW,
   };
+  const inviteQueue = functions.get('INVITE');
+  const callParts =
+    inviteQueue === undefined
+      ? undefined
+      : assembleCalls(config, {
+          ...{ gatewayId, gatewayHost, transport: publicTransport(config), address: () => parts.address },
+          ...{ flows, outbox, invoke, queue: inviteQueue, telemetry, nowMs },
+        });
   const isDraining = (): boolean => parts.draining;
   const requestPorts = {
     ...{ functions, subscriptions, notifyPath, forwardPath, outbox, telemetry, nowMs, isDraining },
+    callPath: callParts?.callPath,
     carryOut: (instructions: readonly Instruction[], flow: Flow) => carryOutOfOutcome(instructions, flow, outcomePorts),
   };
   const requestPath = new RequestPath(requestSettings, requestPorts);
@@ -118,7 +143,7 @@ function assemble(config: GatewayConfig): Parts {
     notifyPath,
     requestPath,
     closeFlow: close,
-    takeCallInstruction: () => {},
+    takeCallInstruction: takerOf(callParts),
   };
   const outcomePorts = {
     ...{ forwardPath, reports },
@@ -127,7 +152,10 @@ function assemble(config: GatewayConfig): Parts {
   const guardSettings = { pingSeconds: config.PING_SECONDS, stalledSeconds: config.STALLED_FLOW_SECONDS };
   const guard = new FlowGuard(guardSettings, flows, telemetry);
   const tables = { flows, subscriptions, outbox, reports, notifyPath, forwardPath, requestPath, guard };
-  const parts: Parts = { gatewayId, telemetry, invoke, functions, ...tables, nowMs, draining: false };
+  const parts: Parts = {
+    ...{ gatewayId, telemetry, invoke, functions, ...tables, nowMs },
+    ...{ callParts, address: '', draining: false },
+  };
   return parts;
 }
 
@@ -153,14 +181,18 @@ function functionQueues(
 }
 
 function intakeOf(config: GatewayConfig, parts: Parts): Server {
-  const secrets = [config.INSTRUCTION_SECRET, config.INSTRUCTION_SECRET_PREVIOUS];
   return createInstructionServer({
     ...parts,
-    secrets: secrets.filter((secret) => secret !== undefined),
+    secrets: secretsOf(config),
     closeFlow: (flow, code, reason) => closeFlow(flow, parts.outbox, code, reason),
-    takeCallInstruction: () => {},
+    takeCallInstruction: takerOf(parts.callParts),
   });
 }
+
+const takerOf =
+  (callParts: CallParts | undefined): IntakePorts['takeCallInstruction'] =>
+  (instruction, sender) =>
+    callParts?.callPath.takeInstruction(instruction, sender);
 
 const loadOf = ({ flows, subscriptions, draining }: Parts) => ({
   flows: flows.size,
@@ -168,8 +200,8 @@ const loadOf = ({ flows, subscriptions, draining }: Parts) => ({
   draining,
 });
 
-function leaseOf(config: GatewayConfig, parts: Parts, address: string): LeaseKeeper {
-  const { gatewayId, invoke, telemetry, nowMs } = parts;
+function leaseOf(config: GatewayConfig, parts: Parts): LeaseKeeper {
+  const { gatewayId, invoke, telemetry, nowMs, address } = parts;
   const settings = { gatewayId, functionName: config.FUNCTIONS.lease, leaseSeconds: config.LEASE_SECONDS, address };
   return new LeaseKeeper(settings, { invoke, log: telemetry.log, nowMs, load: () => loadOf(parts) });
 }
@@ -183,6 +215,8 @@ function sipServerOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): S
     notifiesOutstanding: () => notifyPath.outstanding,
     forwardsUnderWay: () => forwardPath.underWay,
     flowsHeldBack: () => guard.heldBack,
+    calls: () => parts.callParts?.calls.size ?? 0,
+    callTransactions: () => parts.callParts?.transactions.size ?? 0,
     requestsWaiting: () => [...functions.values()].reduce((sum, queue) => sum + queue.waiting, 0),
   });
   const readiness = () => ({
@@ -200,13 +234,14 @@ function sipServerOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): S
       closed: (flow) => {
         notifyPath.park(flow);
         forwardPath.flowClosed(flow);
+        parts.callParts?.callPath.flowClosed(flow);
         reports.flowClosed(flow);
       },
     },
   });
 }
 
-function startClocks({ notifyPath, guard, requestPath, nowMs }: Parts): NodeJS.Timeout[] {
+function startClocks({ notifyPath, guard, requestPath, nowMs, callParts }: Parts): NodeJS.Timeout[] {
   const everySecond = (): void => {
     notifyPath.advance(nowMs());
     guard.advance(nowMs());
@@ -214,6 +249,7 @@ function startClocks({ notifyPath, guard, requestPath, nowMs }: Parts): NodeJS.T
   return [
     setInterval(everySecond, 1_000),
     setInterval(() => requestPath.rotateTransactions(), TRANSACTION_ROTATION_MS),
+    setInterval(() => callParts?.callPath.probePeers(), PEER_PROBE_MS),
   ];
 }
 
@@ -222,13 +258,19 @@ async function drainFlows(parts: Parts, sip: SipWebSocketServer, lease: LeaseKee
   const { flows, outbox, telemetry } = parts;
   sip.stopAccepting();
   await lease.renew();
-  const all = [...flows.values()];
+  const { callPath } = parts.callParts ?? {};
+  const rank = (flow: Flow): number => Number(callPath?.carriesCall(flow) ?? false);
+  // Calls end last.
+  const all = [...flows.values()].sort((one, other) => rank(one) - rank(other));
   telemetry.log.info({ hop: 'drain', flows: all.length, seconds }, 'draining');
   const steps = Math.max(1, Math.min(all.length, seconds * 10));
   for (let step = 0; step < steps; step++) {
     const from = Math.floor((step * all.length) / steps);
     const to = Math.floor(((step + 1) * all.length) / steps);
-    for (const flow of all.slice(from, to)) closeFlow(flow, outbox, SERVICE_RESTART, 'gateway restarts');
+    for (const flow of all.slice(from, to)) {
+      callPath?.endCallsOf(flow);
+      closeFlow(flow, outbox, SERVICE_RESTART, 'gateway restarts');
+    }
     await pause(step + 1 < steps ? 100 : Math.min(all.length, 1) * 200);
   }
   for (const flow of flows.values()) flow.socket.terminate();

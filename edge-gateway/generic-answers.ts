@@ -29,6 +29,10 @@ const NEEDS_DIALOG: ReadonlySet<string> = new Set(['BYE', 'CANCEL', 'NOTIFY', 'P
 /** Option tags that a Require may name (RFC 3261 section 20.32). */
 const SUPPORTED_OPTIONS: readonly string[] = ['outbound', 'eventlist', 'recipient-list-subscribe'];
 
+/** What passes between the parties of a call, where INVITE is served. */
+const METHODS_OF_CALLS: readonly string[] = ['ACK', 'BYE', 'CANCEL', 'PRACK', 'UPDATE', 'INFO', 'REFER', 'NOTIFY'];
+const OPTIONS_OF_CALLS: readonly string[] = ['100rel', 'replaces', 'timer'];
+
 export interface Served {
   /** Methods that functions serve. */
   readonly methods: ReadonlySet<string>;
@@ -43,7 +47,14 @@ export function unavailable(retryAfterSeconds: number, reason = reasonOf(503)): 
   return answer(503, [['Retry-After', String(retryAfterSeconds)]], reason);
 }
 
-const allow = (served: Served): [string, string] => ['Allow', ['OPTIONS', ...served.methods].join(', ')];
+const allow = ({ methods }: Served): [string, string] => {
+  const ofCalls = methods.has('INVITE') ? METHODS_OF_CALLS : [];
+  return ['Allow', [...new Set(['OPTIONS', ...methods, ...ofCalls])].join(', ')];
+};
+const supported = ({ methods }: Served): [string, string] => {
+  const ofCalls = methods.has('INVITE') ? OPTIONS_OF_CALLS : [];
+  return ['Supported', [...SUPPORTED_OPTIONS, ...ofCalls].join(', ')];
+};
 const ALLOW_EVENTS_FIELD: [string, string] = ['Allow-Events', ALLOW_EVENTS];
 const ACCEPT: [string, string] = [
   'Accept',
@@ -64,8 +75,7 @@ export function answerGenerically(request: SipRequest, served: Served): Envelope
   const unsupported = unsupportedOptions(request);
   if (unsupported.length > 0) return answer(420, [['Unsupported', unsupported.join(', ')]]);
   if (Number(request.get('max-forwards') ?? 70) === 0) return answer(483);
-  if (method === 'OPTIONS')
-    return answer(200, [allow(served), ALLOW_EVENTS_FIELD, ACCEPT, ['Supported', SUPPORTED_OPTIONS.join(', ')]]);
+  if (method === 'OPTIONS') return answer(200, [allow(served), ALLOW_EVENTS_FIELD, ACCEPT, supported(served)]);
   return undefined;
 }
 

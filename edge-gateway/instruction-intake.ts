@@ -5,6 +5,7 @@ import type { GatewayId, SubscriptionId } from '#contract/ids.ts';
 import {
   type ForwardResult,
   type Instruction,
+  type InstructionBatch,
   instructionBatch,
   type NotifyInstruction,
   SIGNATURE_HEADER,
@@ -28,10 +29,11 @@ export interface InstructionPorts {
   readonly notifyPath: NotifyPath;
   readonly requestPath: RequestPath;
   readonly closeFlow: (flow: Flow, code: number, reason: string) => void;
-  readonly takeCallInstruction: (instruction: CallInstruction) => void;
+  /** @param sender the gateway that says so; undefined for a function */
+  readonly takeCallInstruction: (instruction: CallInstruction, sender: InstructionBatch['sender']) => void;
 }
 
-type CallInstruction = Extract<Instruction, { kind: 'relay' | 'arrived' | 'flowsLost' | 'endCall' }>;
+export type CallInstruction = Extract<Instruction, { kind: 'relay' | 'arrived' | 'flowsLost' | 'endCall' }>;
 
 export interface IntakePorts extends InstructionPorts {
   readonly gatewayId: GatewayId;
@@ -83,7 +85,7 @@ async function intake(request: IncomingMessage, response: ServerResponse, ports:
   telemetry.counts.instructionsReceived++;
   const forwards: Promise<ForwardResult>[] = [];
   const unknown = decoded.output.instructions.flatMap((instruction) => {
-    if (instruction.kind !== 'forward') return carryOut(instruction, ports);
+    if (instruction.kind !== 'forward') return carryOut(instruction, ports, decoded.output.sender);
     forwards.push(ports.forwardPath.forward(instruction));
     return [];
   });
@@ -94,7 +96,11 @@ async function intake(request: IncomingMessage, response: ServerResponse, ports:
 export type PromptInstruction = Exclude<Instruction, { kind: 'forward' }>;
 
 /** @returns subscriptions named by the instruction that this gateway does not hold */
-export function carryOut(instruction: PromptInstruction, ports: InstructionPorts): SubscriptionId[] {
+export function carryOut(
+  instruction: PromptInstruction,
+  ports: InstructionPorts,
+  sender?: InstructionBatch['sender'],
+): SubscriptionId[] {
   switch (instruction.kind) {
     case 'notify': {
       const { notification, presentity } = instruction;
@@ -117,7 +123,7 @@ export function carryOut(instruction: PromptInstruction, ports: InstructionPorts
     case 'arrived':
     case 'flowsLost':
     case 'endCall':
-      ports.takeCallInstruction(instruction);
+      ports.takeCallInstruction(instruction, sender);
       return [];
     default:
       return instruction satisfies never;

@@ -10,6 +10,8 @@ import { readRateControl } from '#core/rate-control.ts';
 import { branchOf, tagOf } from '#core/sip/header.ts';
 import { detach, type ParseResult, parseMessage, type SipRequest, type SipResponse } from '#core/sip/message.ts';
 import type { FunctionQueue } from './backend.ts';
+import { CALL_BRANCH_PREFIX } from './calls/call-message.ts';
+import type { CallPath } from './calls/call-path.ts';
 import { composeResponse, dialogHeaders, envelopeOf, eventOf, frameNotifies, nonceUseOf, topVia } from './envelope.ts';
 import { type Flow, isNonceReplayed, takeRequestToken } from './flow-table.ts';
 import { FORWARD_BRANCH_PREFIX, type ForwardPath } from './forward-path.ts';
@@ -48,6 +50,8 @@ export interface RequestPathPorts {
   readonly telemetry: Telemetry;
   readonly nowMs: () => number;
   readonly isDraining: () => boolean;
+  /** Calls, when a function routes them. */
+  readonly callPath?: CallPath | undefined;
   /** Carries out what came with an outcome, after its answer. */
   readonly carryOut: (instructions: readonly Instruction[], flow: Flow) => void;
 }
@@ -87,7 +91,8 @@ export class RequestPath {
     const utf8 = !isBinary || isUtf8(data);
     const text = data.toString(utf8 ? 'utf8' : 'latin1');
     const plain = readPlainAnswer(text);
-    if (plain !== undefined && !isOfForward(plain.branch)) this.#ports.notifyPath.takeSuccess(flow, plain.branch);
+    if (plain !== undefined && !isOfForward(plain.branch) && !isOfCall(plain.branch))
+      this.#ports.notifyPath.takeSuccess(flow, plain.branch);
     else this.#receiveMessage(flow, parseMessage(text, data.length), utf8);
   }
 
@@ -97,7 +102,8 @@ export class RequestPath {
         this.#receiveResponse(flow, parsed);
         return;
       case 'request':
-        this.#receiveRequest(flow, parsed, utf8 ? 'utf8' : 'base64');
+        if (this.#ports.callPath?.concerns(parsed)) this.#receiveOfCall(flow, parsed, utf8);
+        else this.#receiveRequest(flow, parsed, utf8 ? 'utf8' : 'base64');
         return;
       case 'refused':
         this.#receiveRequest(flow, parsed.request, 'utf8', answer(parsed.status, [], parsed.reason));
@@ -113,9 +119,9 @@ export class RequestPath {
 
   #receiveResponse(flow: Flow, response: SipResponse): void {
     const branch = branchOf(response.get('via') ?? '');
-    const { notifyPath, forwardPath } = this.#ports;
-    const path = isOfForward(branch) ? forwardPath : notifyPath;
-    path.takeAnswer(flow, branch, response);
+    const { notifyPath, forwardPath, callPath } = this.#ports;
+    if (isOfCall(branch)) callPath?.receiveResponse(flow, branch, response);
+    else (isOfForward(branch) ? forwardPath : notifyPath).takeAnswer(flow, branch, response);
   }
 
   /** @param refused the answer to a message that is not well formed; a retransmission gets it again */
@@ -140,6 +146,12 @@ export class RequestPath {
     else takeTurn(flow, request.get('call-id') ?? '', () => this.#process(exchange));
   }
 
+  #receiveOfCall(flow: Flow, request: SipRequest, isUtf8: boolean): void {
+    const { telemetry, callPath, isDraining, nowMs } = this.#ports;
+    telemetry.counts.requestsReceived++;
+    callPath?.receive(flow, request, { refusal: this.#limitRate(flow, nowMs()), isDraining: isDraining(), isUtf8 });
+  }
+
   #transactionsOf(flow: Flow): ServerTransactions {
     if (flow.transactions === undefined) {
       flow.transactions = new ServerTransactions();
@@ -160,16 +172,20 @@ export class RequestPath {
   #limit(flow: Flow, request: SipRequest, now: number): EnvelopedResponse | undefined {
     const { telemetry, isDraining } = this.#ports;
     if (isDraining()) return unavailable(1, 'Gateway Is Draining');
-    if (!takeRequestToken(flow, this.#settings.maxRequestsPerSecond, now)) {
-      telemetry.counts.requestsLimited++;
-      return unavailable(1, 'Too Many Requests On This Flow');
-    }
+    const limited = this.#limitRate(flow, now);
+    if (limited !== undefined) return limited;
     const opens = request.method === 'SUBSCRIBE' && tagOf(request.get('to') ?? '') === undefined;
     if (opens && flow.subscriptions.size >= this.#settings.maxSubscriptionsPerFlow) {
       telemetry.counts.requestsLimited++;
       return unavailable(60, 'Too Many Subscriptions On This Flow');
     }
     return undefined;
+  }
+
+  #limitRate(flow: Flow, now: number): EnvelopedResponse | undefined {
+    if (takeRequestToken(flow, this.#settings.maxRequestsPerSecond, now)) return undefined;
+    this.#ports.telemetry.counts.requestsLimited++;
+    return unavailable(1, 'Too Many Requests On This Flow');
   }
 
   async #process(exchange: Exchange): Promise<void> {
@@ -233,13 +249,12 @@ export class RequestPath {
     const subscription = this.#holdOrAdopt(exchange, opened);
     subscription.expiresAtMs = opened.expiresAtMs;
     this.#frame(subscription, exchange, opened.eventId);
+    notifyPath.attach(subscription, flow);
     if (flow.closed) {
       // The flow died while the function worked: park it, the client may take it over.
-      notifyPath.attach(subscription, flow);
       notifyPath.park(flow);
       return;
     }
-    notifyPath.attach(subscription, flow);
     if (opened.suppressed === 'notification') {
       notifyPath.refreshSilently(subscription, internDocument(subscription.resource, opened.notification));
       return;
@@ -315,24 +330,19 @@ export class RequestPath {
       { method: this.#served.methods.has(request.method) ? request.method : 'other' },
       durationMs / 1000,
     );
-    telemetry.log.info({
-      hop: 'answer',
-      flow: flow.id,
-      tenant: flow.identity?.domain,
-      user: flow.identity?.user,
-      method: request.method,
-      callId: request.get('call-id'),
-      cseq: request.get('cseq'),
-      event: eventOf(request),
-      status: response.status,
-      reason: response.reason,
-      durationMs,
-    });
+    telemetry.log.info({ ...aboutAnswer(flow, request, response), durationMs });
   }
 }
 
-const isOfForward = (branch: string): boolean => branch.startsWith(FORWARD_BRANCH_PREFIX);
+/** What the log says of an answer. */
+const aboutAnswer = (flow: Flow, request: SipRequest, { status, reason }: EnvelopedResponse) => ({
+  ...{ hop: 'answer', flow: flow.id, tenant: flow.identity?.domain, user: flow.identity?.user },
+  ...{ method: request.method, callId: request.get('call-id'), cseq: request.get('cseq') },
+  ...{ event: eventOf(request), status, reason },
+});
 
+const isOfForward = (branch: string): boolean => branch.startsWith(FORWARD_BRANCH_PREFIX);
+const isOfCall = (branch: string): boolean => branch.startsWith(CALL_BRANCH_PREFIX);
 const isKeepAlive = (data: Buffer): boolean => data.every((byte) => byte === 13 || byte === 10);
 
 const newTag = (): string => randomBytes(12).toString('base64url');

@@ -30,6 +30,17 @@ export const COUNTERS = {
   instructionsReceived: 'Instruction batches taken in',
   instructionsRefused: 'Instruction batches refused',
   reportsFailed: 'Reports to the functions that failed and were kept for another try',
+  callsStarted: 'Calls that the functions routed',
+  callsAnswered: 'Calls that were answered',
+  callsFailed: 'Calls that ended without an answer',
+  callsLimited: 'INVITEs refused by the limits of calls of this gateway or of one flow',
+  callForks: 'INVITEs sent to devices',
+  callLegsMoved: 'Parties of calls that went on over another flow',
+  callMessagesRefused: 'Requests and answers in calls that were not believed or fit no call',
+  callRelays: 'Messages of calls sent to flows of other gateways',
+  callRelaysDropped: 'Messages of calls dropped because another gateway takes none',
+  callReports: 'Reports about calls sent to the functions',
+  callReportsFailed: 'Reports about calls that failed and were kept for another try',
 } as const;
 export type CounterName = keyof typeof COUNTERS;
 export type Counts = Record<CounterName, number>;
@@ -42,6 +53,8 @@ export interface Gauges {
   readonly forwardsUnderWay: () => number;
   readonly flowsHeldBack: () => number;
   readonly requestsWaiting: () => number;
+  readonly calls: () => number;
+  readonly callTransactions: () => number;
 }
 
 export interface Telemetry {

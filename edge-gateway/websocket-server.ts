@@ -45,7 +45,7 @@ export function createSipWebSocketServer(
   server.headersTimeout = HANDSHAKE_TIMEOUT_MS;
   server.requestTimeout = HANDSHAKE_TIMEOUT_MS;
   let accepting = true;
-  const transport: Transport = config.PUBLIC_TRANSPORT ?? (tls === undefined ? 'WS' : 'WSS');
+  const transport = publicTransport(config);
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     stream.on('error', () => stream.destroy());
     const refusal = accepting ? refuseHandshake(config, request, ports.flows) : '503 Service Unavailable';
@@ -69,6 +69,10 @@ export function createSipWebSocketServer(
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
 }
+
+/** What clients see: WSS with a certificate of our own, or as configured. */
+export const publicTransport = (config: GatewayConfig): Transport =>
+  config.PUBLIC_TRANSPORT ?? (config.TLS_CERTIFICATE_FILE === undefined ? 'WS' : 'WSS');
 
 export function listen(server: Server, port: number, host: string): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -2,6 +2,8 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import * as v from 'valibot';
+import { type CallSnapshot, callReport } from '#contract/call.ts';
 import type { OutcomeInput } from '#contract/outcome.ts';
 import type { RequestEnvelope } from '#contract/request-envelope.ts';
 
@@ -13,6 +15,10 @@ export class FakeFunctions {
   readonly invocations: { name: string; envelopes: RequestEnvelope[] }[] = [];
   readonly reports: unknown[] = [];
   readonly leases: unknown[] = [];
+  /** Every snapshot of a call that was reported, in order. */
+  readonly snapshots: CallSnapshot[] = [];
+  /** Reports about calls are refused so often. */
+  refusedCallReports = 0;
   answer: Answer = () => ({ response: { status: 200, reason: 'OK', headers: [] } });
   leaseStatus = 200;
 
@@ -50,6 +56,11 @@ export class FakeFunctions {
     }
     if (name === 'flow-closed') {
       this.reports.push(payload);
+      return { status: 200, body: {} };
+    }
+    if (name === 'call-report') {
+      if (this.refusedCallReports-- > 0) return { status: 500, body: {} };
+      this.snapshots.push(...v.parse(callReport, payload).snapshots);
       return { status: 200, body: {} };
     }
     const envelopes = payload.envelopes ?? [];

@@ -1,0 +1,63 @@
+/** The part of a gateway that keeps calls, put together. */
+import type { GatewayId } from '#contract/ids.ts';
+import type { FunctionQueue, Invoke } from '../backend.ts';
+import type { GatewayConfig } from '../config.ts';
+import type { FlowTable } from '../flow-table.ts';
+import type { Outbox } from '../outbox.ts';
+import type { Telemetry } from '../telemetry.ts';
+import { type CallContext, send } from './call-context.ts';
+import { CallPath } from './call-path.ts';
+import { CallReports } from './call-reports.ts';
+import { CallTable } from './call-table.ts';
+import { CallTransactions } from './call-transactions.ts';
+import { FlowTokens } from './flow-token.ts';
+import { PeerLink } from './peer-link.ts';
+
+export interface CallParts {
+  readonly callPath: CallPath;
+  readonly calls: CallTable;
+  readonly transactions: CallTransactions;
+  readonly reports: CallReports;
+  readonly peers: PeerLink;
+}
+
+export interface CallAssembly {
+  readonly gatewayId: GatewayId;
+  readonly gatewayHost: string;
+  readonly transport: 'WS' | 'WSS';
+  /** Base URL of the private port; known when that listens. */
+  readonly address: () => string;
+  readonly flows: FlowTable;
+  readonly outbox: Outbox;
+  readonly invoke: Invoke;
+  readonly queue: FunctionQueue;
+  readonly telemetry: Telemetry;
+  readonly nowMs: () => number;
+}
+
+export function assembleCalls(config: GatewayConfig, given: CallAssembly): CallParts {
+  const { gatewayId, gatewayHost, transport, address, flows, outbox, invoke, queue, telemetry, nowMs } = given;
+  const { log, counts } = telemetry;
+  const secrets = secretsOf(config);
+  const peers = new PeerLink({
+    ...{ self: () => ({ gatewayId, address: address() }), secret: config.INSTRUCTION_SECRET, nowMs, counts, log },
+    gone: (peer, undelivered) => callPath.gatewayLost(peer, undelivered),
+  });
+  const reports = new CallReports({ gatewayId, functionName: config.FUNCTIONS.callReport, invoke, log, counts });
+  const calls = new CallTable();
+  const transactions = new CallTransactions((flow, text) => send(context, flow, text));
+  const settings = {
+    ...{ gatewayId, gatewayHost, transport, maxCalls: config.MAX_CALLS },
+    ...{ maxCallsPerFlow: config.MAX_CALLS_PER_FLOW, graceMs: config.CALL_GRACE_SECONDS * 1000 },
+  };
+  const context: CallContext = {
+    ...{ settings, address, flows, outbox, peers, tokens: new FlowTokens(secrets), reports, transactions, calls },
+    ...{ queue, counts, log, nowMs },
+  };
+  const callPath = new CallPath(context);
+  return { callPath, calls, transactions, reports, peers };
+}
+
+/** The current secret first, then the one before the last rotation. */
+export const secretsOf = (config: GatewayConfig): string[] =>
+  [config.INSTRUCTION_SECRET, config.INSTRUCTION_SECRET_PREVIOUS].filter((secret) => secret !== undefined);
