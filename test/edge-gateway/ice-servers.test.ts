@@ -36,7 +36,9 @@ describe('ICE_SERVERS', () => {
 
   test('what is wrong is told without the credential', () => {
     for (const credential of ['hush', 4711, { hush: 4711 }])
-      expect(() => read([{ urls: 'turn:turn.example', secret: 'hush', credential }])).toThrow(/^(?![\s\S]*(hush|4711))/);
+      expect(() => read([{ urls: 'turn:turn.example', secret: 'hush', credential }])).toThrow(
+        /^(?![\s\S]*(hush|4711))/,
+      );
   });
 });
 
@@ -45,6 +47,8 @@ test('a visitor gets a credential that ends, never the secret (TURN REST API)', 
   expect(server).toEqual({
     urls: 'turn:turn.example',
     username: `${T0 / 1_000 + 3_600}:lampfield`,
-    credential: createHmac('sha1', 'hush').update(`${T0 / 1_000 + 3_600}:lampfield`).digest('base64'),
+    credential: createHmac('sha1', 'hush')
+      .update(`${T0 / 1_000 + 3_600}:lampfield`)
+      .digest('base64'),
   });
 });
