@@ -1,6 +1,7 @@
 /** Settings of one gateway: read once from the environment, validated, with defaults that work. */
 import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
+import { iceServers } from './ice-servers.ts';
 
 const integer = (fallback: number, minimum: number, maximum: number) =>
   v.optional(
@@ -53,6 +54,8 @@ const environment = v.object({
   /** The secret before the last rotation, still accepted. */
   INSTRUCTION_SECRET_PREVIOUS: v.optional(v.string()),
   PANEL_DIR: v.optional(v.string()),
+  /** STUN and TURN servers for the panel's calls. */
+  ICE_SERVERS: v.optional(v.pipe(parsedJson, iceServers), '[]'),
   LOG_LEVEL: v.optional(v.picklist(['trace', 'debug', 'info', 'warn', 'error', 'silent']), 'info'),
   TLS_CERTIFICATE_FILE: v.optional(v.string()),
   TLS_KEY_FILE: v.optional(v.string()),

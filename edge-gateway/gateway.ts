@@ -11,6 +11,7 @@ import { FlowGuard } from './flow-guard.ts';
 import { type Flow, FlowTable } from './flow-table.ts';
 import { ForwardPath } from './forward-path.ts';
 import { createHttpListener, loadPanel } from './health.ts';
+import { iceServersFor } from './ice-servers.ts';
 import { carryOut, createInstructionServer, type IntakePorts, type PromptInstruction } from './instruction-intake.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { NotifyPath } from './notify-path.ts';
@@ -225,7 +226,8 @@ function sipServerOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): S
   });
   const panel = loadPanel(config.PANEL_DIR);
   const publicMetrics = config.PUBLIC_METRICS === 'true';
-  const http = createHttpListener({ panel, registry: telemetry.registry, publicMetrics, readiness });
+  const panelConfig = () => ({ iceServers: iceServersFor(config.ICE_SERVERS, parts.nowMs()) });
+  const http = createHttpListener({ panel, registry: telemetry.registry, publicMetrics, readiness, panelConfig });
   return createSipWebSocketServer(config, readTlsFiles(config), http, {
     ...parts,
     events: {

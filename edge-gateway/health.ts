@@ -1,4 +1,4 @@
-/** The gateway's own HTTP: health, readiness, metrics, and the panel's files. */
+/** The gateway's own HTTP: health, readiness, metrics, the panel's files and its settings. */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { extname, join } from 'node:path';
@@ -32,6 +32,9 @@ const SECURITY_HEADERS = {
   'cache-control': 'no-cache',
 } as const;
 
+/** It may carry credentials. */
+const NOT_KEPT = { ...SECURITY_HEADERS, 'cache-control': 'no-store' } as const;
+
 /** Reads the panel once; it is small and the same for everybody. */
 export function loadPanel(directory: string | undefined): ReadonlyMap<string, PanelFile> {
   const files = new Map<string, PanelFile>();
@@ -50,6 +53,8 @@ export function createHttpListener(ports: {
   registry: Registry;
   publicMetrics: boolean;
   readiness: () => Readiness;
+  /** What the panel asks for before it calls, made anew for each visitor. */
+  panelConfig: () => unknown;
 }): RequestListener {
   return (request, response) => {
     void answerHttp(request, response, ports).catch(() => response.destroy());
@@ -71,6 +76,8 @@ async function answerHttp(
     const { ready, detail } = ports.readiness();
     end(response, ready ? 200 : 503, 'application/json', `${JSON.stringify({ ready, ...detail })}\n`);
   } else if (path === '/metrics' && ports.publicMetrics) await answerMetrics(response, ports.registry);
+  else if (path === '/panel-config.json')
+    end(response, 200, 'application/json', JSON.stringify(ports.panelConfig()), NOT_KEPT);
   else {
     const file = ports.panel.get(path);
     if (file === undefined)

@@ -7,6 +7,7 @@ const SPOKEN_AT_ONCE = 2;
 
 export class Announcer {
   readonly #region = byId('announcer', HTMLParagraphElement);
+  readonly #urgent = byId('urgent-announcer', HTMLParagraphElement);
   #waiting = new Map<string, string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -15,6 +16,11 @@ export class Announcer {
     this.#waiting.delete(subject);
     this.#waiting.set(subject, message);
     this.#timer ??= setTimeout(() => this.#speak(), GATHER_MS);
+  }
+
+  /** Spoken at once, whatever else is being read: a call that comes in. */
+  sayNow(message: string): void {
+    this.#urgent.textContent = message;
   }
 
   forget(subject: string): void {

@@ -1,27 +1,44 @@
 /** The board on the page: tiles, one tab stop with arrow keys between them, counts, and the chosen colleague's details. */
+
 import type { Board } from '#gateway/panel/board.ts';
+import type { LampAction } from '#gateway/panel/call/lamp-action.ts';
+import { type Conversations, conversationWith } from '#gateway/panel/chat/conversations.ts';
 import { DetailsView } from '#gateway/panel/details-view.ts';
 import { byId, element, setText } from '#gateway/panel/dom.ts';
 import { nextIndex } from '#gateway/panel/grid-keys.ts';
 import { lampIcon } from '#gateway/panel/icons.ts';
 import { LAMP_NAMES, LAMP_STATES } from '#gateway/panel/lamp.ts';
 import { LampTile } from '#gateway/panel/lamp-tile.ts';
+import type { Presentity } from '#gateway/panel/presentity.ts';
 
 /** Typed characters belong to one search until this pause. */
 const TYPING_PAUSE_MS = 800;
+
+export interface BoardPorts {
+  /** What a press on the lamp does now. */
+  actionOf(presentity: Presentity): LampAction;
+  onLamp(extension: string): void;
+  onMessage(who: string, text: string): string;
+  conversations(): Conversations;
+  /** The details of a colleague are open now. */
+  onChosen(extension: string): void;
+}
 
 export class BoardView {
   readonly #section = byId('board', HTMLElement);
   readonly #lamps = byId('lamps', HTMLUListElement);
   readonly #summary = byId('summary', HTMLUListElement);
   readonly #empty = byId('empty', HTMLParagraphElement);
-  readonly #details = new DetailsView(() => this.#closeDetails());
+  readonly #details: DetailsView;
+  readonly #ports: BoardPorts;
   #board: Board | undefined;
   #tiles: LampTile[] = [];
   #selected = '';
   #typed = { text: '', atMs: 0 };
 
-  constructor() {
+  constructor(ports: BoardPorts) {
+    this.#ports = ports;
+    this.#details = new DetailsView({ ...ports, onClose: () => this.#closeDetails() });
     this.#lamps.addEventListener('keydown', (event) => this.#onKey(event));
     this.#lamps.addEventListener('click', (event) => this.#onClick(event));
     this.#lamps.addEventListener('focusin', (event) => this.#setTabStop(this.#tileOf(event.target)));
@@ -67,13 +84,22 @@ export class BoardView {
     if (extension === this.#selected) this.#showDetails();
   }
 
+  /** Opens the conversation with somebody, on the board or not. */
+  openMessages(who: string): void {
+    if (this.#selected !== who) this.#choose(who);
+    this.#details.focusMessage();
+  }
+
   tick(nowMs: number): void {
     for (const tile of this.#tiles) tile.tick(nowMs);
     this.#details.tick(nowMs);
   }
 
   #showTile(tile: LampTile): void {
-    if (this.#board !== undefined) tile.show(this.#board.get(tile.extension), this.#board.nameOf, Date.now());
+    if (this.#board === undefined) return;
+    const presentity = this.#board.get(tile.extension);
+    const { unread } = conversationWith(this.#ports.conversations(), tile.extension);
+    tile.show(presentity, this.#board.nameOf, this.#ports.actionOf(presentity), unread, Date.now());
   }
 
   #showSummary(): void {
@@ -108,6 +134,7 @@ export class BoardView {
     for (const tile of this.#tiles) tile.button.setAttribute('aria-pressed', String(tile.extension === this.#selected));
     if (this.#selected === '') this.#details.hide();
     else this.#showDetails();
+    if (this.#selected !== '') this.#ports.onChosen(this.#selected);
   }
 
   #closeDetails(): void {
@@ -119,13 +146,22 @@ export class BoardView {
 
   #onClick(event: Event): void {
     const tile = this.#tileOf(event.target);
-    if (tile !== undefined) this.#choose(tile.extension);
+    if (tile === undefined) return;
+    if (event.target instanceof Node && tile.lampButton.contains(event.target)) this.#ports.onLamp(tile.extension);
+    else this.#choose(tile.extension);
   }
 
   #onKey(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const index = this.#tiles.findIndex((tile) => tile.button === event.target);
     if (event.key === 'Escape') this.#closeDetails();
+    if (event.key === 'Enter' && event.shiftKey) {
+      // Enter alone opens the details; with Shift it presses the lamp.
+      event.preventDefault();
+      const pressed = this.#tiles[index];
+      if (pressed !== undefined) this.#ports.onLamp(pressed.extension);
+      return;
+    }
     const next = nextIndex(event.key, index, this.#tiles.length, this.#columns()) ?? this.#search(event.key);
     const tile = next === undefined ? undefined : this.#tiles[next];
     if (tile === undefined) return;
@@ -151,7 +187,7 @@ export class BoardView {
   }
 
   #tileOf(target: EventTarget | null): LampTile | undefined {
-    return this.#tiles.find(({ button }) => target instanceof Node && button.contains(target));
+    return this.#tiles.find(({ item }) => target instanceof Node && item.contains(target));
   }
 
   #setTabStop(tile: LampTile | undefined): void {

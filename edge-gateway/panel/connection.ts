@@ -1,5 +1,12 @@
 /** The page's line to the gateway: one SIP user agent that registers, loses its WebSocket, and comes back by itself. */
-import { UserAgent, UserAgentState, Web } from 'sip.js';
+import {
+  type Invitation,
+  type Message,
+  type SessionDescriptionHandlerFactory,
+  UserAgent,
+  UserAgentState,
+  Web,
+} from 'sip.js';
 import { backoffMs, RECONNECT } from '#gateway/panel/backoff.ts';
 import { keepAlive } from '#gateway/panel/keep-alive.ts';
 import { type LampEvents, LampSubscription } from '#gateway/panel/lamp-subscription.ts';
@@ -21,10 +28,16 @@ export type ConnectionState =
 
 export interface ConnectionEvents extends LampEvents {
   onState(state: ConnectionState): void;
+  onInvite(invitation: Invitation): void;
+  onMessage(message: Message): void;
 }
 
+/** How long a call may ring here; the server's own limit comes first. */
+const NO_ANSWER_SECONDS = 300;
+
 export class Connection {
-  readonly #agent: UserAgent;
+  /** Calls and messages go over it, too. */
+  readonly agent: UserAgent;
   readonly #registration: Registration;
   readonly #events: ConnectionEvents;
   readonly #host: string;
@@ -36,17 +49,24 @@ export class Connection {
   #online = false;
   #closed = false;
 
-  constructor(server: URL, credentials: Credentials, instanceId: string, events: ConnectionEvents) {
+  constructor(
+    server: URL,
+    credentials: Credentials,
+    device: { readonly instanceId: string; readonly media: SessionDescriptionHandlerFactory },
+    events: ConnectionEvents,
+  ) {
     this.#events = events;
     this.#host = server.host;
-    this.#agent = userAgentFor(server, credentials, instanceId);
-    this.#agent.delegate = {
+    this.agent = userAgentFor(server, credentials, device.instanceId, device.media);
+    this.agent.delegate = {
       onDisconnect: (error) => {
         if (error !== undefined) this.#lost(unreachable(this.#host));
         this.#failConnect();
       },
+      onInvite: (invitation) => events.onInvite(invitation),
+      onMessage: (message) => events.onMessage(message),
     };
-    this.#registration = registrationOf(this.#agent);
+    this.#registration = registrationOf(this.agent);
   }
 
   /**
@@ -70,7 +90,7 @@ export class Connection {
     }
     for (const extension of extensions) {
       if (this.#lamps.has(extension)) continue;
-      const lamp = new LampSubscription(this.#agent, extension, this.#events);
+      const lamp = new LampSubscription(this.agent, extension, this.#events);
       this.#lamps.set(extension, lamp);
       if (this.#online) lamp.resume();
     }
@@ -98,20 +118,20 @@ export class Connection {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#timer);
-    this.#agent.delegate = {};
+    this.agent.delegate = {};
     for (const lamp of this.#lamps.values()) lamp.stop(this.#online);
     if (this.#online) await this.#registration.unregister();
     this.#online = false;
-    await this.#agent.stop().catch(() => undefined);
+    await this.agent.stop().catch(() => undefined);
   }
 
   async #connect(): Promise<Problem | undefined> {
     try {
-      await (this.#agent.state === UserAgentState.Stopped ? this.#agent.start() : this.#agent.reconnect());
+      await (this.agent.state === UserAgentState.Stopped ? this.agent.start() : this.agent.reconnect());
     } catch {
       return unreachable(this.#host);
     }
-    const socket = this.#agent.transport instanceof Web.Transport ? this.#agent.transport.ws : undefined;
+    const socket = this.agent.transport instanceof Web.Transport ? this.agent.transport.ws : undefined;
     if (socket !== undefined) keepAlive(socket, () => this.#dropLine());
     const lineLost = new Promise<Problem>((resolve) => {
       this.#failConnect = () => resolve(unreachable(this.#host));
@@ -139,7 +159,7 @@ export class Connection {
 
   /** Closing a dead socket can take a minute until the browser gives up; the line counts as lost at once. */
   #dropLine(): void {
-    void this.#agent.transport.disconnect().catch(() => undefined);
+    void this.agent.transport.disconnect().catch(() => undefined);
     this.#lost(unreachable(this.#host));
   }
 
@@ -174,7 +194,12 @@ export class Connection {
   }
 }
 
-function userAgentFor(server: URL, { user, domain, password }: Credentials, instanceId: string): UserAgent {
+function userAgentFor(
+  server: URL,
+  { user, domain, password }: Credentials,
+  instanceId: string,
+  sessionDescriptionHandlerFactory: SessionDescriptionHandlerFactory,
+): UserAgent {
   const uri = UserAgent.makeURI(`sip:${encodeURIComponent(user)}@${domain}`);
   if (uri === undefined) throw new Error(`not a SIP address: ${user}@${domain}`);
   return new UserAgent({
@@ -182,6 +207,12 @@ function userAgentFor(server: URL, { user, domain, password }: Credentials, inst
     authorizationUsername: user,
     authorizationPassword: password,
     instanceId,
+    sessionDescriptionHandlerFactory,
+    noAnswerTimeout: NO_ANSWER_SECONDS,
+    // A call that replaces another must not ring first.
+    sendInitialProvisionalResponse: false,
+    // Said here and done by the call desk: sip.js itself cannot replace a call that only rings.
+    sipExtensionExtraSupported: ['replaces'],
     // Stopping must not wait for answers on a line that may be dead; close() says goodbye itself.
     gracefulShutdown: false,
     logBuiltinEnabled: false,

@@ -1,4 +1,7 @@
-/** The calls of one colleague, each with its party, direction, state and time; when none is chosen, what the lamps mean. */
+/** One colleague: what can be done, their calls, and what was written; when none is chosen, what the lamps mean. */
+import { type LampAction, lampActionText } from '#gateway/panel/call/lamp-action.ts';
+import { ConversationView } from '#gateway/panel/chat/conversation-view.ts';
+import type { Conversations } from '#gateway/panel/chat/conversations.ts';
 import { byId, element, setAttribute, setText } from '#gateway/panel/dom.ts';
 import { lampIcon } from '#gateway/panel/icons.ts';
 import { activityOf, LAMP_NAMES, LAMP_STATES, lampOf, liveDialogs } from '#gateway/panel/lamp.ts';
@@ -15,6 +18,16 @@ const LAMP_MEANINGS = {
 } as const;
 const DIRECTIONS = { recipient: 'Incoming', initiator: 'Outgoing' } as const;
 
+export interface DetailsPorts {
+  onClose(): void;
+  /** Calls, picks up or transfers, whichever it is now. */
+  onLamp(extension: string): void;
+  actionOf(presentity: Presentity): LampAction;
+  /** @returns what is wrong with the text; '' when it is on its way */
+  onMessage(who: string, text: string): string;
+  conversations(): Conversations;
+}
+
 export class DetailsView {
   readonly #panel = byId('details', HTMLElement);
   readonly #title = element('h2');
@@ -22,15 +35,24 @@ export class DetailsView {
   readonly #state = element('p', { class: 'details-state' });
   readonly #calls = element('ul', { class: 'calls' });
   readonly #updated = element('p', { class: 'hint' });
+  readonly #act = element('button', { type: 'button', class: 'primary act' });
+  readonly #conversation: ConversationView;
   readonly #content = element('div', { class: 'details-content' });
   readonly #legend = legend();
   #clocks: { readonly node: Element; readonly dialog: TrackedDialog }[] = [];
 
-  constructor(onClose: () => void) {
+  readonly #ports: DetailsPorts;
+  #who = '';
+
+  constructor(ports: DetailsPorts) {
+    this.#ports = ports;
+    this.#conversation = new ConversationView(ports.onMessage);
     const close = element('button', { type: 'button', class: 'quiet close', 'aria-label': 'Close details' }, '✕');
-    close.addEventListener('click', onClose);
-    this.#panel.addEventListener('keydown', ({ key }) => key === 'Escape' && onClose());
-    this.#content.append(close, this.#title, this.#extension, this.#state, this.#calls, this.#updated);
+    close.addEventListener('click', () => ports.onClose());
+    this.#act.addEventListener('click', () => ports.onLamp(this.#who));
+    this.#panel.addEventListener('keydown', ({ key }) => key === 'Escape' && ports.onClose());
+    this.#content.append(close, this.#title, this.#extension, this.#state, this.#act, this.#calls, this.#updated);
+    this.#content.append(this.#conversation.section);
     this.#panel.append(this.#legend, this.#content);
     this.hide();
   }
@@ -43,7 +65,9 @@ export class DetailsView {
   show(presentity: Presentity, nameOf: NameOf, nowMs: number): void {
     const lamp = lampOf(presentity);
     const name = nameOf(presentity.extension);
+    this.#who = presentity.extension;
     this.#choose(true);
+    this.#showAct(presentity, nameOf);
     setText(this.#title, name || presentity.extension);
     setText(this.#extension, name === '' ? '' : `Extension ${presentity.extension}`);
     setAttribute(this.#state, 'data-lamp', lamp.state);
@@ -55,6 +79,19 @@ export class DetailsView {
     const at = presentity.updatedAtMs;
     setText(this.#updated, at === undefined ? '' : `Last change received at ${clockTime(at)}`);
     this.tick(nowMs);
+  }
+
+  focusMessage(): void {
+    this.#conversation.focus();
+  }
+
+  #showAct(presentity: Presentity, nameOf: NameOf): void {
+    const action = this.#ports.actionOf(presentity);
+    const { extension } = presentity;
+    this.#act.hidden = action === 'none';
+    setText(this.#act, lampActionText(action, presentity, nameOf));
+    this.#conversation.section.hidden = action === 'none';
+    this.#conversation.show(extension, nameOf(extension) || extension, this.#ports.conversations());
   }
 
   tick(nowMs: number): void {

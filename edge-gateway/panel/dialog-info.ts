@@ -19,6 +19,10 @@ export interface Party {
 export interface Dialog {
   /** Unique within the document; the same dialog keeps it from version to version. */
   readonly id: string;
+  /** By these the call can be picked up; each may be missing. */
+  readonly callId?: string;
+  readonly localTag?: string;
+  readonly remoteTag?: string;
   readonly state: DialogState;
   readonly direction?: 'initiator' | 'recipient';
   /** Media is stopped: the local target says `+sip.rendering="no"`. */
@@ -56,6 +60,7 @@ function readDialog(element: XmlElement): Dialog | undefined {
   const durationSeconds = wholeNumber(textOf(element, 'duration'));
   return {
     id: element.getAttribute('id') ?? '',
+    ...readNames(element),
     state,
     ...(direction === 'initiator' || direction === 'recipient' ? { direction } : {}),
     held: isHeld(element),
@@ -63,6 +68,13 @@ function readDialog(element: XmlElement): Dialog | undefined {
     local: readParty(element, 'local'),
     remote: readParty(element, 'remote'),
   };
+}
+
+function readNames(element: XmlElement): Pick<Dialog, 'callId' | 'localTag' | 'remoteTag'> {
+  const [callId, localTag, remoteTag] = ['call-id', 'local-tag', 'remote-tag'].map((name) =>
+    element.getAttribute(name),
+  );
+  return { ...(callId && { callId }), ...(localTag && { localTag }), ...(remoteTag && { remoteTag }) };
 }
 
 function isHeld(dialog: XmlElement): boolean {

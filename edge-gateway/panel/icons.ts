@@ -27,11 +27,24 @@ const SHAPES = {
   ],
 } as const satisfies Record<LampState, readonly string[]>;
 
+/** A handset alone: what a press on a lamp does. */
+const HANDSET = [
+  'M8.1 3.2 5.3 5.6c-.8.8-1 1.8-.7 3.1 1.9 6.4 6.2 10.9 12.7 12.8 1.3.3 2.3.2 3.1-.6l2.4-2.8c.5-.6.5-1.3-.2-1.8l-3.7-2.5c-.5-.4-1.1-.3-1.6.1l-1.6 1.6c-2.4-1.3-4.2-3-5.4-5.3l1.6-1.6c.4-.5.5-1.1.1-1.6L9.9 3.3c-.5-.7-1.2-.7-1.8-.1Z',
+];
+
 export function lampIcon(state: LampState): SVGSVGElement {
+  return icon(SHAPES[state]);
+}
+
+export function handsetIcon(): SVGSVGElement {
+  return icon(HANDSET);
+}
+
+function icon(shapes: readonly string[]): SVGSVGElement {
   const svg = document.createElementNS(SVG, 'svg');
   svg.setAttribute('viewBox', '0 0 24 24');
   svg.setAttribute('aria-hidden', 'true');
-  for (const shape of SHAPES[state]) {
+  for (const shape of shapes) {
     const path = document.createElementNS(SVG, 'path');
     path.setAttribute('d', shape);
     path.setAttribute('fill', 'currentColor');

@@ -1,6 +1,7 @@
-/** One colleague on the board: a button with the lamp, the name and the call. */
+/** One colleague on the board: a button with the lamp, the name and the call, and over the lamp one that calls or picks up. */
+import { type LampAction, lampActionText } from '#gateway/panel/call/lamp-action.ts';
 import { element, setAttribute, setText } from '#gateway/panel/dom.ts';
-import { lampIcon } from '#gateway/panel/icons.ts';
+import { handsetIcon, lampIcon } from '#gateway/panel/icons.ts';
 import { type Lamp, lampOf } from '#gateway/panel/lamp.ts';
 import type { Presentity } from '#gateway/panel/presentity.ts';
 import {
@@ -20,6 +21,9 @@ export class LampTile {
   readonly item: HTMLLIElement;
   readonly button: HTMLButtonElement;
   readonly extension: string;
+  /** Over the lamp: calls, picks up or transfers. */
+  readonly lampButton = element('button', { type: 'button', class: 'lamp-button', tabindex: '-1' }, handsetIcon());
+  readonly #unread = element('span', { class: 'unread', 'aria-hidden': 'true' });
   readonly #icon = element('span', { class: 'lamp' });
   readonly #name = element('span', { class: 'tile-name' });
   readonly #number = element('span', { class: 'tile-number' });
@@ -39,11 +43,14 @@ export class LampTile {
       this.#state,
       this.#clock,
       this.#party,
+      this.#unread,
     );
-    this.item = element('li', {}, this.button);
+    this.lampButton.dataset.lampOf = extension;
+    this.item = element('li', {}, this.button, this.lampButton);
   }
 
-  show(presentity: Presentity, nameOf: NameOf, nowMs: number): void {
+  /** @param unread messages of this colleague */
+  show(presentity: Presentity, nameOf: NameOf, action: LampAction, unread: number, nowMs: number): void {
     this.#lamp = lampOf(presentity);
     const name = nameOf(this.extension);
     if (this.button.dataset.lamp !== this.#lamp.state) {
@@ -55,7 +62,10 @@ export class LampTile {
     setText(this.#number, name === '' ? '' : this.extension);
     setText(this.#state, presentity.watching === 'refused' ? 'Not shown to you' : lampText(this.#lamp));
     this.#showParty(nameOf);
-    setAttribute(this.button, 'aria-label', lampSentence(this.extension, this.#lamp, nameOf));
+    setText(this.#unread, unread === 0 ? '' : String(unread));
+    const news = unread === 0 ? '' : `, ${unread} unread ${unread === 1 ? 'message' : 'messages'}`;
+    setAttribute(this.button, 'aria-label', lampSentence(this.extension, this.#lamp, nameOf) + news);
+    this.#showAction(lampActionText(action, presentity, nameOf), action);
     this.tick(nowMs);
   }
 
@@ -63,6 +73,13 @@ export class LampTile {
     const { dialog } = this.#lamp;
     const more = dialog?.sinceKnown === false ? '+' : '';
     setText(this.#clock, dialog === undefined ? '' : durationText(nowMs - dialog.sinceMs) + more);
+  }
+
+  #showAction(text: string, action: LampAction): void {
+    this.lampButton.hidden = action === 'none';
+    this.lampButton.dataset.action = action;
+    setAttribute(this.lampButton, 'aria-label', text);
+    setAttribute(this.lampButton, 'title', text);
   }
 
   #showParty(nameOf: NameOf): void {

@@ -1,7 +1,13 @@
-/** The panel's composition root: form, line, board and views put together. */
+/** The panel's composition root: form, line, board, calls, messages and views put together. */
 import { Announcer } from '#gateway/panel/announcer.ts';
 import { Board } from '#gateway/panel/board.ts';
 import { BoardView } from '#gateway/panel/board-view.ts';
+import { CallDesk } from '#gateway/panel/call/call-desk.ts';
+import { CallPanel } from '#gateway/panel/call/call-panel.ts';
+import { IceServers } from '#gateway/panel/call/ice.ts';
+import { mediaFactory } from '#gateway/panel/call/media.ts';
+import { NoticesView } from '#gateway/panel/call/notices-view.ts';
+import { ChatPanel } from '#gateway/panel/chat/chat-panel.ts';
 import { Connection, type ConnectionState, type Credentials } from '#gateway/panel/connection.ts';
 import { byId } from '#gateway/panel/dom.ts';
 import { lampOf } from '#gateway/panel/lamp.ts';
@@ -18,18 +24,36 @@ import type { Presentity } from '#gateway/panel/presentity.ts';
 import { SignInView } from '#gateway/panel/sign-in-view.ts';
 import { StatusView } from '#gateway/panel/status-view.ts';
 import { formatWatchList, LOCAL_WATCH_LIST, parseWatchList } from '#gateway/panel/watch-list.ts';
-import { lampSentence } from '#gateway/panel/wording.ts';
+import { lampSentence, partyName } from '#gateway/panel/wording.ts';
 
 interface Session {
+  readonly user: string;
   readonly domain: string;
   readonly connection: Connection;
   readonly board: Board;
+  readonly desk: CallDesk;
 }
 
 const local = ['localhost', '127.0.0.1', '[::1]'].includes(location.hostname);
 const server = new URL('/', location.href.replace(/^http/, 'ws'));
 const announcer = new Announcer();
-const boardView = new BoardView();
+const notices = new NoticesView();
+const calls = new CallPanel({ announcer, notices, onChange: onCallsChange });
+const chat = new ChatPanel({
+  announcer,
+  notices,
+  chosen: () => boardView.selected,
+  nameOf: (who) => session?.board.nameOf(who) ?? '',
+  onChange: onConversation,
+  onOpen: (who) => boardView.openMessages(who),
+});
+const boardView: BoardView = new BoardView({
+  actionOf: (presentity) => calls.lampAction(presentity),
+  onLamp: (extension) => calls.pressLamp(extension),
+  onMessage: (who, text) => chat.send(who, text),
+  conversations: () => chat.conversations,
+  onChosen: (extension) => chat.chosen(extension),
+});
 const signInView = new SignInView(local, (credentials) => void signIn(credentials));
 const status = new StatusView({ onRetry: () => session?.connection.retryNow(), onSignOut: () => void signOut() });
 const listDialog = new ListDialog(saveList);
@@ -42,6 +66,7 @@ async function signIn(credentials: Credentials): Promise<void> {
   if (problem !== undefined) return signInView.show(problem);
   saveAccount(credentials);
   session = opened;
+  calls.open(opened);
   opened.board.setExtensions(initialExtensions(credentials.domain));
   signInView.hide();
   status.showAccount(`${credentials.user}@${credentials.domain}`);
@@ -50,24 +75,32 @@ async function signIn(credentials: Credentials): Promise<void> {
 }
 
 function openSession(credentials: Credentials): Session {
-  const { domain } = credentials;
+  const { user, domain } = credentials;
   const board = new Board(loadNames(domain), {
     onChange: onLampChange,
     onNames: (names) => {
       saveNames(domain, names);
       boardView.showAll();
+      calls.showNames();
     },
   });
-  const connection: Connection = new Connection(server, credentials, tabInstanceId(), {
-    onState: (state) => onConnectionState(state, board),
+  const ice = new IceServers(new URL('/', location.href));
+  const device = { instanceId: tabInstanceId(), media: mediaFactory(ice) };
+  const connection: Connection = new Connection(server, credentials, device, {
+    onState: (state) => onConnectionState(state, opened),
     onStart: (extension) => board.started(extension),
     onLost: (extension) => board.lost(extension),
     onRefused: (extension, reason) => board.refused(extension, reason),
     onDocument: (extension, xml) => {
       if (!board.receive(extension, xml, Date.now())) connection.refresh(extension);
     },
+    onInvite: (invitation) => desk.invited(invitation),
+    onMessage: (message) => messenger.receive(message),
   });
-  return { domain, connection, board };
+  const desk = new CallDesk(connection.agent, ice, calls.deskEvents(board.nameOf));
+  const messenger = chat.open(connection.agent, `${user}@${domain}`);
+  const opened: Session = { user, domain, connection, board, desk };
+  return opened;
 }
 
 function initialExtensions(domain: string): readonly string[] {
@@ -81,11 +114,14 @@ function saveList(extensions: readonly string[]): void {
   session.board.setExtensions(extensions);
   session.connection.watch(extensions);
   boardView.rebuild();
+  calls.showNames();
 }
 
-function onConnectionState(state: ConnectionState, board: Board): void {
+function onConnectionState(state: ConnectionState, { board, desk }: Session): void {
   status.show(state);
+  if (state.kind === 'online') desk.lineBack();
   if (state.kind === 'offline') {
+    desk.lineLost();
     board.lostAll();
     announcer.say('line', 'Connection lost. The lamps are unknown until it is back');
   }
@@ -104,6 +140,24 @@ function onLampChange(presentity: Presentity, before: Presentity): void {
   else announcer.forget(presentity.extension);
 }
 
+function onConversation(who: string): void {
+  boardView.showOne(who);
+  showTitle();
+}
+
+function onCallsChange(): void {
+  boardView.showAll();
+  showTitle();
+}
+
+/** Who looks at another tab sees there that somebody calls or has written. */
+function showTitle(): void {
+  const ringing = calls.calls.find(({ phase }) => phase === 'incoming');
+  const name = ringing && partyName(ringing.party, session?.board.nameOf ?? (() => ''));
+  const news = chat.unread === 0 ? '' : `(${chat.unread}) `;
+  document.title = name === undefined ? `${news}Lampfield` : `Call from ${name} · Lampfield`;
+}
+
 async function signOut(): Promise<void> {
   const connection = session?.connection;
   leave(() => signInView.show());
@@ -111,6 +165,8 @@ async function signOut(): Promise<void> {
 }
 
 function leave(then: () => void): void {
+  calls.close();
+  if (session !== undefined) chat.close(`${session.user}@${session.domain}`);
   session = undefined;
   status.showAccount(undefined);
   boardView.show(undefined);
@@ -120,11 +176,18 @@ function leave(then: () => void): void {
 byId('edit', HTMLButtonElement).addEventListener('click', () => listDialog.open(session?.board.extensions ?? []));
 addEventListener('online', () => session?.connection.retryNow());
 addEventListener('offline', () => session?.connection.networkLost());
-addEventListener('pagehide', () => void session?.connection.close());
+// Nothing can be awaited any more, but what is written to the line now still leaves.
+addEventListener('pagehide', () => {
+  calls.close();
+  void session?.connection.close();
+});
+// Who closes the page by mistake in mid-call is asked first.
+addEventListener('beforeunload', (event) => calls.calls.length > 0 && event.preventDefault());
 // A page that the browser kept and brings back has no line any more.
 addEventListener('pageshow', (event) => event.persisted && location.reload());
 setInterval(() => {
   status.tick(Date.now());
   boardView.tick(Date.now());
+  calls.tick(Date.now());
 }, 1_000);
 signInView.show();

@@ -1,4 +1,4 @@
-/** What the browser keeps between visits: who signed in, the list, names. Never a password. */
+/** What the browser keeps between visits: who signed in, the list, names; and in this tab only, what was written. Never a password. */
 
 const PREFIX = 'lampfield.';
 
@@ -37,6 +37,25 @@ export function loadNames(domain: string): Map<string, string> {
 
 export function saveNames(domain: string, names: ReadonlyMap<string, string>): void {
   save(`names.${domain}`, Object.fromEntries(names));
+}
+
+/** What was written, as long as this tab is open and the user stays signed in. */
+export function loadTalk(account: string): unknown {
+  try {
+    return JSON.parse(sessionStorage.getItem(`${PREFIX}talk.${account}`) ?? 'null');
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param talk `undefined` forgets it */
+export function saveTalk(account: string, talk: unknown): void {
+  try {
+    if (talk === undefined) sessionStorage.removeItem(`${PREFIX}talk.${account}`);
+    else sessionStorage.setItem(`${PREFIX}talk.${account}`, JSON.stringify(talk));
+  } catch {
+    // Nothing depends on it.
+  }
 }
 
 /** The device id of this tab (RFC 5626): two tabs are two devices. */

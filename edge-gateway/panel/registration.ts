@@ -3,6 +3,7 @@ import { type Core, UserAgent } from 'sip.js';
 import { type Problem, serverProblem, signInProblem } from '#gateway/panel/problem.ts';
 
 const EXPIRES_SECONDS = 600;
+const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, MESSAGE, REFER, INFO';
 
 export interface Registration {
   /** Registers or refreshes; `undefined` is success. */
@@ -27,7 +28,7 @@ export function registrationOf(agent: UserAgent): Registration {
         uri,
         uri,
         { ...identity, cseq: sequence + 1 },
-        [`Contact: ${contact};expires=${expiresSeconds}`, 'Allow: NOTIFY, OPTIONS'],
+        [`Contact: ${contact};expires=${expiresSeconds}`, `Allow: ${ALLOW}`],
       );
       const settle = ({ message: { statusCode = 0, reasonPhrase = '' } }: Core.IncomingResponse) =>
         resolve({ status: statusCode, reason: reasonPhrase });

@@ -18,9 +18,12 @@ const ARGS = [
 /** The browser's own lines about a gateway that is down and a network that is off. */
 const EXPECTED = /^WebSocket connection|net::ERR_INTERNET_DISCONNECTED$/;
 
-export function launchBrowser(): Promise<Browser> {
+/** A microphone that beeps, and a browser that asks nobody before it gives it. */
+export const FAKE_MICROPHONE = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+
+export function launchBrowser(extraArgs: readonly string[] = []): Promise<Browser> {
   mkdirSync(OUTPUT, { recursive: true });
-  return chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+  return chromium.launch({ executablePath: CHROMIUM, args: [...ARGS, ...extraArgs] });
 }
 
 export interface Panel {
@@ -38,12 +41,17 @@ export interface PanelOptions {
   readonly colorScheme?: 'light' | 'dark';
   readonly reducedMotion?: 'reduce' | 'no-preference';
   readonly viewport?: { readonly width: number; readonly height: number };
+  readonly permissions?: string[];
+  /** Runs in the page before its own script. */
+  readonly script?: () => void;
 }
 
 /** Opens the panel in a browser context of its own, with nothing kept from before. */
 export async function openPanel(browser: Browser, url: string, options: PanelOptions = {}): Promise<Panel> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, ...options });
+  const { script, ...contextOptions } = options;
+  const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, ...contextOptions });
   const page = await context.newPage();
+  if (script !== undefined) await page.addInitScript(script);
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('console', (message) => {

@@ -404,6 +404,15 @@ describe('health', () => {
     expect(metrics).toMatch(/^lampfield_subscriptions \d+$/m);
   });
 
+  test('the panel’s settings name the ICE servers, and nobody keeps them', async () => {
+    const servers = [{ urls: 'turn:turn.example', username: 'u', credential: 'c' }];
+    const named = await startGateway(readConfig(settings({ ICE_SERVERS: JSON.stringify(servers) })), '127.0.0.1');
+    const answer = await fetch(`http://127.0.0.1:${named.port}/panel-config.json`);
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+    expect(await answer.json()).toEqual({ iceServers: servers });
+    await named.drain();
+  });
+
   test('not ready while the functions do not answer', async () => {
     functions.leaseStatus = 500;
     const alone = await startGateway(readConfig(settings()), '127.0.0.1');

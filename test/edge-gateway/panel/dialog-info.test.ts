@@ -23,6 +23,9 @@ test('reads a dialog with both parties (RFC 4235 section 4.1)', () => {
     dialogs: [
       {
         id: 'd1',
+        callId: 'c1',
+        localTag: 'a',
+        remoteTag: 'b',
         state: 'confirmed',
         direction: 'recipient',
         held: false,

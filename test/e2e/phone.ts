@@ -1,0 +1,84 @@
+/** A panel that telephones: its calls, and what its audio really does. */
+import type { Browser, Locator } from 'playwright-core';
+import { expect } from 'vitest';
+import { openPanel, type Panel, type PanelOptions } from './browser.ts';
+
+export interface Phone extends Panel {
+  readonly extension: string;
+  /** The button over a colleague's lamp. */
+  lampButton(extension: string): Locator;
+  readonly card: Locator;
+  button(name: string): Locator;
+  /** Resolves when the only card says this. */
+  says(words: RegExp, withinMs?: number): Promise<void>;
+  /** Resolves when no call is left. */
+  idle(withinMs?: number): Promise<void>;
+  /** RTP packets that have come in over the connections that are open now. */
+  packets(): Promise<number>;
+  /** Resolves when packets come in. */
+  hears(): Promise<void>;
+  /** How many tones have been played so far. */
+  tones(): Promise<number>;
+  close(): Promise<void>;
+}
+
+interface Watched {
+  readonly peers: RTCPeerConnection[];
+  tones: number;
+}
+
+/** In the page: keeps an eye on connections and tones. */
+function watchMedia(): void {
+  const watched: Watched = { peers: [], tones: 0 };
+  Object.assign(window, { watched });
+  window.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(configuration?: RTCConfiguration) {
+      super(configuration);
+      watched.peers.push(this);
+    }
+  };
+  const start = AudioScheduledSourceNode.prototype.start;
+  AudioScheduledSourceNode.prototype.start = function (when?: number): void {
+    watched.tones += 1;
+    start.call(this, when);
+  };
+}
+
+/** Signs a user of demo.example in, on a page of its own. */
+export async function openPhone(
+  browser: Browser,
+  url: string,
+  extension: string,
+  options: PanelOptions = {},
+): Promise<Phone> {
+  const panel = await openPanel(browser, url, { permissions: ['microphone'], script: watchMedia, ...options });
+  const { page } = panel;
+  await panel.signIn({ user: extension, password: `demo-${extension}` });
+  await panel.lamp('1010', 'idle');
+  const card = page.locator('.call-card');
+  const packets = () =>
+    page.evaluate(async () => {
+      const { peers } = (window as unknown as { watched: Watched }).watched;
+      const open = peers.filter(({ connectionState }) => connectionState === 'connected');
+      const reports = await Promise.all(open.map((peer) => peer.getStats()));
+      const incoming = reports.flatMap((report) => [...report.values()].filter(({ type }) => type === 'inbound-rtp'));
+      return incoming.reduce((sum, { packetsReceived }) => sum + packetsReceived, 0);
+    });
+  return {
+    ...panel,
+    extension,
+    card,
+    packets,
+    lampButton: (other) => page.locator(`.lamp-button[data-lamp-of="${other}"]`),
+    button: (name) => card.getByRole('button', { name, exact: true }),
+    says: (words, timeout = 10_000) => expect.poll(() => card.innerText(), { timeout }).toMatch(words),
+    idle: (timeout = 10_000) => expect.poll(() => card.count(), { timeout }).toBe(0),
+    async hears() {
+      await expect.poll(packets, { timeout: 15_000 }).toBeGreaterThan(0);
+      const before = await packets();
+      await expect.poll(packets).toBeGreaterThan(before + 10);
+    },
+    tones: () => page.evaluate(() => (window as unknown as { watched: Watched }).watched.tones),
+    close: () => page.context().close(),
+  };
+}
