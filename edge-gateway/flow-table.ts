@@ -1,19 +1,25 @@
-/** Flows (RFC 5626): the WebSocket connections of this gateway and what each has proven. */
+/** Flows (RFC 5626): the connections of this gateway and what each has proven. */
 import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import type { WebSocket } from 'ws';
 import { type FlowId, flowIdOf } from '#contract/ids.ts';
 import type { Identity } from '#contract/schemas.ts';
 import type { OutboxOwner } from './outbox.ts';
 import type { Subscription } from './subscription-table.ts';
 import type { ServerTransactions } from './transaction.ts';
 
-export type Transport = 'WS' | 'WSS';
+export type Transport = 'WS' | 'WSS' | 'TCP' | 'TLS';
 
-/** One WebSocket connection. Fields that only busy flows need stay undefined: most flows are idle. */
+/** What a flow does with its connection beside writing to it; a WebSocket is one. */
+export interface FlowSocket {
+  ping(): void;
+  terminate(): void;
+  close(code: number, reason: string): void;
+}
+
+/** One connection: a client's WebSocket, or a trunk's. Fields that only busy flows need stay undefined: most flows are idle. */
 export class Flow implements OutboxOwner {
   readonly id: FlowId;
-  readonly socket: WebSocket;
+  readonly socket: FlowSocket;
   readonly stream: Duplex;
   readonly transport: Transport;
   readonly sourceAddress: string;
@@ -38,7 +44,7 @@ export class Flow implements OutboxOwner {
   tokens: number;
   tokensAtMs: number;
 
-  constructor(socket: WebSocket, stream: Duplex, transport: Transport, address: string, port: number, nowMs: number) {
+  constructor(socket: FlowSocket, stream: Duplex, transport: Transport, address: string, port: number, nowMs: number) {
     this.id = flowIdOf(randomBytes(12).toString('base64url'));
     this.socket = socket;
     this.stream = stream;
@@ -47,6 +53,11 @@ export class Flow implements OutboxOwner {
     this.sourcePort = port;
     this.tokens = -1;
     this.tokensAtMs = nowMs;
+  }
+
+  /** SIP messages stand one behind the other, without frames. */
+  get isUnframed(): boolean {
+    return this.transport === 'TCP' || this.transport === 'TLS';
   }
 }
 

@@ -7,6 +7,8 @@ const TEXT_FRAME = 0x81; // FIN + opcode text (RFC 6455 section 5.2); a server d
 export interface OutboxOwner {
   readonly stream: Duplex;
   frames: string[] | undefined;
+  /** True for SIP over a byte stream (RFC 3261 section 18.3): no frames around the messages. */
+  readonly isUnframed?: boolean;
 }
 
 /** Encodes messages as unmasked WebSocket text frames, one behind the other. */
@@ -64,7 +66,8 @@ export class Outbox {
     for (const owner of owners) {
       const { frames } = owner;
       owner.frames = undefined;
-      if (frames !== undefined && owner.stream.writable) owner.stream.write(encodeTextFrames(frames));
+      if (frames === undefined || !owner.stream.writable) continue;
+      owner.stream.write(owner.isUnframed ? frames.join('') : encodeTextFrames(frames));
     }
   }
 }

@@ -57,7 +57,7 @@ export function createSipWebSocketServer(
     }
     webSockets.handleUpgrade(request, stream, head, (socket) => {
       const port = request.socket.remotePort ?? 0;
-      openFlow(new Flow(socket, stream, transport, addressOf(request), port, ports.nowMs()), ports);
+      openFlow(new Flow(socket, stream, transport, addressOf(request), port, ports.nowMs()), socket, ports);
     });
   });
   return {
@@ -115,10 +115,10 @@ function refuse(stream: Duplex, status: string): void {
 
 function openFlow(
   flow: Flow,
+  socket: WebSocket,
   ports: { flows: FlowTable; outbox: Outbox; telemetry: Telemetry; events: FlowEvents },
 ): void {
   const { flows, telemetry, events } = ports;
-  const { socket } = flow;
   flows.add(flow);
   telemetry.counts.flowsOpened++;
   telemetry.log.debug({ hop: 'flow', flow: flow.id, address: flow.sourceAddress }, 'flow opened');
@@ -140,5 +140,5 @@ function openFlow(
 /** Closes a flow in order: what is queued leaves first. */
 export function closeFlow(flow: Flow, outbox: Outbox, code: number, reason: string): void {
   outbox.flush();
-  (flow.socket as WebSocket).close(code, reason);
+  flow.socket.close(code, reason);
 }

@@ -128,7 +128,7 @@ export const arrivedInstruction = v.object({
   kind: v.literal('arrived'),
   flow: flowAddress,
   identity: v.optional(identity),
-  transport: v.picklist(['WS', 'WSS']),
+  transport: v.picklist(['WS', 'WSS', 'TCP', 'TLS']),
   sourceAddress: v.string(),
   sourcePort: v.number(),
   text: v.string(),

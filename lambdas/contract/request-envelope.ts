@@ -16,7 +16,7 @@ export type EnvelopedRequest = v.InferOutput<typeof sipRequest>;
 export const requestEnvelope = v.object({
   gatewayId,
   flowId,
-  transport: v.picklist(['WS', 'WSS']),
+  transport: v.picklist(['WS', 'WSS', 'TCP', 'TLS']),
   sourceAddress: v.string(),
   /** What this flow has proven earlier, if anything. */
   identity: v.optional(identity),
