@@ -2,7 +2,7 @@
 import type { GatewayId } from '#contract/ids.ts';
 import type { FunctionQueue, Invoke } from '../backend.ts';
 import type { GatewayConfig } from '../config.ts';
-import type { FlowTable } from '../flow-table.ts';
+import type { FlowTable, Transport } from '../flow-table.ts';
 import type { Outbox } from '../outbox.ts';
 import type { Telemetry } from '../telemetry.ts';
 import { type CallContext, send } from './call-context.ts';
@@ -24,7 +24,7 @@ export interface CallParts {
 export interface CallAssembly {
   readonly gatewayId: GatewayId;
   readonly gatewayHost: string;
-  readonly transport: 'WS' | 'WSS';
+  readonly transport: Transport;
   /** Base URL of the private port; known when that listens. */
   readonly address: () => string;
   readonly flows: FlowTable;

@@ -5,7 +5,7 @@ import type { GatewayId } from '#contract/ids.ts';
 import type { RequestEnvelope } from '#contract/request-envelope.ts';
 import { serializeRequest } from '#core/sip/serialize.ts';
 import type { FunctionQueue } from '../backend.ts';
-import type { FlowTable } from '../flow-table.ts';
+import type { FlowTable, Transport } from '../flow-table.ts';
 import type { Outbox } from '../outbox.ts';
 import type { Counts, Log } from '../telemetry.ts';
 import { type Call, newsOf, snapshotOf } from './call.ts';
@@ -22,7 +22,7 @@ export interface CallSettings {
   readonly gatewayId: GatewayId;
   /** Host of our Via and Record-Route. */
   readonly gatewayHost: string;
-  readonly transport: 'WS' | 'WSS';
+  readonly transport: Transport;
   readonly maxCalls: number;
   readonly maxCallsPerFlow: number;
   /** A party whose flow is gone, or a session that is not refreshed, has so long. */

@@ -5,6 +5,7 @@ import type { Identity } from '#contract/schemas.ts';
 import type { EnvelopedResponse } from '#contract/sip-response.ts';
 import type { SipRequest, SipResponse } from '#core/sip/message.ts';
 import { composeResponse, topVia } from '../envelope.ts';
+import type { Transport } from '../flow-table.ts';
 import { transactionKey } from '../transaction.ts';
 import type { SentRequest } from './call-message.ts';
 
@@ -12,7 +13,7 @@ import type { SentRequest } from './call-message.ts';
 export interface Arrival {
   readonly flow: FlowAddress;
   readonly identity: Identity | undefined;
-  readonly transport: 'WS' | 'WSS';
+  readonly transport: Transport;
   readonly sourceAddress: string;
   readonly sourcePort: number;
 }

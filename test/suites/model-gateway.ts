@@ -90,7 +90,6 @@ export class ModelGateway {
     this.#notifyPath = notifyPath;
     this.#requestPath = requestPath;
     this.#server = createInstructionServer({
-      takeCallInstruction: () => undefined,
       ...{ gatewayId: this.id, secrets: [SECRET], flows: this.#flows, subscriptions, notifyPath, requestPath },
       ...{ closeFlow: () => undefined, takeCallInstruction: () => undefined, forwardPath, telemetry, nowMs },
     });
