@@ -290,7 +290,9 @@ export class RequestPath {
   }
 
   #frame(subscription: Subscription, exchange: Exchange, eventId: string | undefined): void {
-    this.#ports.notifyPath.setRate(subscription, readRateControl(exchange.request.get('event') ?? ''));
+    const { notifyPath, nowMs } = this.#ports;
+    const secondsLeft = (subscription.expiresAtMs - nowMs()) / 1_000;
+    notifyPath.setRate(subscription, readRateControl(exchange.request.get('event') ?? '', secondsLeft));
     frameNotifies(subscription, exchange.request, {
       eventId,
       gatewayHost: this.#settings.gatewayHost,
