@@ -45,9 +45,8 @@ import {
 import { asAuthenticated } from './authenticator.ts';
 import {
   EVENT_LIST,
-  extensionRequired,
-  isListable,
   type ListServerPorts,
+  listRefusal,
   type OpenedList,
   openList,
   tellList,
@@ -84,7 +83,7 @@ export async function subscribe(envelope: RequestEnvelope, ports: NotifierPorts,
     ]);
     if (isListOnly) {
       await withdraw(wish, grant, ports.table, nowMs);
-      throw extensionRequired();
+      throw listRefusal(wish.eventPackage);
     }
     const instructions = grantedSeconds === 0 ? [] : await replaceOlder(wish, headers, envelope, ports, nowMs);
     const told = await tell(wish, grant, opened, committed, ports.table, nowMs);
@@ -263,9 +262,8 @@ function requireDone(result: WatcherResult): Committed {
 }
 
 /** One read, mostly cached, beside the write: a name is hardly ever a list, and must not wait to be none. */
-async function namesListOnly({ name, eventPackage }: Wish, ports: NotifierPorts): Promise<boolean> {
-  const { presentity } = name;
-  if (!isListable(eventPackage) || (await ports.findList(presentity)) === undefined) return false;
+async function namesListOnly({ name: { presentity } }: Wish, ports: NotifierPorts): Promise<boolean> {
+  if ((await ports.findList(presentity)) === undefined) return false;
   return (await ports.loadUser(presentity.domain, presentity.user)) === undefined;
 }
 

@@ -165,7 +165,11 @@ const presence: fc.Arbitrary<Presence> = fc.record({
   activities: fc.array(
     fc.oneof(
       fc.record({ namespace: fc.constant('urn:y'), name, text }),
-      fc.record({ namespace: fc.constant(''), name: fc.constantFrom('away', 'busy', 'in-transit'), text: fc.constant('') }),
+      fc.record({
+        namespace: fc.constant(''),
+        name: fc.constantFrom('away', 'busy', 'in-transit'),
+        text: fc.constant(''),
+      }),
       fc.record({ namespace: fc.constant(''), name: fc.constant('other'), text }),
     ),
     { maxLength: 3 },

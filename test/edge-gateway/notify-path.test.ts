@@ -393,7 +393,10 @@ describe('rate control (RFC 6446)', () => {
     refresh(params);
   }
   function refresh(params: string): void {
-    world.path.setRate(subscription, readRateControl(`dialog${params}`, (subscription.expiresAtMs - world.now) / 1_000));
+    world.path.setRate(
+      subscription,
+      readRateControl(`dialog${params}`, (subscription.expiresAtMs - world.now) / 1_000),
+    );
     world.path.notifyRefreshed(subscription, subscription.delivered);
     world.outbox.flush();
     world.answer(flow, stream.sent.at(-1));
