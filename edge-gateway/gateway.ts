@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
 import { hostname } from 'node:os';
-import { type GatewayId, gatewayIdOf } from '#contract/ids.ts';
+import { type GatewayId, gatewayIdOf, type SubscriptionId } from '#contract/ids.ts';
 import type { Instruction } from '#contract/instruction.ts';
 import { createInvoke, FunctionQueue, type Invoke } from './backend.ts';
 import { type GatewayConfig, readTlsFiles } from './config.ts';
@@ -108,6 +108,7 @@ function assemble(config: GatewayConfig): Parts {
   const isDraining = (): boolean => parts.draining;
   const requestPorts = {
     ...{ functions, subscriptions, notifyPath, forwardPath, outbox, telemetry, nowMs, isDraining },
+    isEnding: (id: SubscriptionId) => reports.isEnding(id),
     carryOut: (instructions: readonly Instruction[], flow: Flow) => carryOutOfOutcome(instructions, flow, outcomePorts),
   };
   const requestPath = new RequestPath(requestSettings, requestPorts);

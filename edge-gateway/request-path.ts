@@ -48,6 +48,8 @@ export interface RequestPathPorts {
   readonly telemetry: Telemetry;
   readonly nowMs: () => number;
   readonly isDraining: () => boolean;
+  /** A subscription has ended here, and the functions do not know yet. */
+  readonly isEnding: (id: SubscriptionId) => boolean;
   /** Carries out what came with an outcome, after its answer. */
   readonly carryOut: (instructions: readonly Instruction[], flow: Flow) => void;
 }
@@ -164,8 +166,10 @@ export class RequestPath {
       telemetry.counts.requestsLimited++;
       return unavailable(1, 'Too Many Requests On This Flow');
     }
-    const opens = request.method === 'SUBSCRIBE' && tagOf(request.get('to') ?? '') === undefined;
-    if (opens && flow.subscriptions.size >= this.#settings.maxSubscriptionsPerFlow) {
+    if (request.method !== 'SUBSCRIBE') return undefined;
+    const dialogTag = tagOf(request.get('to') ?? '');
+    if (dialogTag !== undefined) return this.#ports.isEnding(subscriptionIdOf(dialogTag)) ? gone() : undefined;
+    if (flow.subscriptions.size >= this.#settings.maxSubscriptionsPerFlow) {
       telemetry.counts.requestsLimited++;
       return unavailable(60, 'Too Many Subscriptions On This Flow');
     }
@@ -332,6 +336,8 @@ export class RequestPath {
     });
   }
 }
+
+const gone = (): EnvelopedResponse => answer(481, [], 'Subscription Does Not Exist');
 
 const isOfForward = (branch: string): boolean => branch.startsWith(FORWARD_BRANCH_PREFIX);
 
