@@ -112,12 +112,14 @@ interface Wish {
 function readWish(envelope: RequestEnvelope, identity: Identity, headers: HeaderFields): Wish {
   const toTag = tagOf(headers.get('to') ?? '');
   const kind = toTag === undefined ? 'initial' : 'inDialog';
-  const presentity = presentityOf(envelope, kind, headers);
+  const named = presentityOf(envelope, kind, headers);
   // In a dialog the Request-URI is our own Contact; the presentity stands for it.
-  const target = kind === 'initial' ? envelope.request.requestUri : formatAor(presentity.user, presentity.domain);
+  const target = kind === 'initial' ? envelope.request.requestUri : formatAor(named.user, named.domain);
   requireOwnTenant(identity, target, headers);
-  if (!isStorable(presentity)) throw new SipRejection(404, 'Not Found');
   const { eventPackage, eventId } = requestedPackage(headers.get('event'));
+  const { user, domain } = identity;
+  const presentity = named.user === '' && eventPackage.isOwnByDefault ? { user, domain } : named;
+  if (!isStorable(presentity)) throw new SipRejection(404, 'Not Found');
   if (eventPackage.access === 'owner' && !mayPublishFor(identity, presentity)) throw forbidden();
   const contentType = acceptedType(headers, eventPackage);
   if (kind === 'initial') requireOneContact(headers);

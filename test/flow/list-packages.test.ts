@@ -105,6 +105,17 @@ describe('lists of other packages', () => {
     }
   });
 
+  test('whose name a user has too: with support for lists the list, without it the user', async () => {
+    await keepList('1015', [aor(1015), aor(1016)]);
+    const watcher = await connect('1011');
+    const asList = await watcher.subscribe('1015', accepting('application/dialog-info+xml'));
+    expect(asList.answer.header('require')).toBe('eventlist');
+    expect(rlmiOf(asList.notifies()[0]).resources.map(({ uri }) => uri)).toEqual([aor(1015), aor(1016)]);
+    const asUser = await watcher.subscribe('1015');
+    expect([asUser.answer.status, asUser.answer.header('require')]).toEqual([200, '']);
+    expect(asUser.notifies()[0]?.header('content-type')).toBe('application/dialog-info+xml');
+  });
+
   test('with nobody in it that can be watched: every instance is terminated, whoever exists elsewhere', async () => {
     const watcher = await connect('1011');
     const subscription = await watcher.subscribe('void', accepting('application/dialog-info+xml'));

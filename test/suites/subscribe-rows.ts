@@ -75,6 +75,26 @@ const accepts: readonly Row[] = [
     ...NOT_ACCEPTABLE,
   },
   { rfc: '3261 20.1', name: 'q=0', send: initial({ Accept: 'application/dialog-info+xml;q=0' }), ...NOT_ACCEPTABLE },
+  ...(
+    [
+      ['message-summary', 'application/pidf+xml'],
+      ['message-summary', 'application/xpidf+xml'],
+      ['message-summary', 'application/dialog-info+xml'],
+      ['presence', 'application/simple-message-summary'],
+      ['presence', 'application/dialog-info+xml'],
+      ['dialog', 'application/simple-message-summary'],
+      ['dialog', 'text/*, application/xml;q=0.5'],
+    ] as const
+  ).map(
+    ([event, accept]): Row => ({
+      ...{ rfc: '3261 21.4.7', name: `${event} as ${accept}`, status: 406, has: { Accept: /^application\// } },
+      send: initial({ Event: event, Accept: accept }),
+    }),
+  ),
+  {
+    ...{ rfc: '3261 20.1', name: '100 Accept header fields', ...OPENED },
+    send: { ...initial({}), lines: Array.from({ length: 99 }, (_, i) => `Accept: application/x-${i}+xml`) },
+  },
   { rfc: '4235 3.5', name: 'no Accept', send: initial({ Accept: undefined }), ...OPENED },
   { rfc: '3261 20.1', name: 'Accept: */*', send: initial({ Accept: '*/*' }), ...OPENED },
   { rfc: '3261 20.1', name: 'Accept: application/*', send: initial({ Accept: 'application/*' }), ...OPENED },
@@ -147,6 +167,22 @@ const targets: readonly Row[] = [
     name: 'host in upper case, port and parameters',
     send: initial({}, 'sip:1002@DEMO.EXAMPLE:5060;transport=ws'),
     ...OPENED,
+  },
+  {
+    ...{ rfc: '3842 3', name: 'own messages, no user in the R-URI', ...OPENED, has: { Contact: /^<sip:1001@/ } },
+    send: initial({ Event: 'message-summary', Accept: undefined }, 'sip:demo.example'),
+  },
+  {
+    ...{ rfc: '3261 21.4.4', name: 'messages, no user, another tenant', status: 403 },
+    send: initial({ Event: 'message-summary', Accept: undefined }, 'sip:acme.example'),
+  },
+  {
+    ...{ rfc: '3842 3', name: 'own messages, no user, refreshed', ...OPENED },
+    async send(client) {
+      const options = { uri: 'sip:demo.example', event: 'message-summary', accept: '*/*' };
+      const subscription = await client.subscribe('', options);
+      return send(client, inDialog(subscription, { Event: 'message-summary', Accept: undefined }));
+    },
   },
   { rfc: '3261 21.4.5', name: 'no user in the R-URI', send: initial({}, 'sip:demo.example'), status: 404 },
   { rfc: '6665 4.2.1', name: 'a name without a profile', send: initial({}, 'sip:lobby@demo.example'), ...OPENED },
