@@ -7,6 +7,7 @@ import type { EnvelopedResponse, Outcome, SubscriptionOutcome } from '#contract/
 import type { HeaderEntries, Notification } from '#contract/schemas.ts';
 import { DependencyUnavailable } from '#core/error.ts';
 import { readRateControl } from '#core/rate-control.ts';
+import { parseBinaryMessage } from '#core/sip/binary-message.ts';
 import { branchOf, tagOf } from '#core/sip/header.ts';
 import { detach, type ParseResult, parseMessage, type SipRequest, type SipResponse } from '#core/sip/message.ts';
 import type { FunctionQueue } from './backend.ts';
@@ -86,11 +87,14 @@ export class RequestPath {
       return;
     }
     // A text frame that is not UTF-8 has closed its flow already (RFC 6455 section 8.1).
-    const utf8 = !isBinary || isUtf8(data);
-    const text = data.toString(utf8 ? 'utf8' : 'latin1');
+    if (isBinary && !isUtf8(data)) {
+      this.#receiveMessage(flow, parseBinaryMessage(data), false);
+      return;
+    }
+    const text = data.toString();
     const plain = readPlainAnswer(text);
     if (plain !== undefined && !isOfForward(plain.branch)) this.#ports.notifyPath.takeSuccess(flow, plain.branch);
-    else this.#receiveMessage(flow, parseMessage(text, data.length), utf8);
+    else this.#receiveMessage(flow, parseMessage(text, data.length), true);
   }
 
   #receiveMessage(flow: Flow, parsed: ParseResult, utf8: boolean): void {

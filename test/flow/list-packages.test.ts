@@ -140,7 +140,7 @@ describe('a list that the SUBSCRIBE brings, as Linphone sends it (RFC 5367)', ()
     const head = [
       `SUBSCRIBE ${client.aor} SIP/2.0`,
       `Via: SIP/2.0/WS ${client.host};branch=z9hG4bK${token()}`,
-      `From: <${client.aor}>;tag=${names.fromTag}`,
+      `From: "Zo\u00eb" <${client.aor}>;tag=${names.fromTag}`,
       `To: <${client.aor}>`,
       `Call-ID: ${names.callId}`,
       ...['CSeq: 1 SUBSCRIBE', 'Event: Presence', 'Expires: 600', 'Supported: eventlist', `Contact: ${client.contact}`],
@@ -170,8 +170,9 @@ describe('a list that the SUBSCRIBE brings, as Linphone sends it (RFC 5367)', ()
     const first = watcher.next(isOurs(''));
     const answer = await bring(watcher, body, names);
     expect([answer.status, answer.header('require')]).toEqual([200, 'eventlist']);
+    expect(answer.header('from')).toMatch(/^"Zo\u00eb" </);
     const opened = await first;
-    expect(opened.header('event')).toBe('Presence');
+    expect([opened.header('event'), opened.header('to')]).toEqual(['Presence', answer.header('from')]);
     expect(rlmiOf(opened).resources.map(({ uri, name }) => [uri, name])).toEqual([
       [aor(1018), '<Zo\u00eb & "Co">'],
       [aor(1019), 'User 1019'],
