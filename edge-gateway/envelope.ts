@@ -104,10 +104,13 @@ export function frameNotifies(
   about: { eventId: string | undefined; gatewayHost: string; transport: string },
 ): void {
   const { id, resource } = subscription;
-  const target = contactUriOf(request) || (parseNameAddr(request.get('from') ?? '')?.uri ?? '');
+  const sender = parseNameAddr(request.get('from') ?? '')?.uri ?? '';
+  // A refresh that names no Contact leaves the target as it was.
+  const target = contactUriOf(request) || targetOf(subscription) || sender;
   const to = request.get('to') ?? '';
   const from = tagOf(to) === undefined ? `${to};tag=${id}` : to;
-  const routes = request.all('record-route').map((value) => `Route: ${value}\r\n`);
+  const recorded = request.all('record-route').map((value) => `Route: ${value}\r\n`);
+  const routes = recorded.length > 0 ? recorded.join('') : routesOf(subscription);
   const event = eventNameOf(request, resource.event);
   const eventId = about.eventId === undefined ? '' : `;id=${about.eventId}`;
   // RFC 4662: what only a client with support for lists can read must say so.
@@ -116,12 +119,18 @@ export function frameNotifies(
     `NOTIFY ${target} SIP/2.0\r\nVia: SIP/2.0/${about.transport} ${about.gatewayHost};branch=${NOTIFY_BRANCH_PREFIX}${id}.`,
   );
   subscription.middle = detach(
-    `\r\nMax-Forwards: 70\r\n${routes.join('')}From: ${from}\r\nTo: ${request.get('from') ?? ''}\r\nCall-ID: ${subscription.callId}\r\nCSeq: `,
+    `\r\nMax-Forwards: 70\r\n${routes}From: ${from}\r\nTo: ${request.get('from') ?? ''}\r\nCall-ID: ${subscription.callId}\r\nCSeq: `,
   );
   subscription.tail = detach(
     ` NOTIFY\r\nContact: ${contactOf(resource.presentity, request)}\r\n${require}Event: ${event}${eventId}\r\nSubscription-State: `,
   );
 }
+
+const targetOf = ({ start }: Subscription): string | undefined => /^NOTIFY (\S+) /.exec(start)?.[1];
+
+/** The route set is that of the dialog's first request, not of its refreshes (RFC 3261 section 12.2). */
+const routesOf = ({ middle }: Subscription): string =>
+  /^\r\nMax-Forwards: 70\r\n((?:Route: [^\r]*\r\n)*)/.exec(middle)?.[1] ?? '';
 
 /** As the watcher writes it: old clients say `Presence`, and compare byte by byte. */
 function eventNameOf(request: SipRequest, event: string): string {

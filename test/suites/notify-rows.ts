@@ -1,4 +1,5 @@
 /** The NOTIFYs that follow SUBSCRIBEs, and what the watcher's answers to them do (RFC 6665 section 4.2.2). */
+import { expect } from 'vitest';
 import { type ReceivedMessage, type SipClient, type TestSubscription, token } from '#test/support/sip-client.ts';
 import { type Row, type Stimulus, send } from './stimulus.ts';
 
@@ -35,6 +36,16 @@ const next =
     const since = client.received.length;
     await act(subscription);
     return subscription.nextNotify('', { since, timeoutMs: 8_000 });
+  };
+
+/** The NOTIFY after a refresh with these fields, of a subscription that was opened with those. */
+const refreshed =
+  (opening: Stimulus['fields'], refreshing: Stimulus['fields']) =>
+  async (client: SipClient): Promise<ReceivedMessage> => {
+    const names = { 'Call-ID': token(), From: `<${client.aor}>;tag=${token()}` };
+    const opened = await first({ ...opening, ...names })(client);
+    const dialog = { ...names, To: opened.header('from'), CSeq: '2 SUBSCRIBE' };
+    return first({ ...opening, ...dialog, ...refreshing })(client);
   };
 
 const ACTIVE = { 'Subscription-State': /^active;expires=\d+$/ };
@@ -78,6 +89,27 @@ const echoes: readonly NotifyRow[] = [
     cause: first({}, { lines: ['Record-Route: <sip:edge.invalid;lr>'] }),
   },
   {
+    ...{ rfc: '3261 12.2', name: 'goes by the same route set after a refresh without one', hasBody: true },
+    cause: refreshed({ 'Record-Route': '<sip:edge.invalid;lr>, <sip:far.invalid;lr>' }, { 'Record-Route': undefined }),
+    has: { Route: '<sip:edge.invalid;lr>, <sip:far.invalid;lr>' },
+  },
+  {
+    ...{ rfc: '3261 12.2.1.2', name: 'goes to a new Contact after a refresh', hasBody: true, has: {} },
+    async cause(client) {
+      const notify = await refreshed({}, { Contact: '<sip:new@phone.invalid;transport=ws>' })(client);
+      expect(notify.startLine).toBe('NOTIFY sip:new@phone.invalid;transport=ws SIP/2.0');
+      return notify;
+    },
+  },
+  {
+    ...{ rfc: '3261 12.2.1.2', name: 'goes where it went after a refresh without Contact', hasBody: true, has: {} },
+    async cause(client) {
+      const notify = await refreshed({ Contact: '<sip:old@phone.invalid>' }, { Contact: undefined })(client);
+      expect(notify.startLine).toBe('NOTIFY sip:old@phone.invalid SIP/2.0');
+      return notify;
+    },
+  },
+  {
     ...{ rfc: '3261 12.2.1.1', name: 'has names as they came', hasBody: true },
     cause: first({ 'Call-ID': HOSTILE, From: '"<&>\' ]]>" <sip:1001@demo.example>;tag=f1' }),
     has: { To: '"<&>\' ]]>" <sip:1001@demo.example>;tag=f1', From: /;tag=/, CSeq: /^\d+ NOTIFY$/ },
@@ -91,8 +123,7 @@ const echoes: readonly NotifyRow[] = [
     has: { 'Max-Forwards': '70', Via: /^SIP\/2\.0\/WS / },
     async cause(client) {
       const notify = await first({ Contact: '<sip:a%20b@phone.invalid;transport=ws;x=Y;ob>' })(client);
-      const line = 'NOTIFY sip:a%20b@phone.invalid;transport=ws;x=Y;ob SIP/2.0';
-      if (notify.startLine !== line) throw new Error(`${notify.startLine} instead of ${line}`);
+      expect(notify.startLine).toBe('NOTIFY sip:a%20b@phone.invalid;transport=ws;x=Y;ob SIP/2.0');
       return notify;
     },
   },
