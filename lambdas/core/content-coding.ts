@@ -10,7 +10,10 @@ export const ACCEPT_ENCODING = 'gzip, deflate, identity';
 type Decoder = (bytes: Uint8Array, options: { readonly maxOutputLength: number }) => Uint8Array;
 
 const DECODERS: Readonly<Record<string, Decoder>> = {
-  identity: (bytes) => bytes,
+  identity(bytes, { maxOutputLength }) {
+    if (bytes.byteLength > maxOutputLength) throw tooLarge();
+    return bytes;
+  },
   gzip: gunzipSync,
   // RFC 1950 is meant, and some send RFC 1951 alone.
   deflate: (bytes, options) => (isZlib(bytes) ? inflateSync(bytes, options) : inflateRawSync(bytes, options)),
@@ -29,7 +32,6 @@ export function bodyText({ body, bodyEncoding }: EnvelopedRequest, headers: Head
     throw new SipRejection(415, 'Unsupported Content Encoding', [['Accept-Encoding', ACCEPT_ENCODING]]);
   }
   const decoded = decode(decoder, Buffer.from(body, bodyEncoding), maxBytes);
-  if (decoded.byteLength > maxBytes) throw tooLarge();
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(decoded);
   } catch {
@@ -41,6 +43,7 @@ function decode(decoder: Decoder, bytes: Uint8Array, maxBytes: number): Uint8Arr
   try {
     return decoder(bytes, { maxOutputLength: maxBytes });
   } catch (error) {
+    if (error instanceof SipRejection) throw error;
     const isTooLarge = error instanceof RangeError && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
     throw isTooLarge ? tooLarge() : new SipRejection(400, 'Bad Content Encoding');
   }
