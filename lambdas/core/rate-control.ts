@@ -15,6 +15,8 @@ const RATE = /^\d{1,2}(?:\.\d{1,10})?$/;
 const MAX_REPEAT_RATE = 1;
 /** The average of `adaptive-min-rate` goes over the time of so many notifications. */
 const ADAPTIVE_WINDOW = 10;
+/** Longer than any subscription lives; a timer that is set for more fires at once. */
+const MAX_GAP_MS = 2 ** 31 - 1;
 
 /**
  * Reads the rates of an Event header field. One that is malformed counts as absent, a minimum of 0 too; a minimum above
@@ -36,7 +38,7 @@ export function readRateControl(event: string, secondsLeft: number): RateControl
 
 /** No NOTIFY sooner than this after the one before it; 0 without `max-rate`. */
 export function shortestGapMs({ maxRate }: RateControl): number {
-  return maxRate === undefined ? 0 : Math.ceil(1_000 / maxRate);
+  return maxRate === undefined ? 0 : Math.min(Math.ceil(1_000 / maxRate), MAX_GAP_MS);
 }
 
 /**
@@ -53,7 +55,8 @@ export function longestGapMs(control: RateControl, sentAtMs: readonly number[], 
       : Math.max(shortestGapMs(control), adaptiveGapMs(adaptiveMinRate, sentAtMs, nowMs)),
   ];
   const shortest = Math.min(...gaps);
-  return Number.isFinite(shortest) ? Math.max(Math.ceil(shortest), 1_000 / MAX_REPEAT_RATE) : undefined;
+  if (!Number.isFinite(shortest)) return undefined;
+  return Math.min(Math.max(Math.ceil(shortest), 1_000 / MAX_REPEAT_RATE), MAX_GAP_MS);
 }
 
 /**

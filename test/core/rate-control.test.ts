@@ -54,6 +54,13 @@ describe('gaps', () => {
     expect(longestGapMs(control(';max-rate=0.2'), [T0], T0)).toBeUndefined();
   });
 
+  it('never ask for a longer timer than there is', () => {
+    const lazy = control(';min-rate=0.0000000001;adaptive-min-rate=0.0000000001');
+    expect(longestGapMs(lazy, [T0], T0)).toBe(2_147_483_647);
+    expect(longestGapMs(control(';adaptive-min-rate=0.0000000001'), [T0], T0)).toBe(2_147_483_647);
+    expect(shortestGapMs({ ...lazy, maxRate: 1e-10 })).toBe(2_147_483_647);
+  });
+
   it('of an adaptive minimum grow with what there was to tell', () => {
     const adaptive = control(';adaptive-min-rate=0.5'); // an average over 20 s
     const sent = (count: number) => Array.from({ length: count }, (_, i) => T0 - i * 100);

@@ -175,6 +175,8 @@ export const NOTIFY_ROWS: readonly NotifyRow[] = [...life, ...echoes, ...extensi
 export interface NotifyAnswerRow extends Pick<Row, 'rfc' | 'name'> {
   readonly status: number;
   readonly headers?: readonly string[];
+  /** How often it answers so, after a refresh each; once when absent. */
+  readonly times?: number;
   readonly lives: boolean;
 }
 
@@ -185,6 +187,8 @@ export const NOTIFY_ANSWER_ROWS: readonly NotifyAnswerRow[] = [
   ...ENDS.map((status) => ({ rfc: '5057 5.2', name: `${status} ends it`, status, lives: false })),
   ...KEEPS.map((status) => ({ rfc: '5057 5.2', name: `${status} keeps it`, status, lives: true })),
   { rfc: '6665 4.2.2', name: '408 makes it suspect', status: 408, lives: true },
+  { rfc: '6665 4.2.2', name: '408 once more ends it', status: 408, times: 2, lives: false },
+  { rfc: '5057 5.2', name: '500 three times keeps it', status: 500, times: 3, lives: true },
   ...['Retry-After: 1', 'Retry-After: 1 (busy);duration=3'].map((header) => ({
     ...{ rfc: '6665 4.2.2', name: `503 with ${header} waits`, status: 503, headers: [header], lives: true },
   })),
