@@ -86,10 +86,16 @@ function withReceived(via: string, flow: Pick<Flow, 'sourceAddress' | 'sourcePor
 /** Header fields that open a subscription's dialog: Contact, and the route set as it came (RFC 3261 section 12.1.1). */
 export function dialogHeaders(request: SipRequest, presentity: string): HeaderEntries {
   const recorded = request.all('record-route').map((value): [string, string] => ['Record-Route', value]);
-  return [...recorded, ['Contact', contactOf(presentity)]];
+  return [...recorded, ['Contact', contactOf(presentity, request)]];
 }
 
-const contactOf = (presentity: string): string => `<${presentity};transport=ws>`;
+/** Who asks by SIPS, in the Request-URI or its own Contact, is answered by SIPS (RFC 3261 section 12.1.1). */
+function contactOf(presentity: string, request: SipRequest): string {
+  const isSecure = [request.requestUri, contactUriOf(request)].some((uri) => /^sips:/i.test(uri));
+  return `<${isSecure ? presentity.replace(/^sip:/, 'sips:') : presentity};transport=ws>`;
+}
+
+const contactUriOf = (request: SipRequest): string => parseNameAddr(request.get('contact') ?? '')?.uri ?? '';
 
 /** Sets the fixed parts of a subscription's NOTIFYs from the SUBSCRIBE that opened or refreshed it. */
 export function frameNotifies(
@@ -98,23 +104,38 @@ export function frameNotifies(
   about: { eventId: string | undefined; gatewayHost: string; transport: string },
 ): void {
   const { id, resource } = subscription;
-  const target =
-    parseNameAddr(request.get('contact') ?? '')?.uri ?? parseNameAddr(request.get('from') ?? '')?.uri ?? '';
+  const sender = parseNameAddr(request.get('from') ?? '')?.uri ?? '';
+  // A refresh that names no Contact leaves the target as it was.
+  const target = contactUriOf(request) || targetOf(subscription) || sender;
   const to = request.get('to') ?? '';
   const from = tagOf(to) === undefined ? `${to};tag=${id}` : to;
-  const routes = request.all('record-route').map((value) => `Route: ${value}\r\n`);
-  const event = about.eventId === undefined ? resource.event : `${resource.event};id=${about.eventId}`;
+  const recorded = request.all('record-route').map((value) => `Route: ${value}\r\n`);
+  const routes = recorded.length > 0 ? recorded.join('') : routesOf(subscription);
+  const event = eventNameOf(request, resource.event);
+  const eventId = about.eventId === undefined ? '' : `;id=${about.eventId}`;
   // RFC 4662: what only a client with support for lists can read must say so.
   const require = subscription.list === undefined ? '' : 'Require: eventlist\r\n';
   subscription.start = detach(
     `NOTIFY ${target} SIP/2.0\r\nVia: SIP/2.0/${about.transport} ${about.gatewayHost};branch=${NOTIFY_BRANCH_PREFIX}${id}.`,
   );
   subscription.middle = detach(
-    `\r\nMax-Forwards: 70\r\n${routes.join('')}From: ${from}\r\nTo: ${request.get('from') ?? ''}\r\nCall-ID: ${subscription.callId}\r\nCSeq: `,
+    `\r\nMax-Forwards: 70\r\n${routes}From: ${from}\r\nTo: ${request.get('from') ?? ''}\r\nCall-ID: ${subscription.callId}\r\nCSeq: `,
   );
   subscription.tail = detach(
-    ` NOTIFY\r\nContact: ${contactOf(resource.presentity)}\r\n${require}Event: ${event}\r\nSubscription-State: `,
+    ` NOTIFY\r\nContact: ${contactOf(resource.presentity, request)}\r\n${require}Event: ${event}${eventId}\r\nSubscription-State: `,
   );
+}
+
+const targetOf = ({ start }: Subscription): string | undefined => /^NOTIFY (\S+) /.exec(start)?.[1];
+
+/** The route set is that of the dialog's first request, not of its refreshes (RFC 3261 section 12.2). */
+const routesOf = ({ middle }: Subscription): string =>
+  /^\r\nMax-Forwards: 70\r\n((?:Route: [^\r]*\r\n)*)/.exec(middle)?.[1] ?? '';
+
+/** As the watcher writes it: old clients say `Presence`, and compare byte by byte. */
+function eventNameOf(request: SipRequest, event: string): string {
+  const written = eventOf(request) ?? '';
+  return written.toLowerCase() === event ? written : event;
 }
 
 /** Branch of the top Via and what else identifies a server transaction (RFC 3261 section 17.2.3). */
@@ -128,3 +149,10 @@ export function eventOf(request: SipRequest): string | undefined {
   const value = request.get('event');
   return value === undefined ? undefined : parseParameterized(value).value;
 }
+
+/** What the log says of an answer. */
+export const aboutAnswer = (flow: Flow, request: SipRequest, { status, reason }: EnvelopedResponse) => ({
+  ...{ hop: 'answer', flow: flow.id, tenant: flow.identity?.domain, user: flow.identity?.user },
+  ...{ method: request.method, callId: request.get('call-id'), cseq: request.get('cseq') },
+  ...{ event: eventOf(request), status, reason },
+});

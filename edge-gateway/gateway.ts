@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
 import { hostname } from 'node:os';
-import { type GatewayId, gatewayIdOf } from '#contract/ids.ts';
+import { type GatewayId, gatewayIdOf, type SubscriptionId } from '#contract/ids.ts';
 import type { Instruction } from '#contract/instruction.ts';
 import { createInvoke, FunctionQueue, type Invoke } from './backend.ts';
 import { assembleCalls, type CallParts, secretsOf } from './calls/assemble-calls.ts';
@@ -134,6 +134,7 @@ function assemble(config: GatewayConfig): Parts {
   const requestPorts = {
     ...{ functions, subscriptions, notifyPath, forwardPath, outbox, telemetry, nowMs, isDraining },
     callPath: callParts?.callPath,
+    isEnding: (id: SubscriptionId) => reports.isEnding(id),
     carryOut: (instructions: readonly Instruction[], flow: Flow) => carryOutOfOutcome(instructions, flow, outcomePorts),
   };
   const requestPath = new RequestPath(requestSettings, requestPorts);

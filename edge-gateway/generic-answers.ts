@@ -1,7 +1,9 @@
 /** Answers that need no function: RFC 3261 section 8.2 in its order. PURE. */
 import type { EnvelopedResponse } from '#contract/outcome.ts';
 import type { HeaderEntries } from '#contract/schemas.ts';
+import { ACCEPT_ENCODING } from '#core/content-coding.ts';
 import { ALLOW_EVENTS, EVENT_PACKAGES } from '#core/event-package.ts';
+import { RESOURCE_LISTS_TYPE } from '#core/resource-list.ts';
 import { parseParameterized, splitList } from '#core/sip/header.ts';
 import { checkRequest, type SipRequest } from '#core/sip/message.ts';
 import { reasonOf } from '#core/sip/status.ts';
@@ -56,9 +58,14 @@ const supported = ({ methods }: Served): [string, string] => {
   return ['Supported', [...SUPPORTED_OPTIONS, ...ofCalls].join(', ')];
 };
 const ALLOW_EVENTS_FIELD: [string, string] = ['Allow-Events', ALLOW_EVENTS];
-const ACCEPT: [string, string] = [
-  'Accept',
-  [...new Set(EVENT_PACKAGES.flatMap(({ notifiedTypes }) => notifiedTypes))].join(', '),
+/** What bodies may be (RFC 3261 section 11.2). */
+const ACCEPTED: readonly [string, string][] = [
+  [
+    'Accept',
+    [...new Set([...EVENT_PACKAGES.flatMap(({ notifiedTypes }) => notifiedTypes), RESOURCE_LISTS_TYPE])].join(', '),
+  ],
+  ['Accept-Encoding', ACCEPT_ENCODING],
+  ['Accept-Language', 'en'],
 ];
 
 /**
@@ -75,7 +82,7 @@ export function answerGenerically(request: SipRequest, served: Served): Envelope
   const unsupported = unsupportedOptions(request);
   if (unsupported.length > 0) return answer(420, [['Unsupported', unsupported.join(', ')]]);
   if (Number(request.get('max-forwards') ?? 70) === 0) return answer(483);
-  if (method === 'OPTIONS') return answer(200, [allow(served), ALLOW_EVENTS_FIELD, ACCEPT, supported(served)]);
+  if (method === 'OPTIONS') return answer(200, [allow(served), ALLOW_EVENTS_FIELD, ...ACCEPTED, supported(served)]);
   return undefined;
 }
 

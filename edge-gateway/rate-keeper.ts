@@ -1,5 +1,5 @@
 /** Rate control of single subscriptions (RFC 6446), for the few watchers that ask for it. */
-import { longestGapMs, type RateControl, shortestGapMs, windowMs } from '#core/rate-control.ts';
+import { assumedHistory, longestGapMs, type RateControl, shortestGapMs, windowMs } from '#core/rate-control.ts';
 import type { Subscription } from './subscription-table.ts';
 
 /** NOTIFYs remembered for an adaptive minimum rate. */
@@ -35,7 +35,8 @@ export class RateKeeper {
     this.stop(subscription);
     subscription.holdUntilMs = 0;
     if (control === undefined) return;
-    const sentAtMs = before?.sentAtMs ?? [];
+    const isContinued = before !== undefined && before.control.adaptiveMinRate !== undefined;
+    const sentAtMs = isContinued ? before.sentAtMs : assumedHistory(control, this.#ports.nowMs());
     subscription.rate = { control, sentAtMs, releaseTimer: undefined, repeatTimer: undefined };
   }
 

@@ -1,6 +1,6 @@
 /** What the gateway no longer holds, told to the functions in batches; kept until they have taken it. */
 import type { FlowClosedReport } from '#contract/gateway-report.ts';
-import type { GatewayId } from '#contract/ids.ts';
+import type { GatewayId, SubscriptionId } from '#contract/ids.ts';
 import { CONTRACT_VERSION, type Identity } from '#contract/schemas.ts';
 import type { Invoke } from './backend.ts';
 import type { Flow } from './flow-table.ts';
@@ -23,6 +23,8 @@ export class ReportQueue {
   #flows: FlowClosedReport['flows'] = [];
   #subscriptions: FlowClosedReport['subscriptions'] = [];
   #messages: NonNullable<FlowClosedReport['messages']> = [];
+  /** Of the subscriptions above, and of those whose report is under way. */
+  readonly #ending = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #sending: Promise<void> | undefined;
 
@@ -43,8 +45,18 @@ export class ReportQueue {
   subscriptionEnded(subscription: Subscription): void {
     const { presentity, event } = subscription.resource;
     this.#subscriptions.push({ id: subscription.id, presentity, event, expiresAtMs: subscription.expiresAtMs });
-    if (this.#subscriptions.length > MAX_WAITING) this.#subscriptions.shift();
+    this.#ending.add(subscription.id);
+    if (this.#subscriptions.length > MAX_WAITING) this.#forget(this.#subscriptions.splice(0, 1));
     this.#schedule(GATHER_MS);
+  }
+
+  /** True for a subscription that has ended here, and that the functions may still take for a living one. */
+  isEnding(id: SubscriptionId): boolean {
+    return this.#ending.has(id);
+  }
+
+  #forget(reported: FlowClosedReport['subscriptions']): void {
+    for (const { id } of reported) this.#ending.delete(id);
   }
 
   messageDelivered(recipient: Identity, id: string): void {
@@ -69,6 +81,7 @@ export class ReportQueue {
         const gatewayId = this.#gatewayId;
         const report = { contractVersion: CONTRACT_VERSION, gatewayId, flows, subscriptions, messages };
         await this.#invoke(this.#functionName, report, DEADLINE_MS);
+        this.#forget(subscriptions);
       } catch (error) {
         this.#counts.reportsFailed++;
         this.#log.warn({ hop: 'report', err: String(error) }, 'report not taken, kept for another try');

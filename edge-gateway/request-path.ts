@@ -6,29 +6,22 @@ import type { Instruction } from '#contract/instruction.ts';
 import type { EnvelopedResponse, Outcome, SubscriptionOutcome } from '#contract/outcome.ts';
 import type { HeaderEntries, Notification } from '#contract/schemas.ts';
 import { DependencyUnavailable } from '#core/error.ts';
-import { readRateControl } from '#core/rate-control.ts';
+import { parseBinaryMessage } from '#core/sip/binary-message.ts';
 import { branchOf, tagOf } from '#core/sip/header.ts';
-import { detach, type ParseResult, parseMessage, type SipRequest, type SipResponse } from '#core/sip/message.ts';
+import { type ParseResult, parseMessage, type SipRequest, type SipResponse } from '#core/sip/message.ts';
 import type { FunctionQueue } from './backend.ts';
 import { CALL_BRANCH_PREFIX } from './calls/call-message.ts';
 import type { CallPath } from './calls/call-path.ts';
-import { composeResponse, dialogHeaders, envelopeOf, eventOf, frameNotifies, nonceUseOf, topVia } from './envelope.ts';
+import { aboutAnswer, composeResponse, dialogHeaders, envelopeOf, nonceUseOf, topVia } from './envelope.ts';
 import { type Flow, isNonceReplayed, takeRequestToken } from './flow-table.ts';
 import { FORWARD_BRANCH_PREFIX, type ForwardPath } from './forward-path.ts';
 import { answer, answerGenerically, type Served, unavailable } from './generic-answers.ts';
-import { takeList } from './list-subscription.ts';
 import { readPlainAnswer } from './notify-answer.ts';
 import type { NotifyPath } from './notify-path.ts';
 import type { Outbox } from './outbox.ts';
 import { PendingStates } from './pending-states.ts';
-import {
-  documentOf,
-  firstCSeq,
-  firstDocumentVersion,
-  internDocument,
-  Subscription,
-  type SubscriptionTable,
-} from './subscription-table.ts';
+import { SubscriptionPath } from './subscription-path.ts';
+import type { SubscriptionTable } from './subscription-table.ts';
 import type { Telemetry } from './telemetry.ts';
 import { ServerTransactions, transactionKey } from './transaction.ts';
 import { takeTurn } from './turn-taking.ts';
@@ -52,6 +45,8 @@ export interface RequestPathPorts {
   readonly isDraining: () => boolean;
   /** Calls, when a function routes them. */
   readonly callPath?: CallPath | undefined;
+  /** A subscription has ended here, and the functions do not know yet. */
+  readonly isEnding: (id: SubscriptionId) => boolean;
   /** Carries out what came with an outcome, after its answer. */
   readonly carryOut: (instructions: readonly Instruction[], flow: Flow) => void;
 }
@@ -73,11 +68,13 @@ export class RequestPath {
   /** Flows with transactions to age. */
   readonly #withTransactions = new Set<Flow>();
   readonly #pending = new PendingStates();
+  readonly #subscriptionPath: SubscriptionPath;
 
   constructor(settings: RequestPathSettings, ports: RequestPathPorts) {
     this.#settings = settings;
     this.#ports = ports;
     this.#served = { methods: new Set(ports.functions.keys()) };
+    this.#subscriptionPath = new SubscriptionPath(settings.gatewayHost, { ...ports, pending: this.#pending });
   }
 
   /** Takes one WebSocket message: a keep-alive, a request or a response (RFC 7118 section 5). */
@@ -88,12 +85,15 @@ export class RequestPath {
       return;
     }
     // A text frame that is not UTF-8 has closed its flow already (RFC 6455 section 8.1).
-    const utf8 = !isBinary || isUtf8(data);
-    const text = data.toString(utf8 ? 'utf8' : 'latin1');
+    if (isBinary && !isUtf8(data)) {
+      this.#receiveMessage(flow, parseBinaryMessage(data), false);
+      return;
+    }
+    const text = data.toString();
     const plain = readPlainAnswer(text);
     if (plain !== undefined && !isOfForward(plain.branch) && !isOfCall(plain.branch))
       this.#ports.notifyPath.takeSuccess(flow, plain.branch);
-    else this.#receiveMessage(flow, parseMessage(text, data.length), utf8);
+    else this.#receiveMessage(flow, parseMessage(text, data.length), true);
   }
 
   #receiveMessage(flow: Flow, parsed: ParseResult, utf8: boolean): void {
@@ -174,8 +174,10 @@ export class RequestPath {
     if (isDraining()) return unavailable(1, 'Gateway Is Draining');
     const limited = this.#limitRate(flow, now);
     if (limited !== undefined) return limited;
-    const opens = request.method === 'SUBSCRIBE' && tagOf(request.get('to') ?? '') === undefined;
-    if (opens && flow.subscriptions.size >= this.#settings.maxSubscriptionsPerFlow) {
+    if (request.method !== 'SUBSCRIBE') return undefined;
+    const dialogTag = tagOf(request.get('to') ?? '');
+    if (dialogTag !== undefined) return this.#ports.isEnding(subscriptionIdOf(dialogTag)) ? gone() : undefined;
+    if (flow.subscriptions.size >= this.#settings.maxSubscriptionsPerFlow) {
       telemetry.counts.requestsLimited++;
       return unavailable(60, 'Too Many Subscriptions On This Flow');
     }
@@ -239,78 +241,7 @@ export class RequestPath {
   #applySubscription(exchange: Exchange, response: EnvelopedResponse, subscription: SubscriptionOutcome): void {
     const extra = dialogHeaders(exchange.request, subscription.presentity);
     this.#answer(exchange, response, extra);
-    if (subscription.kind === 'active') this.#activate(exchange, subscription);
-    else this.#end(exchange, subscription);
-  }
-
-  #activate(exchange: Exchange, opened: Extract<SubscriptionOutcome, { kind: 'active' }>): void {
-    const { flow } = exchange;
-    const { notifyPath } = this.#ports;
-    const subscription = this.#holdOrAdopt(exchange, opened);
-    subscription.expiresAtMs = opened.expiresAtMs;
-    this.#frame(subscription, exchange, opened.eventId);
-    notifyPath.attach(subscription, flow);
-    if (flow.closed) {
-      // The flow died while the function worked: park it, the client may take it over.
-      notifyPath.park(flow);
-      return;
-    }
-    if (opened.suppressed === 'notification') {
-      notifyPath.refreshSilently(subscription, internDocument(subscription.resource, opened.notification));
-      return;
-    }
-    const newest =
-      opened.list === undefined ? this.#pending.newest(opened.id, opened.notification) : opened.notification;
-    const isKnown = opened.suppressed === 'body' && newest === opened.notification;
-    notifyPath.notifyRefreshed(subscription, internDocument(subscription.resource, newest), isKnown);
-  }
-
-  #holdOrAdopt(exchange: Exchange, opened: SubscriptionOutcome): Subscription {
-    const { subscriptions } = this.#ports;
-    const held = subscriptions.get(opened.id);
-    if (held !== undefined && opened.isTakenOver) held.renumber(opened.createdAtMs, this.#ports.nowMs());
-    const subscription = held ?? this.#adopt(exchange, opened);
-    if (opened.list !== undefined) takeList(subscription, opened.list, this.#pending.of(opened.id), subscriptions);
-    return subscription;
-  }
-
-  #adopt(exchange: Exchange, opened: SubscriptionOutcome): Subscription {
-    const { subscriptions, nowMs } = this.#ports;
-    const now = nowMs();
-    const isNew = opened.id === exchange.toTag;
-    const resource = subscriptions.resourceOf(opened.presentity, opened.event);
-    const subscription = new Subscription(
-      subscriptionIdOf(detach(opened.id)),
-      resource,
-      detach(exchange.request.get('call-id') ?? ''),
-      internDocument(resource, opened.notification),
-      {
-        cseq: firstCSeq(opened.createdAtMs, now, isNew),
-        documentVersion: firstDocumentVersion(opened.createdAtMs, now, isNew),
-      },
-    );
-    subscriptions.add(subscription);
-    return subscription;
-  }
-
-  /** A fetch or an un-SUBSCRIBE: one last NOTIFY. */
-  #end(exchange: Exchange, ended: Extract<SubscriptionOutcome, { kind: 'ended' }>): void {
-    const { notifyPath } = this.#ports;
-    const subscription = this.#holdOrAdopt(exchange, ended);
-    this.#frame(subscription, exchange, ended.eventId);
-    notifyPath.attach(subscription, exchange.flow);
-    const document = documentOf(ended.notification);
-    if (ended.suppressed === 'notification') notifyPath.forget(subscription);
-    else notifyPath.terminate(subscription, ended.reason, document, ended.suppressed === 'body');
-  }
-
-  #frame(subscription: Subscription, exchange: Exchange, eventId: string | undefined): void {
-    this.#ports.notifyPath.setRate(subscription, readRateControl(exchange.request.get('event') ?? ''));
-    frameNotifies(subscription, exchange.request, {
-      eventId,
-      gatewayHost: this.#settings.gatewayHost,
-      transport: exchange.flow.transport,
-    });
+    this.#subscriptionPath.take(exchange, subscription);
   }
 
   /** @returns true when the SUBSCRIBE of this id is still with its function: the state is kept for it */
@@ -334,12 +265,7 @@ export class RequestPath {
   }
 }
 
-/** What the log says of an answer. */
-const aboutAnswer = (flow: Flow, request: SipRequest, { status, reason }: EnvelopedResponse) => ({
-  ...{ hop: 'answer', flow: flow.id, tenant: flow.identity?.domain, user: flow.identity?.user },
-  ...{ method: request.method, callId: request.get('call-id'), cseq: request.get('cseq') },
-  ...{ event: eventOf(request), status, reason },
-});
+const gone = (): EnvelopedResponse => answer(481, [], 'Subscription Does Not Exist');
 
 const isOfForward = (branch: string): boolean => branch.startsWith(FORWARD_BRANCH_PREFIX);
 const isOfCall = (branch: string): boolean => branch.startsWith(CALL_BRANCH_PREFIX);

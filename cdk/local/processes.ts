@@ -1,6 +1,6 @@
 /** The processes of the local stack: what each runs and what it is told, derived from the system description. Pure. */
 import path from 'node:path';
-import { GATEWAY_BUNDLE, PANEL_FOLDER } from '#cdk/dist.ts';
+import { GATEWAY_BUNDLE, GATEWAY_NODE_OPTIONS, PANEL_FOLDER } from '#cdk/dist.ts';
 import { FUNCTION_NAMES, FUNCTIONS } from '#cdk/system.ts';
 import { dynamoDbCommand } from './dynamodb-local.ts';
 import { LOCAL_AWS_ENVIRONMENT } from './local-aws.ts';
@@ -60,7 +60,7 @@ export function schedulerProcess({ settings }: StackFacts): ProcessSpec {
 
 export function gatewayProcesses({ settings, secrets }: StackFacts): ProcessSpec[] {
   return gatewayPorts(settings).map((port, index) =>
-    nodeProcess(`gateway-${index + 1}`, [GATEWAY_BUNDLE], {
+    nodeProcess(`gateway-${index + 1}`, [...GATEWAY_NODE_OPTIONS, GATEWAY_BUNDLE], {
       PORT: String(port),
       HOST: '127.0.0.1',
       INSTRUCTION_PORT: '0',

@@ -18,6 +18,8 @@ export interface Binding {
   readonly flowId: string;
   readonly callId: string;
   readonly cseq: number;
+  /** When it was added; refreshes keep it. */
+  readonly createdAtMs?: number;
   readonly updatedAtMs: number;
   readonly expiresAtMs: number;
   readonly userAgent?: string;
@@ -148,8 +150,9 @@ function changeOf(
 ): BindingChange[] {
   const known = current.find((binding) => binding.id === id);
   if (expiresSeconds === 0) return known ? [removal(known)] : [];
-  const expiresAtMs = nowMs + expiresSeconds * 1000;
-  return [{ kind: 'save', binding: { ...context, id, contactUri, params, updatedAtMs: nowMs, expiresAtMs } }];
+  const createdAtMs = known === undefined ? nowMs : (known.createdAtMs ?? known.updatedAtMs);
+  const times = { createdAtMs, updatedAtMs: nowMs, expiresAtMs: nowMs + expiresSeconds * 1000 };
+  return [{ kind: 'save', binding: { ...context, id, contactUri, params, ...times } }];
 }
 
 const removal = (binding: Binding): BindingChange => ({ kind: 'remove', binding });

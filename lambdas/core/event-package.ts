@@ -54,6 +54,8 @@ export interface EventPackage {
   readonly source: PackageSource;
   /** Who may watch: everyone in the tenant, or only who may publish for the presentity. */
   readonly access: 'tenant' | 'owner';
+  /** Who names no user means itself: so some phones ask for their messages (Cisco SPA504G). */
+  readonly isOwnByDefault?: true;
   /** @param asOfMs what has expired by then does not count */
   compose(presentity: Presentity, asOfMs: number): ComposedState;
 }
@@ -98,6 +100,7 @@ const PRESENCE: PublishedEventPackage = {
 const MESSAGES: PublishedEventPackage = {
   ...OF_STATE,
   name: 'message-summary',
+  isOwnByDefault: true,
   publishedTypes: [MESSAGE_SUMMARY_TYPE],
   notifiedTypes: [MESSAGE_SUMMARY_TYPE],
   parse: (body) => ({ kind: 'messages', summary: parseMessageSummary(body) }),

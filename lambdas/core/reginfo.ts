@@ -38,10 +38,14 @@ function stateOf(bindings: number, wasRegistered: boolean): RegistrationState {
 }
 
 // Element order is the schema's: uri, unknown-param.
-function renderContact({ id, contactUri, params, callId, cseq, expiresAtMs }: Binding, nowMs: number): string {
+function renderContact(binding: Binding, nowMs: number): string {
+  const { id, contactUri, params, callId, cseq, updatedAtMs, expiresAtMs } = binding;
+  const { createdAtMs = updatedAtMs } = binding;
   const q = params.find(([name]) => name === 'q')?.[1];
   const start = attributes({
-    ...{ id, state: 'active', event: 'registered' },
+    // `registered` is for what an administrator has bound.
+    ...{ id, state: 'active', event: createdAtMs === updatedAtMs ? 'created' : 'refreshed' },
+    'duration-registered': String(Math.max(0, Math.floor((nowMs - createdAtMs) / 1_000))),
     expires: String(Math.max(0, Math.ceil((expiresAtMs - nowMs) / 1_000))),
     q: q !== undefined && /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(q) ? q : undefined,
     callid: callId,

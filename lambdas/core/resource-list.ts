@@ -5,7 +5,7 @@ import { escapeXml, parseXml, type XmlElement } from './xml.ts';
 export const RESOURCE_LISTS_TYPE = 'application/resource-lists+xml';
 
 /** Bounds of one list with everything in it; more is refused. `nameBytes`: URIs and names, escaped. */
-export const LIST_LIMITS = { members: 200, nameBytes: 20 * 1024, depth: 5 } as const;
+export const LIST_LIMITS = { members: 200, nameBytes: 20 * 1024, depth: 5, bodyBytes: 64 * 1024 } as const;
 
 /** One line of a list: a presentity, or another list. */
 export interface ListEntry {

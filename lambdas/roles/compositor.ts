@@ -2,6 +2,7 @@
 import type { OutcomeInput } from '#contract/outcome.ts';
 import type { EnvelopedRequest, RequestEnvelope } from '#contract/request-envelope.ts';
 import type { Identity } from '#contract/schemas.ts';
+import { bodyText } from '#core/content-coding.ts';
 import { SipRejection } from '#core/error.ts';
 import { type PublishedEventPackage, publishedPackage } from '#core/event-package.ts';
 import {
@@ -111,23 +112,18 @@ function decideWrite(
 }
 
 function readDocument(
-  { body, bodyEncoding }: EnvelopedRequest,
+  request: EnvelopedRequest,
   headers: HeaderFields,
   { publishedTypes, parse }: PublishedEventPackage,
   nowMs: number,
 ): PublishedDocument {
-  if (body === '') throw new SipRejection(400, 'Missing Body');
-  const encoding = headers.get('content-encoding')?.trim().toLowerCase() ?? 'identity';
-  if (encoding !== 'identity') throw unsupported(['Accept-Encoding', 'identity']);
+  if (request.body === '') throw new SipRejection(400, 'Missing Body');
   const contentType = parseParameterized(headers.get('content-type') ?? '').value.toLowerCase();
-  if (!publishedTypes.includes(contentType)) throw unsupported(['Accept', publishedTypes.join(', ')]);
-  if (bodyEncoding === 'base64') throw new SipRejection(400, 'Body Is Not UTF-8');
-  if (Buffer.byteLength(body) > PUBLICATION_LIMITS.bodyBytes) throw new SipRejection(413, 'Request Entity Too Large');
-  return parse(body, nowMs);
+  if (!publishedTypes.includes(contentType)) {
+    throw new SipRejection(415, 'Unsupported Media Type', [['Accept', publishedTypes.join(', ')]]);
+  }
+  return parse(bodyText(request, headers, PUBLICATION_LIMITS.bodyBytes), nowMs);
 }
-
-const unsupported = (accepted: [string, string]): SipRejection =>
-  new SipRejection(415, 'Unsupported Media Type', [accepted]);
 
 function requireDone(result: PublicationResult): void {
   switch (result) {

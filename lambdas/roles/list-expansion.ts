@@ -44,7 +44,8 @@ export async function expandList(
   }
   requireBoundedList(parts.map(entryOf));
   const members = parts.filter((part): part is ListMember => !isOpen(part));
-  return [...new Map(members.map((member) => [member.uri, member])).values()];
+  // Of one that stands twice the first: the name to show may be there alone.
+  return [...Map.groupBy(members, ({ uri }) => uri).values()].flatMap(([first]) => first ?? []);
 }
 
 const isOpen = (part: Part): part is Open => 'entry' in part;

@@ -2,12 +2,13 @@
 import type { ListState } from '#contract/outcome.ts';
 import type { RequestEnvelope } from '#contract/request-envelope.ts';
 import type { Notification } from '#contract/schemas.ts';
+import { bodyText } from '#core/content-coding.ts';
 import { SipRejection } from '#core/error.ts';
 import { EVENT_PACKAGES, type EventPackage } from '#core/event-package.ts';
 import { type Address, aorOfIdentity } from '#core/identity.ts';
 import { notificationOf, type View } from '#core/notification.ts';
 import { NO_STATE, type Presentity } from '#core/presentity.ts';
-import { type ListEntry, parseResourceLists, RESOURCE_LISTS_TYPE } from '#core/resource-list.ts';
+import { LIST_LIMITS, type ListEntry, parseResourceLists, RESOURCE_LISTS_TYPE } from '#core/resource-list.ts';
 import { parseParameterized, splitList } from '#core/sip/header.ts';
 import type { HeaderFields } from '#core/sip/message.ts';
 import { loadList } from '#table/list-item.ts';
@@ -37,7 +38,7 @@ export interface OpenedList {
 }
 
 /** Packages whose documents are made of the members' own items: one read for a hundred of them. */
-export const isListable = ({ source }: EventPackage): boolean => source.kind === 'state';
+const isListable = ({ source }: EventPackage): boolean => source.kind === 'state';
 const LISTABLE_EVENTS = EVENT_PACKAGES.filter(isListable)
   .map(({ name }) => name)
   .join(', ');
@@ -45,15 +46,21 @@ const LISTABLE_EVENTS = EVENT_PACKAGES.filter(isListable)
 export const supportsLists = (headers: HeaderFields): boolean =>
   hasOption(headers, ['supported', 'require'], EVENT_LIST);
 
-/** The refusal of a subscription to a list without support for lists (RFC 4662 section 4.1). */
-export const extensionRequired = (): SipRejection =>
-  new SipRejection(421, 'Extension Required', [['Require', EVENT_LIST]]);
+const extensionRequired = (): SipRejection => new SipRejection(421, 'Extension Required', [['Require', EVENT_LIST]]);
+const notForLists = (): SipRejection => new SipRejection(489, 'Bad Event', [['Allow-Events', LISTABLE_EVENTS]]);
+
+/**
+ * The refusal of a subscription to a name that is a list and nothing else, opened as if it were none: the watcher does not
+ * support lists (RFC 4662 section 4.1), or this event package has none.
+ */
+export const listRefusal = (eventPackage: EventPackage): SipRejection =>
+  isListable(eventPackage) ? extensionRequired() : notForLists();
 
 /**
  * The list that an initial SUBSCRIBE names or brings along; a name that is a user and a list goes by the watcher's
  * support for lists. No read for a watcher without it, one (often cached) for one with it, and the list's own for a list.
  * @returns undefined for a subscription to one presentity
- * @throws {SipRejection} 400, 413, 415, 421 or 489 for a list in the request that cannot be
+ * @throws {SipRejection} 400, 413, 415, 421 or 489 for a list in the request that cannot be, 415 for another body
  */
 export async function openList(
   {
@@ -66,11 +73,12 @@ export async function openList(
 ): Promise<OpenedList | undefined> {
   const isListCapable = supportsLists(headers);
   if (bringsList(headers)) {
-    if (!isListable(eventPackage)) throw new SipRejection(489, 'Bad Event', [['Allow-Events', LISTABLE_EVENTS]]);
+    if (!isListable(eventPackage)) throw notForLists();
     if (!isListCapable) throw extensionRequired();
     const entries = parseResourceLists(listBodyOf(request, headers));
     return { entries, members: await expandList(name, entries, ports.table) };
   }
+  requireNoOtherBody(request, headers);
   if (!isListCapable || !isListable(eventPackage) || (await ports.findList(name)) === undefined) return undefined;
   return { members: await membersOf(name, undefined, ports.table) };
 }
@@ -96,16 +104,19 @@ function hasOption(headers: HeaderFields, names: readonly string[], option: stri
   );
 }
 
-function listBodyOf({ body, bodyEncoding }: RequestEnvelope['request'], headers: HeaderFields): string {
-  const coding = (headers.get('content-encoding') ?? 'identity').toLowerCase();
-  if (coding !== 'identity')
-    throw new SipRejection(415, 'Unsupported Content Encoding', [['Accept-Encoding', 'identity']]);
+/** A SUBSCRIBE carries a list or nothing; a body that is not understood and not optional is refused (RFC 3261 section 8.2.3). */
+function requireNoOtherBody({ body }: RequestEnvelope['request'], headers: HeaderFields): void {
+  const { params } = parseParameterized(headers.get('content-disposition') ?? '');
+  if (body !== '' && params.get('handling')?.toLowerCase() !== 'optional') throw unsupportedMediaType();
+}
+
+const unsupportedMediaType = (): SipRejection =>
+  new SipRejection(415, 'Unsupported Media Type', [['Accept', RESOURCE_LISTS_TYPE]]);
+
+function listBodyOf(request: RequestEnvelope['request'], headers: HeaderFields): string {
   const { value } = parseParameterized(headers.get('content-type') ?? '');
-  if (value.toLowerCase() !== RESOURCE_LISTS_TYPE) {
-    throw new SipRejection(415, 'Unsupported Media Type', [['Accept', RESOURCE_LISTS_TYPE]]);
-  }
-  if (bodyEncoding === 'base64') throw new SipRejection(400, 'Body Is Not UTF-8');
-  return body;
+  if (value.toLowerCase() !== RESOURCE_LISTS_TYPE) throw unsupportedMediaType();
+  return bodyText(request, headers, LIST_LIMITS.bodyBytes);
 }
 
 /** What becomes of a list subscription whose own watcher item has just been written or removed. */

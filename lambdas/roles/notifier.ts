@@ -45,9 +45,8 @@ import {
 import { asAuthenticated } from './authenticator.ts';
 import {
   EVENT_LIST,
-  extensionRequired,
-  isListable,
   type ListServerPorts,
+  listRefusal,
   type OpenedList,
   openList,
   tellList,
@@ -84,7 +83,7 @@ export async function subscribe(envelope: RequestEnvelope, ports: NotifierPorts,
     ]);
     if (isListOnly) {
       await withdraw(wish, grant, ports.table, nowMs);
-      throw extensionRequired();
+      throw listRefusal(wish.eventPackage);
     }
     const instructions = grantedSeconds === 0 ? [] : await replaceOlder(wish, headers, envelope, ports, nowMs);
     const told = await tell(wish, grant, opened, committed, ports.table, nowMs);
@@ -113,12 +112,14 @@ interface Wish {
 function readWish(envelope: RequestEnvelope, identity: Identity, headers: HeaderFields): Wish {
   const toTag = tagOf(headers.get('to') ?? '');
   const kind = toTag === undefined ? 'initial' : 'inDialog';
-  const presentity = presentityOf(envelope, kind, headers);
+  const named = presentityOf(envelope, kind, headers);
   // In a dialog the Request-URI is our own Contact; the presentity stands for it.
-  const target = kind === 'initial' ? envelope.request.requestUri : formatAor(presentity.user, presentity.domain);
+  const target = kind === 'initial' ? envelope.request.requestUri : formatAor(named.user, named.domain);
   requireOwnTenant(identity, target, headers);
-  if (!isStorable(presentity)) throw new SipRejection(404, 'Not Found');
   const { eventPackage, eventId } = requestedPackage(headers.get('event'));
+  const { user, domain } = identity;
+  const presentity = named.user === '' && eventPackage.isOwnByDefault ? { user, domain } : named;
+  if (!isStorable(presentity)) throw new SipRejection(404, 'Not Found');
   if (eventPackage.access === 'owner' && !mayPublishFor(identity, presentity)) throw forbidden();
   const contentType = acceptedType(headers, eventPackage);
   if (kind === 'initial') requireOneContact(headers);
@@ -263,9 +264,8 @@ function requireDone(result: WatcherResult): Committed {
 }
 
 /** One read, mostly cached, beside the write: a name is hardly ever a list, and must not wait to be none. */
-async function namesListOnly({ name, eventPackage }: Wish, ports: NotifierPorts): Promise<boolean> {
-  const { presentity } = name;
-  if (!isListable(eventPackage) || (await ports.findList(presentity)) === undefined) return false;
+async function namesListOnly({ name: { presentity } }: Wish, ports: NotifierPorts): Promise<boolean> {
+  if ((await ports.findList(presentity)) === undefined) return false;
   return (await ports.loadUser(presentity.domain, presentity.user)) === undefined;
 }
 

@@ -26,6 +26,7 @@ const bindingAttributes = v.object({
   flowId: v.string(),
   callId: v.string(),
   cseq: v.number(),
+  createdAtMs: v.optional(v.number()),
   updatedAtMs: v.number(),
   expiresAtMs: v.number(),
   userAgent: v.optional(v.string()),

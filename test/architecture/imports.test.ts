@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const LAYERS = Object.keys(MAY_IMPORT);
 
 /** Node modules whose functions neither read the world nor change it. */
-const PURE_MODULES: ReadonlySet<string> = new Set(['node:crypto', 'node:buffer']);
+const PURE_MODULES: ReadonlySet<string> = new Set(['node:crypto', 'node:buffer', 'node:zlib']);
 /** Packages that compute only. */
 const PURE_PACKAGES: ReadonlySet<string> = new Set(['fast-xml-parser']);
 /** Ways to reach clock, chance, environment, network or console. */

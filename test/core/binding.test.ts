@@ -127,6 +127,19 @@ describe('decideChanges', () => {
     expect(later).toMatchObject([{ kind: 'save', binding: { cseq: 6, expiresAtMs: T0 + 120_001 } }]);
   });
 
+  it('keeps the time when a binding was added', () => {
+    const [added] = decideChanges(wishes('<sip:a@h>'), [], CONTEXT, T0);
+    const context = { ...CONTEXT, cseq: 6 };
+    const current = added === undefined ? [] : [added.binding];
+    expect(decideChanges(wishes('<sip:a@h>'), current, context, T0 + 9)).toMatchObject([
+      { binding: { createdAtMs: T0, updatedAtMs: T0 + 9 } },
+    ]);
+    // One of before this was kept counts from its last refresh.
+    expect(decideChanges(wishes('<sip:a@h>'), [saved('<sip:a@h>')], context, T0 + 9)).toMatchObject([
+      { binding: { createdAtMs: T0 } },
+    ]);
+  });
+
   it('removes what is there, and only that', () => {
     const current = [saved('<sip:a@h>'), saved('<sip:b@h>')];
     const context = { ...CONTEXT, cseq: 6 };

@@ -4,6 +4,7 @@ import type { Dialog } from '#core/dialog.ts';
 import { DIALOG_INFO_LIMITS, parseDialogInfo, renderDialogInfo, withUniqueIds } from '#core/dialog-info.ts';
 import { SipRejection } from '#core/error.ts';
 import { dialogElement, dialogInfo } from '#test/support/dialogs.ts';
+import { schemaProblems } from '#test/support/schema.ts';
 
 const T0 = 1_700_000_000_000;
 
@@ -156,14 +157,27 @@ describe('renderDialogInfo', () => {
     expect(after).toContain('<dialog id="1">');
   });
 
-  it('is read back as it was, hostile characters included', () => {
+  it('is read back as it was and is valid, hostile characters included', () => {
+    const documents: string[] = [];
     fc.assert(
       fc.property(fc.array(dialog, { maxLength: 4 }), nonEmpty, (dialogs, entity) => {
         const unique = withUniqueIds(dialogs);
         const rendered = renderDialogInfo(entity, unique, T0).join('3');
+        documents.push(rendered);
         expect(parseDialogInfo(rendered, T0)).toEqual({ state: 'full', entity, dialogs: unique });
       }),
       { numRuns: 500 },
     );
+    expect(schemaProblems('dialog-info', documents)).toEqual([]);
+  });
+
+  it('is valid as a partial document and without dialogs; the schema would tell', () => {
+    const whole = (dialogs: readonly Dialog[]) => renderDialogInfo('sip:a@b', dialogs, T0, 'partial').join('0');
+    expect(schemaProblems('dialog-info', [whole([]), whole([{ id: '1', state: 'early' }])])).toEqual([]);
+    const twice = whole([
+      { id: '1', state: 'early' },
+      { id: '1', state: 'confirmed' },
+    ]);
+    expect(schemaProblems('dialog-info', [twice])).not.toEqual([]);
   });
 });

@@ -162,7 +162,18 @@ const presence: fc.Arbitrary<Presence> = fc.record({
     { maxLength: 3, selector: ({ id }) => id },
   ),
   notes: texts,
-  activities: fc.array(fc.record({ namespace: fc.constantFrom('', 'urn:y'), name, text }), { maxLength: 3 }),
+  activities: fc.array(
+    fc.oneof(
+      fc.record({ namespace: fc.constant('urn:y'), name, text }),
+      fc.record({
+        namespace: fc.constant(''),
+        name: fc.constantFrom('away', 'busy', 'in-transit'),
+        text: fc.constant(''),
+      }),
+      fc.record({ namespace: fc.constant(''), name: fc.constant('other'), text }),
+    ),
+    { maxLength: 3 },
+  ),
   personNotes: texts,
   personExtensions: fc.array(shallow, { maxLength: 2 }),
   extensions: fc.array(shallow, { maxLength: 1 }),
@@ -194,6 +205,11 @@ describe('renderPidf', () => {
     const documents = [parsePidf(RICH), NO_PRESENCE].flatMap((each) => renderPidf(ENTITY, each));
     documents.push(...renderPidf(`sip:"<&>'@demo.example`, NO_PRESENCE));
     expect(schemaProblems('pidf', documents)).toEqual([]);
+  });
+
+  it('passes on an activity that RFC 4480 does not have', () => {
+    const [document] = renderPidf(ENTITY, parsePidf(pidf(activities('dnd'))));
+    expect(document).toContain('<rpid:activities><rpid:dnd/></rpid:activities>');
   });
 
   it('gives the person an id that no tuple has', () => {

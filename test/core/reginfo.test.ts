@@ -28,12 +28,18 @@ describe('renderRegInfo (RFC 3680)', () => {
     expect(registration?.attributes.get('state')).toBe('active');
     const contact = registration?.children[0];
     expect(Object.fromEntries(contact?.attributes ?? [])).toEqual({
-      ...{ id: 'b1', state: 'active', event: 'registered', expires: '600', q: '0.5', callid: 'c@h', cseq: '7' },
+      ...{ id: 'b1', state: 'active', event: 'created', 'duration-registered': '0' },
+      ...{ expires: '600', q: '0.5', callid: 'c@h', cseq: '7' },
     });
     expect(contact?.children).toMatchObject([
       { name: 'uri', text: 'sip:1002@x.invalid;transport=ws' },
       { name: 'unknown-param', text: '<urn:uuid:1>' },
     ]);
+  });
+
+  it('tells a contact that was refreshed, and how long it is known', () => {
+    const refreshed = document([binding({ createdAtMs: T0 - 90_500, updatedAtMs: T0 - 500 })]);
+    expect(refreshed).toContain('event="refreshed" duration-registered="90"');
   });
 
   it('tells who never registered from who no longer is', () => {

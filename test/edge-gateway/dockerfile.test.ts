@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ROOT } from '#cdk/dist.ts';
+import { GATEWAY_NODE_OPTIONS, ROOT } from '#cdk/dist.ts';
 
 /** Instructions of the Dockerfile as [name, arguments], continued lines joined, comments left out. */
 function readInstructions(): [string, string][] {
@@ -43,7 +43,12 @@ describe('the Dockerfile', () => {
 
   it('makes node the first process, which gets SIGTERM without a shell between', () => {
     expect(argumentsOf('STOPSIGNAL')).toEqual(['SIGTERM']);
-    expect(JSON.parse(argumentsOf('ENTRYPOINT').join())).toEqual(['node', '--enable-source-maps', '/app/gateway.mjs']);
+    expect(JSON.parse(argumentsOf('ENTRYPOINT').join())).toEqual([
+      'node',
+      '--enable-source-maps',
+      ...GATEWAY_NODE_OPTIONS,
+      '/app/gateway.mjs',
+    ]);
   });
 
   it('asks its own health with node, the one tool that it has', () => {

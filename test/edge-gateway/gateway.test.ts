@@ -349,14 +349,19 @@ describe('subscriptions', () => {
     expect((await next).header('subscription-state')).toBe('terminated;reason=rejected');
   });
 
-  test('a subscription that the watcher denies (481) is reported to the functions', async () => {
+  test('a subscription that the watcher denies (481) is over at once, and reported to the functions', async () => {
     const client = await connect();
     client.answerNotify = () => 481;
     functions.answer = (envelope) => subscribed(envelope);
-    const { dialog } = await client.subscribe('1002');
+    const subscription = await client.subscribe('1002');
+    const { dialog } = subscription;
+    // The function would still know it.
+    expect((await subscription.refresh(600)).status).toBe(481);
     const named = { id: dialog.toTag, presentity: 'sip:1002@demo.example', event: 'dialog' };
     const ended = expect.objectContaining({ ...named, expiresAtMs: expect.any(Number) });
-    await expect.poll(() => functions.reports).toContainEqual(expect.objectContaining({ subscriptions: [ended] }));
+    const reported = expect.objectContaining({ subscriptions: [ended] });
+    await expect.poll(() => functions.reports, { timeout: 5_000 }).toContainEqual(reported);
+    await expect.poll(async () => (await subscription.refresh(600)).status, { timeout: 5_000 }).toBe(200);
   });
 
   test('the end of a registered flow is reported with its identity', async () => {

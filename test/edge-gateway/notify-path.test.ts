@@ -393,7 +393,10 @@ describe('rate control (RFC 6446)', () => {
     refresh(params);
   }
   function refresh(params: string): void {
-    world.path.setRate(subscription, readRateControl(`dialog${params}`));
+    world.path.setRate(
+      subscription,
+      readRateControl(`dialog${params}`, (subscription.expiresAtMs - world.now) / 1_000),
+    );
     world.path.notifyRefreshed(subscription, subscription.delivered);
     world.outbox.flush();
     world.answer(flow, stream.sent.at(-1));
@@ -466,6 +469,24 @@ describe('rate control (RFC 6446)', () => {
     pass(10_000);
     expect(bodies(stream)).toEqual(['v1', 'v1', 'v1', 'v1']);
     expect(stream.sent.map(({ body }) => /version="(\d)"/.exec(body)?.[1])).toEqual(['0', '1', '2', '3']);
+  });
+
+  test('repeats at an adaptive minimum rate, later after much news', () => {
+    subscribed(';adaptive-min-rate=0.1');
+    pass(9_999);
+    expect(stream.sent).toHaveLength(2);
+    pass(1);
+    expect(stream.sent).toHaveLength(3);
+    answerAll();
+    for (let version = 2; version < 12; version++) {
+      change(version);
+      answerAll();
+    }
+    const sent = stream.sent.length;
+    pass(15_000);
+    expect(stream.sent).toHaveLength(sent);
+    pass(10_000);
+    expect(stream.sent).toHaveLength(sent + 1);
   });
 
   test('repeats nothing to a watcher that did not answer, or is gone', () => {

@@ -122,6 +122,7 @@ describe('message-summary, reg and winfo over the wire', () => {
     expect(first(subscription)).toMatch(/version="0"[\s\S]*state="init"/);
     const { body } = await told(subscription, 'state="active"', () => user.register());
     expect(body).toContain('version="1"');
+    expect(body).toMatch(/<contact id="[^"]+" state="active" event="created" duration-registered="\d+" expires="\d+"/);
     expect(body).toContain(`<uri>${user.contact.slice(1, -1)}</uri>`);
     const gone = await told(subscription, 'state="terminated"', () => user.register(0));
     expect(schemaProblems('reginfo', [body, gone.body])).toEqual([]);

@@ -196,16 +196,17 @@ const refused: [string, TestPublish, number, (readonly [string, string])[]?][] =
     [['Accept', 'application/dialog-info+xml']],
   ],
   [
-    'an encoded body',
+    'a body of an unknown coding',
     {
       headers: [
         ['Event', 'dialog'],
-        ['Content-Encoding', 'deflate'],
+        ['Content-Encoding', 'br'],
+        ['Content-Type', 'application/dialog-info+xml'],
       ],
       body: 'x',
     },
     415,
-    [['Accept-Encoding', 'identity']],
+    [['Accept-Encoding', 'gzip, deflate, identity']],
   ],
   ['a short time', { body: doc('1', 'early'), expires: 2 }, 423, [['Min-Expires', '3']]],
   [

@@ -302,7 +302,8 @@ describe('a list in the SUBSCRIBE (RFC 5367)', () => {
     ['an entry without URI', contained(resourceLists('<entry/>')), 400],
     ['a document type', contained(`<!DOCTYPE a>${resourceLists(two)}`), 400],
     ['more than the limit', contained(resourceLists(two.repeat(101))), 413],
-    ['a compressed body', contained(resourceLists(two), [['Content-Encoding', 'deflate']]), 415],
+    ['a body that is not compressed as it says', contained(resourceLists(two), [['Content-Encoding', 'deflate']]), 400],
+    ['an unknown coding', contained(resourceLists(two), [['Content-Encoding', 'br']]), 415],
   ])('is refused with %s', async (_what, request, status) => {
     expect((await send(request)).response.status).toBe(status);
     expect(await watchersOf(list)).toEqual([]);
@@ -348,8 +349,16 @@ describe('lists beside other event packages', () => {
       reason: 'Bad Event',
       headers: [['Allow-Events', 'dialog, presence, message-summary']],
     });
-    // A name that is both is the user to whoever may watch it.
     await keep('1001', [aor('2001')]);
+    for (const headers of [PUBLISHER, []]) {
+      const { response } = await send({ event: 'reg', to: aor('1001'), headers });
+      expect([response.status, response.headers]).toEqual([
+        489,
+        [['Allow-Events', 'dialog, presence, message-summary']],
+      ]);
+    }
+    // A name that is both is the user to whoever may watch it.
+    await table.put(account('1001'));
     const plainOne = await send({ event: 'reg', to: aor('1001'), headers: PUBLISHER });
     expect([plainOne.response.status, plainOne.subscription?.list]).toEqual([200, undefined]);
   });

@@ -52,7 +52,10 @@ const repeated = NEEDED.filter((field) => field !== 'Via').map(
 );
 
 const ALLOW = /OPTIONS.*REGISTER|REGISTER.*OPTIONS/;
-const OPTIONS_FIELDS = { Allow: /SUBSCRIBE/, 'Allow-Events': /dialog/, Accept: /dialog-info/, Supported: /outbound/ };
+const OPTIONS_FIELDS = {
+  ...{ Allow: /SUBSCRIBE/, 'Allow-Events': /dialog/, Supported: /outbound/ },
+  ...{ Accept: /dialog-info.*resource-lists/, 'Accept-Encoding': /gzip/, 'Accept-Language': 'en' },
+};
 
 const methods: readonly Row[] = [
   { rfc: '3261 11.2', name: 'OPTIONS', send: { method: 'OPTIONS' }, status: 200, has: OPTIONS_FIELDS },
@@ -60,6 +63,12 @@ const methods: readonly Row[] = [
     ...{ rfc: '3261 11.2', name: 'OPTIONS to the domain', status: 200 },
     send: { method: 'OPTIONS', uri: 'sip:demo.example' },
   },
+  ...['sip:1001@acme.example', 'sip:nobody@acme.example', 'sip:nobody@nowhere.example', 'sips:1001@demo.example'].map(
+    (uri): Row => ({
+      ...{ rfc: '3261 11.2', name: `OPTIONS to ${uri}`, status: 200, has: OPTIONS_FIELDS },
+      send: { method: 'OPTIONS', uri, fields: { To: `<${uri}>` } },
+    }),
+  ),
   { rfc: '3261 8.2.1', name: 'unknown method', send: { method: 'FROBNICATE' }, status: 501, has: { Allow: ALLOW } },
   { rfc: '3261 8.2.1', name: 'method in lower case', send: { method: 'options' }, status: 501, has: { Allow: ALLOW } },
   { rfc: '3261 8.2.1', name: 'REFER', send: { method: 'REFER' }, status: 405, has: { Allow: ALLOW } },

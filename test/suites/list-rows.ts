@@ -1,4 +1,5 @@
 /** Answers to SUBSCRIBE for event lists (RFC 4662, RFC 5367). */
+import { deflateSync, gzipSync } from 'node:zlib';
 import type { Row, Stimulus } from './stimulus.ts';
 
 const LIST = 'sip:blf-all@demo.example';
@@ -10,7 +11,7 @@ const resourceLists = (inside: string): string =>
 const toList = (fields: Stimulus['fields'], uri = LIST): Stimulus => {
   return { method: 'SUBSCRIBE', uri, fields: { To: `<${uri}>`, Supported: 'eventlist', Accept: ACCEPT, ...fields } };
 };
-const contained = (fields: Stimulus['fields'], body = resourceLists(ENTRIES)): Stimulus => {
+const contained = (fields: Stimulus['fields'], body: string | Buffer = resourceLists(ENTRIES)): Stimulus => {
   const about = {
     Require: 'recipient-list-subscribe',
     'Content-Type': 'application/resource-lists+xml',
@@ -19,6 +20,7 @@ const contained = (fields: Stimulus['fields'], body = resourceLists(ENTRIES)): S
   return { ...toList({ ...about, ...fields }, 'sip:1001@demo.example'), body };
 };
 
+const CODERS = { deflate: deflateSync, gzip: gzipSync };
 const OPENED = { status: 200, has: { Require: 'eventlist', Expires: /^\d+$/, Contact: /^<sip:/ } };
 const PLAIN = { status: 200, has: { Require: undefined } };
 const NEEDS_SUPPORT = { status: 421, reason: 'Extension Required', has: { Require: 'eventlist', Expires: undefined } };
@@ -51,6 +53,10 @@ const kept: readonly Row[] = [
     send: toList({ Accept: 'multipart/related, application/rlmi+xml' }),
     status: 406,
   },
+  {
+    ...{ rfc: '6665 8.3.2', name: 'list, Event of a package without lists', status: 403 },
+    send: toList({ Event: 'reg', Accept: undefined }),
+  },
   { rfc: '3261 21.4.4', name: 'list of another tenant', send: toList({}, 'sip:blf-all@acme.example'), status: 403 },
 ];
 
@@ -71,12 +77,23 @@ const brought: readonly Row[] = [
     status: 415,
     has: { Accept: 'application/resource-lists+xml' },
   },
+  ...(['deflate', 'gzip'] as const).map(
+    (coding): Row => ({
+      ...{ rfc: '3261 20.12', name: `list in ${coding}`, ...OPENED },
+      send: contained({ 'Content-Encoding': coding }, CODERS[coding](resourceLists(ENTRIES))),
+    }),
+  ),
   {
-    rfc: '3261 21.4.13',
-    name: 'compressed list',
+    ...{ rfc: '3261 21.4.13', name: 'list in an unknown coding', status: 415, has: { 'Accept-Encoding': /gzip/ } },
+    send: contained({ 'Content-Encoding': 'br' }),
+  },
+  {
+    ...{ rfc: '3261 21.4.1', name: 'list not compressed as it says', status: 400 },
     send: contained({ 'Content-Encoding': 'deflate' }),
-    status: 415,
-    has: { 'Accept-Encoding': 'identity' },
+  },
+  {
+    ...{ rfc: '3261 21.4.11', name: 'compressed list that expands to 20 MB', status: 413 },
+    send: contained({ 'Content-Encoding': 'gzip' }, gzipSync(resourceLists(' '.repeat(20_000_000)))),
   },
   { rfc: '4826 3.1', name: 'empty list', send: contained({}, resourceLists('')), status: 400 },
   { rfc: '4826 3.1', name: 'broken list', send: contained({}, '<resource-lists'), status: 400 },

@@ -59,5 +59,16 @@ export const MESSAGE_ROWS: readonly Row[] = [
     ...{ rfc: '3261 8.2.2.3', name: 'Require of an unknown extension', status: 420, has: { Unsupported: 'nonsense' } },
     send: to('sip:1001@demo.example', 'x', { ...TEXT, Require: 'nonsense' }),
   },
+  { rfc: '3261 19.1', name: 'to a sips: URI', send: answered(200, [], { uri: 'sips:1001@demo.example' }), status: 200 },
+  {
+    ...{ rfc: '3428 4', name: 'with characters of XML in names and Call-ID', status: 200 },
+    send: answered(200, [], {
+      fields: { ...TEXT, From: `"<&>' ]]>" <sip:1001@demo.example>;tag=1`, 'Call-ID': `<a>"b'{}@]]>` },
+    }),
+  },
+  {
+    ...{ rfc: '5365 4', name: 'to a list in the body', status: 420, has: { Unsupported: 'recipient-list-message' } },
+    send: to('sip:1001@demo.example', 'x', { ...TEXT, Require: 'recipient-list-message' }),
+  },
   { rfc: '3261 21.4.14', name: 'to a tel: URI', send: to('tel:+15550100'), status: 416 },
 ];

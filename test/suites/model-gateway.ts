@@ -85,7 +85,10 @@ export class ModelGateway {
     const forwardPath = new ForwardPath({ gatewayHost: 'gw.invalid', flows: this.#flows, outbox, counts, log });
     const requestPath = new RequestPath(
       { gatewayId: this.id, gatewayHost: 'gw.invalid', maxRequestsPerSecond: 10_000, maxSubscriptionsPerFlow: 100 },
-      { functions, subscriptions, notifyPath, forwardPath, outbox, telemetry, nowMs, isDraining, carryOut },
+      {
+        ...{ functions, subscriptions, notifyPath, forwardPath, outbox, telemetry, nowMs, isDraining, carryOut },
+        isEnding: (subscription) => this.ended.some(({ id }) => id === subscription),
+      },
     );
     this.#notifyPath = notifyPath;
     this.#requestPath = requestPath;

@@ -1,11 +1,13 @@
 /** Answers to PUBLISH (RFC 3903 sections 4 and 6), sent by the publisher account. */
+import { deflateSync, gzipSync } from 'node:zlib';
+import { pidf, tupleElement } from '#test/support/presence.ts';
 import { dialogInfo, type PublishOptions, type SipClient } from '#test/support/sip-client.ts';
 import { type Row, type Stimulus, send } from './stimulus.ts';
 
 const ENTITY = 'sip:1010@demo.example';
 export const GOOD_DOCUMENT = dialogInfo(ENTITY, { state: 'confirmed' });
 
-const initial = (fields: Stimulus['fields'] = {}, body = GOOD_DOCUMENT, uri = ENTITY): Stimulus => {
+const initial = (fields: Stimulus['fields'] = {}, body: string | Buffer = GOOD_DOCUMENT, uri = ENTITY): Stimulus => {
   return { method: 'PUBLISH', uri, fields: { To: `<${uri}>`, ...fields }, body };
 };
 
@@ -72,6 +74,57 @@ async function elsewhere(client: SipClient) {
   return client.publish('1011', undefined, { ifMatch });
 }
 
+const PIDF = pidf(tupleElement('a', 'open'), ENTITY);
+const ofPresence = { Event: 'presence', 'Content-Type': 'application/pidf+xml' };
+const ofMessages = { Event: 'message-summary', 'Content-Type': 'application/simple-message-summary' };
+
+const packages: readonly Row[] = [
+  { rfc: '3856 6', name: 'presence', send: initial(ofPresence, PIDF), ...PUBLISHED },
+  {
+    rfc: '3903 6',
+    name: 'presence in odd case',
+    send: initial({ ...ofPresence, Event: 'Presence' }, PIDF),
+    ...PUBLISHED,
+  },
+  { rfc: '3863 4', name: 'presence, broken', send: initial(ofPresence, '<presence'), status: 400 },
+  {
+    ...{ rfc: '3863 4', name: 'presence with an external entity', status: 400 },
+    send: initial(ofPresence, `<!DOCTYPE presence [<!ENTITY e SYSTEM "file:///etc/passwd">]>${PIDF}`),
+  },
+  { rfc: '3842 3', name: 'messages', send: initial(ofMessages, 'Messages-Waiting: yes\r\n'), ...PUBLISHED },
+  { rfc: '3842 3', name: 'messages, broken', send: initial(ofMessages, 'Waiting: yes\r\n'), status: 400 },
+  {
+    ...{ rfc: '3903 6', name: 'the type of another package', status: 415, has: { Accept: /^application\/pidf\+xml/ } },
+    send: initial({ Event: 'presence' }),
+  },
+  ...['reg', 'dialog.winfo', 'presence.winfo'].map(
+    (event): Row => ({
+      rfc: '3903 6',
+      name: `${event} takes no PUBLISH`,
+      send: initial({ Event: event }),
+      ...NO_EVENT,
+    }),
+  ),
+  {
+    ...{ rfc: '3903 6', name: 'a tag of another event package', ...UNMATCHED },
+    async send(client) {
+      const ifMatch = (await client.publish('1010', GOOD_DOCUMENT)).header('sip-etag');
+      return client.publish('1010', undefined, { ifMatch, event: 'presence' });
+    },
+  },
+  {
+    ...{ rfc: '3903 6', name: 'refresh below the minimum', ...TOO_BRIEF },
+    send: then(undefined, (ifMatch) => ({ ifMatch, expiresSeconds: 1 })),
+  },
+  {
+    ...{ rfc: '3903 4.5', name: 'a removal with a body removes', ...PUBLISHED, has: { Expires: '0' } },
+    send: then(GOOD_DOCUMENT, (ifMatch) => ({ ifMatch, expiresSeconds: 0 })),
+  },
+  ...['sip:1001@acme.example', 'sip:nobody@acme.example'].map(
+    (uri): Row => ({ rfc: '3903 6', name: `for ${uri}`, send: initial({}, GOOD_DOCUMENT, uri), status: 403 }),
+  ),
+];
+
 const requests: readonly Row[] = [
   { rfc: '3903 6', name: 'no Event', send: initial({ Event: undefined }), ...NO_EVENT },
   { rfc: '3903 6', name: 'unknown Event', send: initial({ Event: 'frob' }), ...NO_EVENT },
@@ -84,11 +137,20 @@ const requests: readonly Row[] = [
     ...PUBLISHED,
   },
   {
-    rfc: '3261 8.2.3',
-    name: 'Content-Encoding',
+    ...{ rfc: '3261 8.2.3', name: 'unknown Content-Encoding', status: 415, has: { 'Accept-Encoding': /identity/ } },
+    send: initial({ 'Content-Encoding': 'br' }),
+  },
+  {
+    ...{ rfc: '3261 20.12', name: 'a compressed body', ...PUBLISHED },
+    send: initial({ 'Content-Encoding': 'gzip' }, gzipSync(GOOD_DOCUMENT)),
+  },
+  {
+    ...{ rfc: '3261 21.4.11', name: 'a compressed body that expands to 20 MB', status: 413 },
+    send: initial({ 'Content-Encoding': 'deflate' }, deflateSync(' '.repeat(20_000_000))),
+  },
+  {
+    ...{ rfc: '3261 21.4.1', name: 'a body that is not compressed as it says', status: 400 },
     send: initial({ 'Content-Encoding': 'gzip' }),
-    status: 415,
-    has: { 'Accept-Encoding': /identity/ },
   },
   { rfc: '3903 6', name: 'below the minimum', send: initial({ Expires: '1' }), ...TOO_BRIEF },
   { rfc: '3903 6', name: 'no Expires', send: initial({ Expires: undefined }), ...PUBLISHED },
@@ -137,6 +199,7 @@ const bodies: readonly Row[] = (
 
 export const PUBLISH_ROWS: readonly Row[] = [
   ...life,
+  ...packages,
   ...requests,
   ...bodies,
   {

@@ -143,6 +143,59 @@ export const REGISTER_ROWS: readonly Row[] = [
     status: 200,
   },
   {
+    ...{ rfc: '5626 6', name: 'two contacts, one with reg-id', status: 400 },
+    send: register({ Contact: `${A};${OUTBOUND}, ${B}`, Supported: 'outbound' }),
+  },
+  {
+    rfc: '5626 4.2',
+    name: 'reg-id 0',
+    send: register({ Contact: `${A};${OUTBOUND.replace('=1', '=0')}` }),
+    status: 400,
+  },
+  {
+    ...{
+      rfc: '5626 6',
+      name: 'reg-id without an instance is a plain contact',
+      status: 200,
+      has: { Require: undefined },
+    },
+    send: after({ Contact: `${A};reg-id=1`, Supported: 'outbound' }),
+  },
+  {
+    ...{ rfc: '3261 10.3', name: 'an Expires that is no number counts as absent', status: 200 },
+    send: after({ Contact: A, Expires: 'soon' }),
+    has: { Contact: /;expires=3600/ },
+  },
+  {
+    ...{ rfc: '3261 10.3', name: 'an expires that is no number counts as absent', status: 200 },
+    send: after({ Contact: `${A};expires=soon`, Expires: '77' }),
+    has: { Contact: /;expires=7[67]/ },
+  },
+  {
+    rfc: '3261 10.2',
+    name: 'a user in the R-URI',
+    send: { ...register({}), uri: 'sip:1003@demo.example' },
+    status: 200,
+  },
+  { rfc: '3261 10.3', name: 'another tenant', send: { ...register({}), uri: 'sip:acme.example' }, status: 403 },
+  {
+    ...{
+      rfc: '3261 10.3',
+      name: 'a Contact of another scheme',
+      status: 200,
+      has: { Contact: /^<mailto:a@b\.example>/ },
+    },
+    send: after({ Contact: '<mailto:a@b.example>' }),
+  },
+  {
+    ...{ rfc: '3261 10.3', name: 'a Contact with sips:', status: 200, has: { Contact: /^<sips:a@phone\.invalid>/ } },
+    send: after({ Contact: '<sips:a@phone.invalid>' }),
+  },
+  {
+    ...{ rfc: '3261 8.2.2.3', name: 'Require of GRUUs', status: 420, has: { Unsupported: 'gruu' } },
+    send: register({ Contact: A, Require: 'gruu' }),
+  },
+  {
     ...{
       rfc: '3261 10.3',
       name: 'several contacts stand together, in two header fields',

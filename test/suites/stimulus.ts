@@ -9,7 +9,7 @@ export interface Stimulus {
   readonly fields?: Readonly<Record<string, string | undefined>>;
   /** Further header lines. */
   readonly lines?: readonly string[];
-  readonly body?: string;
+  readonly body?: string | Buffer;
 }
 
 /** One row: what RFC says so, what is sent, what comes back. */
@@ -37,8 +37,8 @@ function fieldsOfMethod(method: string, client: SipClient, hasBody: boolean): Fi
   }
 }
 
-/** Text of a request of this client. */
-export function textOf(client: SipClient, stimulus: Stimulus): string {
+/** Text of a request of this client, up to its body. */
+function headOf(client: SipClient, stimulus: Stimulus): string {
   const { method, body = '', version = 'SIP/2.0' } = stimulus;
   const uri = stimulus.uri ?? (method === 'REGISTER' ? `sip:${client.domain}` : client.aor);
   const fields: Fields = {
@@ -48,18 +48,26 @@ export function textOf(client: SipClient, stimulus: Stimulus): string {
     To: `<${client.aor}>`,
     'Call-ID': token(),
     CSeq: `1 ${method}`,
-    ...fieldsOfMethod(method, client, body !== ''),
+    ...fieldsOfMethod(method, client, body.length > 0),
     'Content-Length': String(Buffer.byteLength(body)),
     ...stimulus.fields,
   };
   const lines = Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}`]));
-  return [`${method} ${uri} ${version}`, ...lines, ...(stimulus.lines ?? []), '', body].join('\r\n');
+  return [`${method} ${uri} ${version}`, ...lines, ...(stimulus.lines ?? []), '', ''].join('\r\n');
 }
+
+/** Text of a request of this client whose body is text. */
+export const textOf = (client: SipClient, stimulus: Stimulus): string =>
+  `${headOf(client, stimulus)}${stimulus.body ?? ''}`;
 
 /** Sends it and gives the answer that comes next, whatever this echoes. */
 export async function send(client: SipClient, stimulus: Stimulus): Promise<ReceivedMessage> {
   if (client.closeCode !== undefined) throw new Error(`the gateway closed the connection with ${client.closeCode}`);
   const answer = client.next((message) => message.status >= 200, { timeoutMs: 20_000 });
-  client.raw(textOf(client, stimulus));
+  // A body that is bytes goes in a binary frame.
+  const { body } = stimulus;
+  client.raw(
+    Buffer.isBuffer(body) ? Buffer.concat([Buffer.from(headOf(client, stimulus)), body]) : textOf(client, stimulus),
+  );
   return answer;
 }

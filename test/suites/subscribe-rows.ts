@@ -39,6 +39,25 @@ const events: readonly Row[] = [
     send: { ...initial({ Event: undefined }), lines: ['o: dialog'] },
     ...OPENED,
   },
+  { rfc: '6665 8.2.1', name: 'Event in odd case', send: initial({ Event: 'Dialog' }), ...OPENED },
+  {
+    ...{ rfc: '6446 8.1', name: 'Event with rates', ...OPENED },
+    send: initial({ Event: 'dialog;max-rate=0.5;min-rate=0.1;adaptive-min-rate=0.2' }),
+  },
+  { rfc: '6446 8.1', name: 'Event with rates that are none', send: initial({ Event: 'dialog;max-rate=x' }), ...OPENED },
+  {
+    ...{ rfc: '3680 4.2', name: 'reg of oneself', ...OPENED },
+    send: initial({ Event: 'reg', Accept: 'application/reginfo+xml' }, 'sip:1001@demo.example'),
+  },
+  { rfc: '3680 4.4', name: 'reg of another user', send: initial({ Event: 'reg', Accept: undefined }), status: 403 },
+  {
+    ...{ rfc: '3857 4.3', name: 'watchers of oneself', ...OPENED },
+    send: initial({ Event: 'dialog.winfo', Accept: undefined }, 'sip:1001@demo.example'),
+  },
+  {
+    ...{ rfc: '3857 4.3', name: 'watchers of another user', status: 403 },
+    send: initial({ Event: 'presence.winfo', Accept: undefined }),
+  },
   { rfc: '6665 8.2.1', name: 'Event with id', send: initial({ Event: 'dialog;id=7' }), ...OPENED },
   {
     rfc: '4235 3.2',
@@ -56,6 +75,26 @@ const accepts: readonly Row[] = [
     ...NOT_ACCEPTABLE,
   },
   { rfc: '3261 20.1', name: 'q=0', send: initial({ Accept: 'application/dialog-info+xml;q=0' }), ...NOT_ACCEPTABLE },
+  ...(
+    [
+      ['message-summary', 'application/pidf+xml'],
+      ['message-summary', 'application/xpidf+xml'],
+      ['message-summary', 'application/dialog-info+xml'],
+      ['presence', 'application/simple-message-summary'],
+      ['presence', 'application/dialog-info+xml'],
+      ['dialog', 'application/simple-message-summary'],
+      ['dialog', 'text/*, application/xml;q=0.5'],
+    ] as const
+  ).map(
+    ([event, accept]): Row => ({
+      ...{ rfc: '3261 21.4.7', name: `${event} as ${accept}`, status: 406, has: { Accept: /^application\// } },
+      send: initial({ Event: event, Accept: accept }),
+    }),
+  ),
+  {
+    ...{ rfc: '3261 20.1', name: '100 Accept header fields', ...OPENED },
+    send: { ...initial({}), lines: Array.from({ length: 99 }, (_, i) => `Accept: application/x-${i}+xml`) },
+  },
   { rfc: '4235 3.5', name: 'no Accept', send: initial({ Accept: undefined }), ...OPENED },
   { rfc: '3261 20.1', name: 'Accept: */*', send: initial({ Accept: '*/*' }), ...OPENED },
   { rfc: '3261 20.1', name: 'Accept: application/*', send: initial({ Accept: 'application/*' }), ...OPENED },
@@ -99,16 +138,101 @@ const targets: readonly Row[] = [
   { rfc: '3261 8.1.1.8', name: 'Contact: *', send: initial({ Contact: '*' }), status: 400 },
   { rfc: '3261 8.1.1.8', name: 'malformed Contact', send: initial({ Contact: '<sip:x' }), status: 400 },
   { rfc: '3261 8.1.1.3', name: 'no From tag', send: initial({ From: '<sip:1001@demo.example>' }), status: 400 },
-  { rfc: '3261 19.1', name: 'sips:', send: initial({}, 'sips:1002@demo.example'), ...OPENED },
+  {
+    ...{ rfc: '3261 12.1.1', name: 'sips:', ...OPENED, has: { Contact: /^<sips:1002@demo\.example[;>]/ } },
+    send: initial({}, 'sips:1002@demo.example'),
+  },
+  {
+    ...{ rfc: '3261 12.1.1', name: 'sips: in Contact', ...OPENED, has: { Contact: /^<sips:1002@demo\.example[;>]/ } },
+    send: initial({ Contact: '<sips:a@phone.invalid;transport=ws>' }),
+  },
+  {
+    ...{ rfc: '3261 21.4.1', name: 'two Contacts', status: 400 },
+    send: initial({ Contact: '<sip:a@phone.invalid>, <sip:b@phone.invalid>' }),
+  },
+  { rfc: '4662 4', name: 'Require: eventlist, to a user', send: initial({ Require: 'eventlist' }), ...OPENED },
+  {
+    ...{ rfc: '3261 8.2.3', name: 'a body that is not understood', status: 415, has: { Accept: /resource-lists/ } },
+    send: { ...initial({ 'Content-Type': 'application/x-frob' }), body: 'frob' },
+  },
+  {
+    ...{ rfc: '3261 8.2.3', name: 'an optional body that is not understood', ...OPENED },
+    send: {
+      ...initial({ 'Content-Type': 'application/x-frob', 'Content-Disposition': 'session;handling=optional' }),
+      body: 'frob',
+    },
+  },
   {
     rfc: '3261 19.1.4',
     name: 'host in upper case, port and parameters',
     send: initial({}, 'sip:1002@DEMO.EXAMPLE:5060;transport=ws'),
     ...OPENED,
   },
+  {
+    ...{ rfc: '3842 3', name: 'own messages, no user in the R-URI', ...OPENED, has: { Contact: /^<sip:1001@/ } },
+    send: initial({ Event: 'message-summary', Accept: undefined }, 'sip:demo.example'),
+  },
+  {
+    ...{ rfc: '3261 21.4.4', name: 'messages, no user, another tenant', status: 403 },
+    send: initial({ Event: 'message-summary', Accept: undefined }, 'sip:acme.example'),
+  },
+  {
+    ...{ rfc: '3842 3', name: 'own messages, no user, refreshed', ...OPENED },
+    async send(client) {
+      const options = { uri: 'sip:demo.example', event: 'message-summary', accept: '*/*' };
+      const subscription = await client.subscribe('', options);
+      return send(client, inDialog(subscription, { Event: 'message-summary', Accept: undefined }));
+    },
+  },
   { rfc: '3261 21.4.5', name: 'no user in the R-URI', send: initial({}, 'sip:demo.example'), status: 404 },
   { rfc: '6665 4.2.1', name: 'a name without a profile', send: initial({}, 'sip:lobby@demo.example'), ...OPENED },
   { rfc: '3261 19.1.2', name: 'an escaped name', send: initial({}, 'sip:%31002@demo.example'), ...OPENED },
+];
+
+const NO_NOTIFICATION = { status: 204, has: { Expires: /^\d+$/, Contact: /^<sip:/ } };
+
+const suppressed: readonly Row[] = [
+  {
+    ...{ rfc: '5839 6.3', name: 'refresh by one who knows any state', ...NO_NOTIFICATION },
+    send: refreshing(() => ({ 'Suppress-If-Match': '*' })),
+  },
+  {
+    ...{ rfc: '5839 6.3', name: 'refresh by one who knows this state', ...NO_NOTIFICATION },
+    send: refreshing((subscription) => ({ 'Suppress-If-Match': subscription.notifies()[0]?.header('sip-etag') })),
+  },
+  {
+    ...{ rfc: '5839 6.3', name: 'refresh by one who knows another state', ...OPENED },
+    send: refreshing(() => ({ 'Suppress-If-Match': 'another' })),
+  },
+  {
+    ...{ rfc: '5839 6.3', name: 'unsubscribe by one who wants no last NOTIFY', ...NO_NOTIFICATION },
+    has: { Expires: '0' },
+    send: refreshing(() => ({ 'Suppress-If-Match': '*', Expires: '0' })),
+  },
+  {
+    ...{ rfc: '5839 6.2', name: 'no 204 outside a dialog', ...OPENED },
+    send: initial({ 'Suppress-If-Match': '*' }),
+  },
+];
+
+/** What the grammar allows in a Call-ID and XML gives a meaning. */
+const HOSTILE = `<a>"b'[]{}/?%@]]>`;
+
+const hostile: readonly Row[] = [
+  {
+    ...{ rfc: '3261 25.1', name: 'a Call-ID with characters of XML', ...OPENED },
+    send: initial({ 'Call-ID': HOSTILE }),
+    has: { 'Call-ID': new RegExp(`^${HOSTILE.replace(/[[\]{}?/]/g, '\\$&')}$`) },
+  },
+  {
+    ...{ rfc: '3261 25.1', name: 'a display name with characters of XML', ...OPENED },
+    send: initial({ From: '"<&>\\"\' ]]> <!--" <sip:1001@demo.example>;tag=x' }),
+    has: { From: /^"<&>/ },
+  },
+  {
+    ...{ rfc: '3261 25.1', name: 'a user with characters of XML', ...OPENED },
+    send: initial({}, "sip:%3c&'%22%3e@demo.example"),
+  },
 ];
 
 const dialogs: readonly Row[] = [
@@ -167,6 +291,12 @@ const dialogs: readonly Row[] = [
   },
   { rfc: '3261 12.2.2', name: 'CSeq lower', send: refreshing(() => ({ CSeq: '0 SUBSCRIBE' })), status: 500 },
   { rfc: '3261 12.2.2', name: 'CSeq with a gap', send: refreshing(() => ({ CSeq: '900 SUBSCRIBE' })), ...OPENED },
+  { rfc: '6665 8.2.1', name: 'refresh without Event', send: refreshing(() => ({ Event: undefined })), ...NO_EVENT },
+  {
+    ...{ rfc: '3261 12.2.2', name: 'no such dialog, Expires 0', ...UNKNOWN_DIALOG },
+    send: initial({ To: '<sip:1002@demo.example>;tag=none', Expires: '0' }),
+  },
+  ...suppressed,
   {
     ...{ rfc: '6665 4.4.1', name: 'refresh after the unsubscribe', ...UNKNOWN_DIALOG },
     async send(client) {
@@ -183,4 +313,4 @@ const dialogs: readonly Row[] = [
   },
 ];
 
-export const SUBSCRIBE_ROWS: readonly Row[] = [...events, ...accepts, ...expires, ...targets, ...dialogs];
+export const SUBSCRIBE_ROWS: readonly Row[] = [...events, ...accepts, ...expires, ...targets, ...hostile, ...dialogs];
