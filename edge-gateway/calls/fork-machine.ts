@@ -73,6 +73,8 @@ interface Branch {
   /** It is to be cancelled, as soon as it has said anything (RFC 3261 section 9.1). */
   cancelWanted: boolean;
   cancelSent: boolean;
+  /** Its final answer has come; one that was given up may still answer. */
+  isAnswered: boolean;
   /** Cancelled because nobody answered: its 487 is not the caller's. */
   timedOut: boolean;
   provisionals: number;
@@ -140,8 +142,12 @@ export class ForkMachine<A extends BranchAnswer> {
   #answered(index: number, answer: A): void {
     const branch = this.#branches[index];
     if (branch === undefined || branch.state === 'waiting') return;
-    if (answer.status < 200) this.#provisional(index, branch, answer);
-    else if (answer.status < 300) this.#accepted(index, branch, answer);
+    if (answer.status < 200) {
+      this.#provisional(index, branch, answer);
+      return;
+    }
+    branch.isAnswered = true;
+    if (answer.status < 300) this.#accepted(index, branch, answer);
     else this.#refused(index, branch, answer);
   }
 
@@ -250,7 +256,7 @@ export class ForkMachine<A extends BranchAnswer> {
   }
 
   #sendCancel(index: number, branch: Branch): void {
-    if (branch.cancelSent) return;
+    if (branch.cancelSent || branch.isAnswered) return;
     branch.cancelSent = true;
     this.#actions.push({ kind: 'cancel', branch: index });
   }
@@ -318,5 +324,5 @@ export class ForkMachine<A extends BranchAnswer> {
 }
 
 const newBranch = (): Branch => ({
-  ...{ state: 'waiting', cancelWanted: false, cancelSent: false, timedOut: false, provisionals: 0 },
+  ...{ state: 'waiting', cancelWanted: false, cancelSent: false, isAnswered: false, timedOut: false, provisionals: 0 },
 });
