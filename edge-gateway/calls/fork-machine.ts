@@ -169,6 +169,7 @@ export class ForkMachine<A extends BranchAnswer> {
     branch.state = 'done';
     const fork = this.#note(index, tag, isRefused ? 'terminated' : 'confirmed', answer);
     if (fork === undefined) return;
+    this.#endEarly(index, 487, fork);
     if (isRefused) {
       fork.status = 200;
       this.#actions.push({ kind: 'release', branch: index, answer, isRepeated });
@@ -214,8 +215,13 @@ export class ForkMachine<A extends BranchAnswer> {
 
   #finish(index: number, branch: Branch, status: number): void {
     branch.state = 'done';
+    this.#endEarly(index, status);
+  }
+
+  /** Early dialogs of a branch that has answered finally are over. */
+  #endEarly(index: number, status: number, kept?: Fork): void {
     for (const fork of this.forks.values()) {
-      if (fork.branch !== index || fork.state === 'confirmed' || fork.state === 'terminated') continue;
+      if (fork === kept || fork.branch !== index || fork.state === 'confirmed' || fork.state === 'terminated') continue;
       fork.state = 'terminated';
       fork.status = status;
     }
