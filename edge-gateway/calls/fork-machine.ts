@@ -96,6 +96,7 @@ export class ForkMachine<A extends BranchAnswer> {
   #group = -1;
   #stop: Stop | undefined;
   #hasTimedOut = false;
+  #hasGivenUp = false;
   #answers: A[] = [];
   #actions: ForkAction<A>[] = [];
 
@@ -245,6 +246,7 @@ export class ForkMachine<A extends BranchAnswer> {
       const given = live.filter(([, { state, cancelWanted }]) =>
         timer === 'silence' ? state === 'calling' : cancelWanted,
       );
+      if (timer === 'silence' && given.length > 0) this.#hasGivenUp = true;
       for (const [index, branch] of given) this.#finish(index, branch, timer === 'silence' ? 408 : 487);
     }
     this.#settle();
@@ -306,6 +308,8 @@ export class ForkMachine<A extends BranchAnswer> {
       return best.status === 503 ? { status: 500, cause, isBest: false } : { status: best.status, cause, isBest: true };
     }
     if (this.#hasTimedOut) return { status: this.#settings.noAnswerStatus, cause: 'noAnswer', isBest: false };
+    // RFC 3261 section 16.7: a client transaction that timed out counts as 408.
+    if (this.#hasGivenUp) return { status: 408, cause: 'noAnswer', isBest: false };
     return { status: 480, cause: 'failed', isBest: false };
   }
 
