@@ -217,7 +217,7 @@ function sipServerOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): S
     notifiesOutstanding: () => notifyPath.outstanding,
     forwardsUnderWay: () => forwardPath.underWay,
     flowsHeldBack: () => guard.heldBack,
-    calls: () => parts.callParts?.calls.size ?? 0,
+    calls: () => parts.callParts?.calls.live ?? 0,
     callTransactions: () => parts.callParts?.transactions.size ?? 0,
     requestsWaiting: () => [...functions.values()].reduce((sum, queue) => sum + queue.waiting, 0),
   });

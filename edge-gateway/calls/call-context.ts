@@ -89,6 +89,7 @@ const FORGOTTEN_AFTER_MS = 32_000;
 export function finish(context: CallContext, call: Call, cause?: CallCause): void {
   if (call.endedAtMs !== undefined) return;
   call.end(context.nowMs(), cause);
+  context.calls.ended();
   if (call.answeredAtMs === undefined) context.counts.callsFailed++;
   report(context, call);
   setTimeout(() => context.calls.remove(call), FORGOTTEN_AFTER_MS).unref();

@@ -50,7 +50,7 @@ export class CallPath {
       envelopeOf: (request, arrival) => this.#envelopeOf(request, arrival),
     });
     this.#homeRoads = new HomeRoads(context);
-    this.#lostFlows = new LostFlows(context, this.#invitePath);
+    this.#lostFlows = new LostFlows(context, { invitePath: this.#invitePath, dialogPath: this.#dialogPath });
   }
 
   /** True for a request that is a call's business: by its method, by a Route of ours, or by its tags. */

@@ -10,8 +10,11 @@ export class CallTable {
   readonly #byCallId = new Map<string, Set<Call>>();
   readonly #byFlow = new Map<string, Set<Call>>();
 
-  get size(): number {
-    return this.#byKey.size;
+  #live = 0;
+
+  /** Calls that have not ended; those that have are kept for a while. */
+  get live(): number {
+    return this.#live;
   }
 
   get(key: string): Call | undefined {
@@ -24,6 +27,7 @@ export class CallTable {
 
   add(call: Call): void {
     this.#byKey.set(call.key, call);
+    this.#live++;
     put(this.#byCallId, call.facts.dialog.callId, call);
   }
 
@@ -42,8 +46,15 @@ export class CallTable {
     return [...(this.#byFlow.get(flowId) ?? [])];
   }
 
-  countOfFlow(flowId: string): number {
-    return this.#byFlow.get(flowId)?.size ?? 0;
+  liveOfFlow(flowId: string): number {
+    let count = 0;
+    for (const { endedAtMs } of this.#byFlow.get(flowId) ?? []) if (endedAtMs === undefined) count++;
+    return count;
+  }
+
+  /** The call has just ended; it is forgotten later. */
+  ended(): void {
+    this.#live--;
   }
 
   remove(call: Call): void {

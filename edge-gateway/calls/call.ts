@@ -73,16 +73,16 @@ export class Call {
 
   startTimer(name: string, milliseconds: number, work: () => void): void {
     this.stopTimer(name);
-    this.#timers.set(
-      name,
-      setTimeout(
-        () => {
-          this.#timers.delete(name);
-          work();
-        },
-        Math.min(milliseconds, MAX_TIMER_MS),
-      ),
+    const left = milliseconds - MAX_TIMER_MS;
+    const timer = setTimeout(
+      () => {
+        this.#timers.delete(name);
+        if (left > 0) this.startTimer(name, left, work);
+        else work();
+      },
+      Math.min(milliseconds, MAX_TIMER_MS),
     );
+    this.#timers.set(name, timer);
   }
 
   stopTimer(name: string): void {
@@ -91,6 +91,7 @@ export class Call {
   }
 }
 
+/** The longest that one timer of the platform can wait. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** @returns a text that differs when there is something to report */

@@ -18,6 +18,8 @@ import { armSession } from './session-timer.ts';
 const MAX_UNDER_WAY = 32;
 /** A re-INVITE has so long (timer C, RFC 3261 section 16.6, step 11). */
 const TIMER_C_MS = 185_000;
+/** A lost device is looked for again and again while the grace lasts. */
+const LOOK_AGAIN_MS = 2_000;
 
 /** A request in the dialog of a call, on its way. */
 interface Passage {
@@ -61,9 +63,8 @@ export class DialogPath {
     }
     if (call.isConfirmed) moveLeg(this.#context, call, direction.from, arrival.flow);
     noteRequest(direction.from, request.method, request);
-    const passage: Passage = { call, arrival, request, direction, server };
-    const isBye = request.method === 'BYE' && this.#hangUp(passage);
-    void this.#pass(passage, isBye);
+    if (request.method === 'BYE') this.#hangUp(call, direction);
+    void this.#pass({ call, arrival, request, direction, server });
   }
 
   #refuse(server: ServerTransaction | undefined, status: number): void {
@@ -77,41 +78,42 @@ export class DialogPath {
     this.#context.transactions.reply(server, answer(request.method === 'BYE' ? 200 : 481));
   }
 
-  /**
-   * Who sends a BYE is through with the session (RFC 3261 section 15.1.1).
-   * @returns true when that was the end of the call
-   */
-  #hangUp({ call, direction }: Passage): boolean {
+  /** Who sends a BYE is through with the session (RFC 3261 section 15.1.1). */
+  #hangUp(call: Call, direction: Direction): void {
     const { fork, dialog } = call.facts;
     const callee = direction.from === dialog.caller ? direction.to : direction.from;
     const one = fork.forks.get(callee.tag);
-    if (one?.state !== 'confirmed') return false;
+    if (one?.state !== 'confirmed') return;
     one.state = 'terminated';
     // Several devices answered, and the caller keeps one of them (section 13.2.2.4).
     const left = [...fork.forks.values()].find(({ state }) => state === 'confirmed');
-    if (left !== undefined) {
-      dialog.winner = dialog.callees.get(left.tag);
-      return false;
-    }
-    finish(this.#context, call, 'bye');
-    return true;
+    if (left === undefined) finish(this.#context, call, 'bye');
+    else dialog.winner = dialog.callees.get(left.tag);
   }
 
-  async #pass(passage: Passage, isBye: boolean): Promise<void> {
-    const { direction, server } = passage;
+  async #pass(passage: Passage): Promise<void> {
+    const { direction, server, request, call } = passage;
     if (await this.#reach(passage)) {
-      const route = this.#routeOf(passage);
-      if (this.#send(passage, route)) return;
+      if (this.#send(passage, this.#routeOf(passage))) return;
       direction.to.isLost = true;
     }
-    if (server !== undefined) this.#context.transactions.reply(server, answer(isBye ? 200 : 480));
+    if (server === undefined) return;
+    const status = request.method === 'BYE' ? 200 : call.endedAtMs === undefined ? 480 : 481;
+    this.#context.transactions.reply(server, answer(status));
   }
 
-  /** @returns whether the other side has a flow, as far as is known; a lost one is looked for */
+  /** @returns whether the other side has a flow, as far as is known; a lost one is looked for while the grace lasts */
   async #reach({ call, direction: { to }, request, arrival }: Passage): Promise<boolean> {
-    if (!to.isLost) return true;
-    if (request.method === 'ACK') return false;
-    return (await locate(this.#context, call, to, this.#ports.envelopeOf(request, arrival))) === 'found';
+    const { nowMs, settings } = this.#context;
+    if (to.isLost && request.method === 'ACK') return false;
+    const untilMs = nowMs() + settings.graceMs - LOOK_AGAIN_MS;
+    const isHopeless = (): boolean => request.method === 'BYE' || call.endedAtMs !== undefined || nowMs() > untilMs;
+    while (to.isLost) {
+      if ((await locate(this.#context, call, to, this.#ports.envelopeOf(request, arrival))) === 'found') return true;
+      if (isHopeless()) return false;
+      await pause(LOOK_AGAIN_MS);
+    }
+    return true;
   }
 
   /** Our Route goes; a strict router has put it into the Request-URI (RFC 3261 section 16.4). */
@@ -150,24 +152,36 @@ export class DialogPath {
       isFrom: (arrival) => isFlowOf(direction.to, arrival) || mayActFor(direction.to, arrival),
       take: (response) => this.#answered(passage, server, { id, sent }, response),
     });
-    const giveUp = setTimeout(
+    const timeout = setTimeout(
       () => this.#giveUp(passage, server, { id, sent }),
       isInvite ? TIMER_C_MS : TRANSACTION_MS,
     );
-    giveUp.unref();
-    this.#timeouts.set(id, giveUp);
+    this.#underWay.set(id, { passage, flowId: direction.to.flow.flowId, timeout: timeout.unref() });
     if (isInvite) server.cancel = () => this.#cancel(passage, sent);
   }
 
-  /** Requests under way, by client transaction: when they are given up. */
-  readonly #timeouts = new Map<string, NodeJS.Timeout>();
+  /** Requests that wait for their answer, by client transaction: where they went, and when they are given up. */
+  readonly #underWay = new Map<string, { passage: Passage; flowId: string; timeout: NodeJS.Timeout }>();
+
+  /** A flow is gone: what it has not answered is sent again, when the device is found elsewhere. */
+  flowLost(call: Call, isLost: (leg: Leg) => boolean): void {
+    if (call.underWay === 0) return;
+    for (const [id, { passage, flowId }] of this.#underWay) {
+      const { to } = passage.direction;
+      if (passage.call !== call || to.flow.flowId !== flowId || !isLost(to)) continue;
+      to.isLost = true;
+      this.#settle(call, id);
+      this.#context.transactions.forget(id);
+      void this.#pass(passage);
+    }
+  }
 
   /** @returns false when it had been answered before */
   #settle(call: Call, id: string): boolean {
-    const timeout = this.#timeouts.get(id);
-    if (timeout === undefined) return false;
-    clearTimeout(timeout);
-    this.#timeouts.delete(id);
+    const known = this.#underWay.get(id);
+    if (known === undefined) return false;
+    clearTimeout(known.timeout);
+    this.#underWay.delete(id);
     call.underWay--;
     return true;
   }
@@ -217,6 +231,9 @@ export class DialogPath {
     if (call.isConfirmed) armSession(call, response, this.#context, (cause) => this.#ports.invitePath.end(call, cause));
   }
 }
+
+const pause = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, milliseconds).unref());
 
 /** A side of a call is its flow, or another flow of the same user: it has come back. */
 export function mayActFor(leg: Leg, arrival: Arrival): boolean {

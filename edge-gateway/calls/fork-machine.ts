@@ -73,6 +73,8 @@ interface Branch {
   /** It is to be cancelled, as soon as it has said anything (RFC 3261 section 9.1). */
   cancelWanted: boolean;
   cancelSent: boolean;
+  /** Its final answer has come; one that was given up may still answer. */
+  isAnswered: boolean;
   /** Cancelled because nobody answered: its 487 is not the caller's. */
   timedOut: boolean;
   provisionals: number;
@@ -94,6 +96,7 @@ export class ForkMachine<A extends BranchAnswer> {
   #group = -1;
   #stop: Stop | undefined;
   #hasTimedOut = false;
+  #hasGivenUp = false;
   #answers: A[] = [];
   #actions: ForkAction<A>[] = [];
 
@@ -140,8 +143,12 @@ export class ForkMachine<A extends BranchAnswer> {
   #answered(index: number, answer: A): void {
     const branch = this.#branches[index];
     if (branch === undefined || branch.state === 'waiting') return;
-    if (answer.status < 200) this.#provisional(index, branch, answer);
-    else if (answer.status < 300) this.#accepted(index, branch, answer);
+    if (answer.status < 200) {
+      this.#provisional(index, branch, answer);
+      return;
+    }
+    branch.isAnswered = true;
+    if (answer.status < 300) this.#accepted(index, branch, answer);
     else this.#refused(index, branch, answer);
   }
 
@@ -163,6 +170,7 @@ export class ForkMachine<A extends BranchAnswer> {
     branch.state = 'done';
     const fork = this.#note(index, tag, isRefused ? 'terminated' : 'confirmed', answer);
     if (fork === undefined) return;
+    this.#endEarly(index, 487, fork);
     if (isRefused) {
       fork.status = 200;
       this.#actions.push({ kind: 'release', branch: index, answer, isRepeated });
@@ -208,8 +216,13 @@ export class ForkMachine<A extends BranchAnswer> {
 
   #finish(index: number, branch: Branch, status: number): void {
     branch.state = 'done';
+    this.#endEarly(index, status);
+  }
+
+  /** Early dialogs of a branch that has answered finally are over. */
+  #endEarly(index: number, status: number, kept?: Fork): void {
     for (const fork of this.forks.values()) {
-      if (fork.branch !== index || fork.state === 'confirmed' || fork.state === 'terminated') continue;
+      if (fork === kept || fork.branch !== index || fork.state === 'confirmed' || fork.state === 'terminated') continue;
       fork.state = 'terminated';
       fork.status = status;
     }
@@ -233,6 +246,7 @@ export class ForkMachine<A extends BranchAnswer> {
       const given = live.filter(([, { state, cancelWanted }]) =>
         timer === 'silence' ? state === 'calling' : cancelWanted,
       );
+      if (timer === 'silence' && given.length > 0) this.#hasGivenUp = true;
       for (const [index, branch] of given) this.#finish(index, branch, timer === 'silence' ? 408 : 487);
     }
     this.#settle();
@@ -250,7 +264,7 @@ export class ForkMachine<A extends BranchAnswer> {
   }
 
   #sendCancel(index: number, branch: Branch): void {
-    if (branch.cancelSent) return;
+    if (branch.cancelSent || branch.isAnswered) return;
     branch.cancelSent = true;
     this.#actions.push({ kind: 'cancel', branch: index });
   }
@@ -294,6 +308,8 @@ export class ForkMachine<A extends BranchAnswer> {
       return best.status === 503 ? { status: 500, cause, isBest: false } : { status: best.status, cause, isBest: true };
     }
     if (this.#hasTimedOut) return { status: this.#settings.noAnswerStatus, cause: 'noAnswer', isBest: false };
+    // RFC 3261 section 16.7: a client transaction that timed out counts as 408.
+    if (this.#hasGivenUp) return { status: 408, cause: 'noAnswer', isBest: false };
     return { status: 480, cause: 'failed', isBest: false };
   }
 
@@ -318,5 +334,5 @@ export class ForkMachine<A extends BranchAnswer> {
 }
 
 const newBranch = (): Branch => ({
-  ...{ state: 'waiting', cancelWanted: false, cancelSent: false, timedOut: false, provisionals: 0 },
+  ...{ state: 'waiting', cancelWanted: false, cancelSent: false, isAnswered: false, timedOut: false, provisionals: 0 },
 });

@@ -61,9 +61,9 @@ export class InvitePath {
     const { settings, calls, counts } = this.#context;
     if (isLoop(request, loopHashOf(request), homeOf(settings.gatewayId))) return answer(482);
     if (maxBreadthOf(request) === 0) return answer(440);
-    if (calls.size < settings.maxCalls && calls.countOfFlow(flowId) < settings.maxCallsPerFlow) return undefined;
+    if (calls.live < settings.maxCalls && calls.liveOfFlow(flowId) < settings.maxCallsPerFlow) return undefined;
     counts.callsLimited++;
-    const reason = calls.size < settings.maxCalls ? 'Too Many Calls On This Flow' : 'Too Many Calls';
+    const reason = calls.live < settings.maxCalls ? 'Too Many Calls On This Flow' : 'Too Many Calls';
     return answer(503, [['Retry-After', '5']], reason);
   }
 

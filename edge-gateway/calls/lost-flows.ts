@@ -5,15 +5,16 @@ import { addressOfAor } from '#core/identity.ts';
 import type { Call } from './call.ts';
 import { type CallContext, endBoth, locate } from './call-context.ts';
 import { composeBye, type Leg } from './call-dialog.ts';
+import type { DialogPath } from './dialog-path.ts';
 import type { InvitePath } from './invite-path.ts';
 
 export class LostFlows {
   readonly #context: CallContext;
-  readonly #invitePath: InvitePath;
+  readonly #ports: { readonly invitePath: InvitePath; readonly dialogPath: DialogPath };
 
-  constructor(context: CallContext, invitePath: InvitePath) {
+  constructor(context: CallContext, ports: { invitePath: InvitePath; dialogPath: DialogPath }) {
     this.#context = context;
-    this.#invitePath = invitePath;
+    this.#ports = ports;
   }
 
   /** A flow of this or another gateway is gone. */
@@ -27,6 +28,7 @@ export class LostFlows {
   }
 
   #lose(call: Call, isLost: (party: Pick<Leg, 'flow'>) => boolean): void {
+    this.#ports.dialogPath.flowLost(call, isLost);
     if (call.endedAtMs !== undefined) return;
     const { dialog, route } = call.facts;
     if (call.isConfirmed) {
@@ -34,15 +36,14 @@ export class LostFlows {
       return;
     }
     if (isLost(dialog.caller)) {
-      this.#invitePath.take(call, { kind: 'callerLost' });
+      this.#ports.invitePath.take(call, { kind: 'callerLost' });
       return;
     }
     for (const [branch, target] of route.targets.entries())
-      if (isLost(target)) this.#invitePath.take(call, { kind: 'unreachable', branch });
+      if (isLost(target)) this.#ports.invitePath.take(call, { kind: 'unreachable', branch });
   }
 
   #await(call: Call, leg: Leg): void {
-    if (leg.isLost) return;
     leg.isLost = true;
     call.startTimer(`lost ${leg.tag}`, this.#context.settings.graceMs, () => void this.#giveUp(call, leg));
   }

@@ -86,11 +86,11 @@ export class CallRig {
   async phone(user: string, { gateway = 0, instance = '', q = 1 } = {}): Promise<Phone> {
     const phone = await Phone.connect(this.urlOf(gateway), user);
     this.#phones.push(phone);
-    const about = instance === '' ? '' : `;+sip.instance="${instance}"`;
+    if (instance !== '') phone.contactParams = `;+sip.instance="${instance}"`;
     const answer = await phone.client.exchange(
       phone.client.compose({
         ...{ method: 'REGISTER', uri: 'sip:demo.example', to: `<${phone.client.aor}>` },
-        headers: [`Contact: ${phone.client.contact}${about};q=${q}`, 'Expires: 600'],
+        headers: [`Contact: ${phone.client.contact}${phone.contactParams};q=${q}`, 'Expires: 600'],
       }),
     );
     if (answer.status !== 200) throw new Error(`REGISTER was answered ${answer.status}`);

@@ -47,6 +47,8 @@ export interface Outgoing {
 export class Phone {
   readonly client: SipClient;
   readonly tag = token();
+  /** Parameters of its Contact in INVITEs. */
+  contactParams = '';
 
   private constructor(client: SipClient) {
     this.client = client;
@@ -75,7 +77,11 @@ export class Phone {
     const { callId = token(), branch = `z9hG4bK${token()}`, fromTag = token(), cseq = 1 } = options;
     const uri = `sip:${user}@${this.client.domain}`;
     const since = this.client.received.length;
-    const headers = [`Contact: ${this.client.contact}`, 'Content-Type: application/sdp', ...(options.headers ?? [])];
+    const headers = [
+      `Contact: ${this.client.contact}${this.contactParams}`,
+      'Content-Type: application/sdp',
+      ...(options.headers ?? []),
+    ];
     const text = this.client.compose({
       ...{ method: 'INVITE', uri, callId, branch, fromTag, cseq, headers, body: options.body ?? SDP },
     });

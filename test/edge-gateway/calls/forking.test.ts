@@ -82,8 +82,8 @@ describe('several devices (RFC 3261 sections 16.6 and 16.7)', () => {
   });
 
   test('higher q rings first; the next ones when those have failed', async () => {
-    const [alice, desk] = [await rig.phone('1001'), await rig.phone('1002', { q: 1 })];
-    const mobile = await rig.phone('1002', { q: 0.5 });
+    const [alice, mobile] = [await rig.phone('1001'), await rig.phone('1002', { q: 0.5 })];
+    const desk = await rig.phone('1002', { q: 1 });
     const outgoing = alice.invite('1002');
     const first = await desk.request('INVITE');
     desk.answer(first, 180);
