@@ -10,7 +10,7 @@ export type TableAction =
   | 'BatchGetItem'
   | 'BatchWriteItem';
 /** Secrets that a function or the gateway reads at start. */
-export type SecretName = 'nonce' | 'instruction';
+export type SecretName = 'nonce' | 'instruction' | 'admin';
 
 export interface FunctionDescription {
   /** Source of the handler; the bundle is `dist/functions/<name>/index.mjs`, its export `handler`. */
@@ -23,7 +23,8 @@ export interface FunctionDescription {
   readonly trigger:
     | { readonly kind: 'gateway'; readonly methods: readonly string[] }
     | { readonly kind: 'stream' }
-    | { readonly kind: 'schedule' };
+    | { readonly kind: 'schedule' }
+    | { readonly kind: 'http' };
   /** True when the function posts instructions to gateways, so it must stand in their network. */
   readonly reachesGateways: boolean;
 }
@@ -129,6 +130,16 @@ export const FUNCTIONS = {
     trigger: { kind: 'schedule' },
     reachesGateways: false,
   },
+  api: {
+    entry: 'lambdas/handlers/api.ts',
+    what: 'HTTP API: calls, profiles, statistics and records for operators',
+    memoryMb: 512,
+    timeoutSeconds: 20,
+    tableActions: ['GetItem', 'Query', 'BatchGetItem'],
+    secrets: ['instruction', 'admin'],
+    trigger: { kind: 'http' },
+    reachesGateways: true,
+  },
 } as const satisfies Record<string, FunctionDescription>;
 
 export type FunctionName = keyof typeof FUNCTIONS;
@@ -173,6 +184,18 @@ export const STREAM_MAPPING = {
       { dynamodb: { Keys: { SK: { S: [{ prefix: 'BINDING#' }] } }, NewImage: { news: { BOOL: [true] } } } },
     ],
   },
+} as const;
+
+/**
+ * How records of ended calls leave the table: each is one new item, whose `id` tells one that comes twice. On AWS an
+ * EventBridge pipe puts them on a bus, locally they go to a file.
+ */
+export const RECORD_EXPORT = {
+  source: 'lampfield',
+  detailType: 'Call Detail Record',
+  batchSize: 10,
+  maximumRetryAttempts: 185,
+  filterPattern: { eventName: ['INSERT'], dynamodb: { Keys: { SK: { S: [{ prefix: 'RECORD#' }] } } } },
 } as const;
 
 /** One run a minute that loops inside, so that expiry is prompt without a rule per second. */

@@ -1,11 +1,15 @@
 /** What the local stack tells the person who started it. Pure. */
-import { dynamoDbEndpoint, gatewayPorts, lambdaEndpoint, TABLE_NAME } from './processes.ts';
+import { apiUrl, dynamoDbEndpoint, gatewayPorts, lambdaEndpoint, TABLE_NAME } from './processes.ts';
 import type { LocalSettings } from './settings.ts';
 
 const FIRST_USER = 1001;
 
 /** The lines that say what runs where and who can sign in. */
-export function announceReady(settings: LocalSettings, folder: string, startMs: number): string {
+export function announceReady(
+  settings: LocalSettings,
+  { folder, logFolder }: { readonly folder: string; readonly logFolder: string },
+  startMs: number,
+): string {
   const home = `http://127.0.0.1:${settings.port}/`;
   const last = FIRST_USER + settings.users - 1;
   const users = settings.users === 0 ? 'no users' : `users ${FIRST_USER} to ${last}`;
@@ -20,9 +24,11 @@ export function announceReady(settings: LocalSettings, folder: string, startMs: 
     `             acme.example: ${users}, password acme-<user>`,
     '  Publisher  pbx@demo.example with demo-pbx, pbx@acme.example with acme-pbx',
     `  Health     ${home}healthz, ${home}readyz, ${home}metrics`,
+    `  HTTP API   ${apiUrl(settings)}  (Authorization: Bearer ${settings.adminKey})`,
     `  Functions  ${lambdaEndpoint(settings)}  (Lambda Invoke API)`,
     `  Table      ${dynamoDbEndpoint(settings)}  (DynamoDB Local, table ${TABLE_NAME}; open to your network)`,
-    `  Logs       ${folder}`,
+    `  Records    ${folder}/records.jsonl  (calls that have ended)`,
+    `  Logs       ${logFolder}`,
     '',
     settings.data === undefined
       ? 'Ctrl-C stops everything. Data end with it; --data FOLDER keeps them.'
@@ -49,6 +55,7 @@ export function portUses(settings: LocalSettings): PortUse[] {
     ...gateways,
     { port: settings.dynamodbPort, what: 'DynamoDB Local', option: '--dynamodb-port', variable: 'DYNAMODB_PORT' },
     { port: settings.lambdaPort, what: 'the Lambda Invoke API', option: '--lambda-port', variable: 'LAMBDA_PORT' },
+    { port: settings.apiPort, what: 'the HTTP API', option: '--api-port', variable: 'API_PORT' },
   ];
 }
 

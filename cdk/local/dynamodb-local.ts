@@ -8,8 +8,10 @@ import {
   type CreateTableCommandInput,
   DescribeTableCommand,
   DynamoDBClient,
+  type GlobalSecondaryIndex,
   ListTablesCommand,
   ResourceInUseException,
+  UpdateTableCommand,
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
 import { TABLE } from '#cdk/system.ts';
@@ -73,8 +75,23 @@ export async function ensureTable(client: DynamoDBClient, tableName: string) {
     await client.send(new UpdateTimeToLiveCommand({ TableName: tableName, TimeToLiveSpecification }));
   }
   const { Table } = await client.send(new DescribeTableCommand({ TableName: tableName }));
+  const known = new Set(Table?.GlobalSecondaryIndexes?.map(({ IndexName }) => IndexName));
+  for (const index of indexDefinitions()) if (!known.has(index.IndexName)) await addIndex(client, tableName, index);
   if (Table?.LatestStreamArn === undefined) throw new Error(`table ${tableName} has no stream`);
   return { created, streamArn: Table.LatestStreamArn };
+}
+
+/** A table of an older release is given the index that it lacks. */
+async function addIndex(client: DynamoDBClient, TableName: string, index: GlobalSecondaryIndex): Promise<void> {
+  const { AttributeDefinitions } = tableDefinition();
+  const GlobalSecondaryIndexUpdates = [{ Create: index }];
+  await client.send(new UpdateTableCommand({ TableName, AttributeDefinitions, GlobalSecondaryIndexUpdates }));
+  for (;;) {
+    const { Table } = await client.send(new DescribeTableCommand({ TableName }));
+    const made = Table?.GlobalSecondaryIndexes?.find(({ IndexName }) => IndexName === index.IndexName);
+    if (made?.IndexStatus === 'ACTIVE') return;
+    await sleep(50);
+  }
 }
 
 async function createTable(client: DynamoDBClient, tableName: string): Promise<boolean> {
@@ -102,13 +119,17 @@ export function tableDefinition(): Omit<CreateTableCommandInput, 'TableName'> {
     BillingMode: 'PAY_PER_REQUEST',
     KeySchema: keySchema(TABLE),
     AttributeDefinitions: [...attributes].map(([AttributeName, AttributeType]) => ({ AttributeName, AttributeType })),
-    GlobalSecondaryIndexes: indexes.map((index) => ({
-      IndexName: index.name,
-      KeySchema: keySchema(index),
-      Projection: { ProjectionType: index.projection },
-    })),
+    GlobalSecondaryIndexes: indexDefinitions(),
     StreamSpecification: { StreamEnabled: true, StreamViewType: TABLE.streamView },
   };
+}
+
+function indexDefinitions(): GlobalSecondaryIndex[] {
+  return Object.values(TABLE.indexes).map((index) => ({
+    IndexName: index.name,
+    KeySchema: keySchema(index),
+    Projection: { ProjectionType: index.projection },
+  }));
 }
 
 function keySchema(keys: { readonly partitionKey: string; readonly sortKey: string }) {

@@ -8,6 +8,7 @@ import { ensureTable, localClient, untilReady } from './dynamodb-local.ts';
 import { javaProblem } from './java.ts';
 import { isPortTaken } from './ports.ts';
 import {
+  apiProcess,
   demoProcess,
   dynamoDbEndpoint,
   dynamoDbProcess,
@@ -63,7 +64,7 @@ async function findProblem(settings: LocalSettings): Promise<string | undefined>
 
 async function startAll(supervisor: Supervisor, settings: LocalSettings, runFolder: RunFolder): Promise<void> {
   const secrets = { nonce: randomBytes(32).toString('hex'), instruction: randomBytes(32).toString('hex') };
-  const { folder, databaseFolder, logFolder } = runFolder;
+  const { folder, databaseFolder } = runFolder;
   const facts: StackFacts = { settings, runFolder: folder, databaseFolder, secrets };
   supervisor.start(dynamoDbProcess(facts));
   supervisor.start(functionsProcess(facts));
@@ -71,9 +72,13 @@ async function startAll(supervisor: Supervisor, settings: LocalSettings, runFold
   await untilOk(`${lambdaEndpoint(settings)}/healthz`);
   supervisor.start(streamsProcess(facts, streamArn));
   supervisor.start(schedulerProcess(facts));
+  supervisor.start(apiProcess(facts));
   for (const gateway of gatewayProcesses(facts)) supervisor.start(gateway);
-  await Promise.all(gatewayPorts(settings).map((port) => untilOk(`http://127.0.0.1:${port}/readyz`)));
-  console.log(announceReady(settings, logFolder, performance.now()));
+  const apiHealth = `http://127.0.0.1:${settings.apiPort}/healthz`;
+  await Promise.all(
+    [apiHealth, ...gatewayPorts(settings).map((port) => `http://127.0.0.1:${port}/readyz`)].map(untilOk),
+  );
+  console.log(announceReady(settings, runFolder, performance.now()));
   process.send?.({ kind: 'ready' });
   if (settings.demo) supervisor.start(demoProcess(facts));
 }
@@ -109,7 +114,7 @@ function stopper(supervisor: Supervisor, settings: LocalSettings, runFolder: Run
     if (stopping) process.exit(130); // The guard kills what is left.
     stopping = true;
     const gateways = gatewayPorts(settings).map((_, index) => `gateway-${index + 1}`);
-    await supervisor.stop([['demo'], [...gateways, 'scheduler'], ['streams'], ['functions'], ['dynamodb']]);
+    await supervisor.stop([['demo'], [...gateways, 'scheduler', 'api'], ['streams'], ['functions'], ['dynamodb']]);
     runFolder.close();
     process.exit(exitCode);
   };

@@ -28,6 +28,7 @@ export interface StackFacts {
 
 export const dynamoDbEndpoint = ({ dynamodbPort }: LocalSettings) => `http://127.0.0.1:${dynamodbPort}`;
 export const lambdaEndpoint = ({ lambdaPort }: LocalSettings) => `http://127.0.0.1:${lambdaPort}`;
+export const apiUrl = ({ apiPort }: LocalSettings) => `http://127.0.0.1:${apiPort}/v1`;
 export const gatewayPorts = ({ port, gateways }: LocalSettings) => Array.from({ length: gateways }, (_, i) => port + i);
 
 export function dynamoDbProcess({ settings, databaseFolder }: StackFacts): ProcessSpec {
@@ -41,8 +42,14 @@ export function functionsProcess({ settings, secrets }: StackFacts): ProcessSpec
     DYNAMODB_ENDPOINT: dynamoDbEndpoint(settings),
     NONCE_SECRET: secrets.nonce,
     INSTRUCTION_SECRET: secrets.instruction,
+    ADMIN_SECRET: settings.adminKey,
     LOG_LEVEL: settings.logLevel,
   });
+}
+
+export function apiProcess({ settings }: StackFacts): ProcessSpec {
+  const env = { API_PORT: String(settings.apiPort), LAMBDA_ENDPOINT: lambdaEndpoint(settings) };
+  return nodeProcess('api', [localFile('api-server.ts')], env);
 }
 
 export function streamsProcess({ settings, runFolder }: StackFacts, streamArn: string): ProcessSpec {

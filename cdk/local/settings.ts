@@ -8,6 +8,10 @@ export interface LocalSettings {
   readonly gateways: number;
   readonly dynamodbPort: number;
   readonly lambdaPort: number;
+  /** Of the HTTP API; when nobody chose it, it makes way for the gateways. */
+  readonly apiPort: number;
+  /** Bearer token of the HTTP API. */
+  readonly adminKey: string;
   /** Users per tenant, 1001 and so on. */
   readonly users: number;
   /** Folder that keeps the data; without it they end with the stack. */
@@ -25,14 +29,43 @@ const integer = (least: number, greatest: number) => (text: string) => {
 };
 const port = integer(1, 65_535);
 
+const DEFAULT_API_PORT = 8081;
+const DEFAULT_ADMIN_KEY = 'local-admin-key';
+
 /** @param args what stands behind the script's name; a mistake in it is told and ends the process */
 export function readSettings(args: readonly string[]): LocalSettings {
+  const command = commandOf().parse(args, { from: 'user' });
+  const settings = command.opts<LocalSettings>();
+  const isChosen = command.getOptionValueSource('apiPort') !== 'default';
+  return isChosen ? settings : { ...settings, apiPort: apiPortBeside(settings) };
+}
+
+/** The usual port, or the first one behind the gateways that no other part of the stack wants. */
+function apiPortBeside({ port, gateways, dynamodbPort, lambdaPort, apiPort }: LocalSettings): number {
+  const isWanted = (each: number): boolean =>
+    (each >= port && each < port + gateways) || each === dynamodbPort || each === lambdaPort;
+  let free = apiPort;
+  while (isWanted(free)) free += 1;
+  return free;
+}
+
+function commandOf(): Command {
   return new Command('npm start --')
     .description('Runs Lampfield on this machine: gateway, functions, table and stream.')
     .addOption(number('--port', 'PORT', 8080, port, 'port of the first gateway; the others follow'))
     .addOption(number('--gateways', 'GATEWAYS', 1, integer(1, 20), 'how many gateways'))
     .addOption(number('--dynamodb-port', 'DYNAMODB_PORT', 8000, port, 'port of DynamoDB Local'))
     .addOption(number('--lambda-port', 'LAMBDA_PORT', 9001, port, 'port of the Lambda Invoke API'))
+    .addOption(
+      number(
+        '--api-port',
+        'API_PORT',
+        DEFAULT_API_PORT,
+        port,
+        'port of the HTTP API; not given, it makes way for gateways',
+      ),
+    )
+    .addOption(new Option('--admin-key <key>', 'admin key of the HTTP API').env('ADMIN_KEY').default(DEFAULT_ADMIN_KEY))
     .addOption(number('--users', 'LOCAL_USERS', 20, integer(0, 50_000), 'users in each tenant, 1001 and so on'))
     .addOption(
       number('--drain-seconds', 'DRAIN_SECONDS', 0, integer(0, 600), 'time in which a gateway lets its flows go'),
@@ -40,9 +73,7 @@ export function readSettings(args: readonly string[]): LocalSettings {
     .addOption(new Option('--data <folder>', 'keep the data in this folder').env('DATA_DIR'))
     .addOption(logLevelOption())
     .option('--demo', 'play a lively day of a small company', false)
-    .allowExcessArguments(false)
-    .parse(args, { from: 'user' })
-    .opts<LocalSettings>();
+    .allowExcessArguments(false);
 }
 
 function number(

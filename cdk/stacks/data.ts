@@ -10,6 +10,7 @@ import type { Settings } from './settings.ts';
 const SECRETS = {
   nonce: 'Key of the digest nonces (RFC 7616) that functions give out',
   instruction: 'Key that signs instructions from functions to gateways',
+  admin: 'Admin key: bearer token of the HTTP API',
 } as const satisfies Record<SecretName, string>;
 
 const ATTRIBUTE_TYPES = { N: dynamodb.AttributeType.NUMBER, S: dynamodb.AttributeType.STRING } as const;
@@ -29,6 +30,7 @@ export class DataStack extends Stack {
     this.secrets = {
       nonce: this.#createSecret('NonceSecret', 'nonce', removalPolicy),
       instruction: this.#createSecret('InstructionSecret', 'instruction', removalPolicy),
+      admin: this.#createSecret('AdminSecret', 'admin', removalPolicy),
     };
   }
 

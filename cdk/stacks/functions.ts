@@ -1,4 +1,4 @@
-/** The functions and what triggers them: gateways by Invoke, the table's stream, the clock. */
+/** The functions and what triggers them: gateways by Invoke, the table's stream, the clock, operators by HTTP. */
 import { join } from 'node:path';
 import { Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import * as events from 'aws-cdk-lib/aws-events';
@@ -17,8 +17,10 @@ import {
 } from '../system.ts';
 import type { DataStack } from './data.ts';
 import { createFunctionRole } from './function-role.ts';
+import { createHttpApi } from './http-api.ts';
 import { deploymentName, functionNameOf } from './names.ts';
 import type { NetworkStack } from './network.ts';
+import { exportRecords } from './record-export.ts';
 import { createLogGroup } from './retention.ts';
 import type { Settings } from './settings.ts';
 
@@ -41,6 +43,8 @@ export class FunctionsStack extends Stack {
     this.functions = Object.fromEntries(entries) as Record<FunctionName, lambda.Function>;
     this.#mapStream();
     this.#scheduleExpire();
+    createHttpApi(this, props.settings, this.functions.api);
+    exportRecords(this, props.settings, props.data.table);
   }
 
   #createFunction(name: FunctionName): lambda.Function {

@@ -10,6 +10,8 @@ const variables = v.object({
   NONCE_SECRET_ARN: v.optional(text),
   INSTRUCTION_SECRET: v.optional(text),
   INSTRUCTION_SECRET_ARN: v.optional(text),
+  ADMIN_SECRET: v.optional(text),
+  ADMIN_SECRET_ARN: v.optional(text),
   EXPIRE_LOOP_SECONDS: v.optional(v.pipe(v.string(), v.regex(/^\d+$/), v.transform(Number)), '0'),
   LOG_LEVEL: v.optional(v.picklist(['debug', 'info', 'warn', 'error', 'silent']), 'info'),
 });
@@ -26,6 +28,7 @@ export interface Environment {
   /** Undefined when this function is not given the secret. */
   readonly nonceSecret?: SecretSource;
   readonly instructionSecret?: SecretSource;
+  readonly adminSecret?: SecretSource;
   /** How long one scheduled run of `expire` loops; 0 for a single pass. */
   readonly expireLoopSeconds: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -41,6 +44,7 @@ export function readEnvironment(source: Readonly<Record<string, string | undefin
     dynamoDbEndpoint: known.DYNAMODB_ENDPOINT,
     nonceSecret: secretSource(known.NONCE_SECRET, known.NONCE_SECRET_ARN),
     instructionSecret: secretSource(known.INSTRUCTION_SECRET, known.INSTRUCTION_SECRET_ARN),
+    adminSecret: secretSource(known.ADMIN_SECRET, known.ADMIN_SECRET_ARN),
     expireLoopSeconds: known.EXPIRE_LOOP_SECONDS,
     logLevel: known.LOG_LEVEL,
   };

@@ -253,6 +253,7 @@ function queryInput(query: TableQuery) {
     ProjectionExpression: query.projection,
     ConsistentRead: query.consistent,
     Limit: query.limit,
+    ScanIndexForward: query.descending === true ? false : undefined,
     ...placeholders(query),
   };
 }

@@ -43,6 +43,8 @@ export interface TableQuery extends Pick<Condition, 'names' | 'values'> {
   readonly consistent?: boolean;
   readonly filter?: string;
   readonly projection?: string;
+  /** From the last sort key to the first. */
+  readonly descending?: boolean;
   /** Stops after this many items; all pages otherwise. */
   readonly limit?: number;
 }

@@ -8,6 +8,7 @@ describe('readEnvironment', () => {
       dynamoDbEndpoint: undefined,
       nonceSecret: undefined,
       instructionSecret: undefined,
+      adminSecret: undefined,
       expireLoopSeconds: 0,
       logLevel: 'info',
     });

@@ -13,6 +13,8 @@ export interface LocalStack {
   httpUrl(index?: number): string;
   readonly dynamoDbEndpoint: string;
   readonly lambdaEndpoint: string;
+  /** HTTP API, with `/v1`. */
+  readonly apiUrl: string;
   /** Process ids by name: gateway-1 and so on, functions, streams, scheduler, dynamodb. Follows restarts. */
   readonly pids: Readonly<Record<string, number>>;
   readonly supervisorPid: number;
@@ -36,8 +38,12 @@ type SupervisorMessage = { kind: 'started'; name: string; pid: number } | { kind
 /** Starts the stack from dist/ and waits until it is ready. @throws with the supervisor's words when it ends instead */
 export async function startStack(options: StackOptions = {}): Promise<LocalStack> {
   const gateways = options.gateways ?? 1;
-  const [port, dynamodbPort, lambdaPort] = [await freePortRange(gateways), await freePort(), await freePort()];
-  const ports = { PORT: port, GATEWAYS: gateways, DYNAMODB_PORT: dynamodbPort, LAMBDA_PORT: lambdaPort };
+  const port = await freePortRange(gateways);
+  const [dynamodbPort, lambdaPort, apiPort] = [await freePort(), await freePort(), await freePort()];
+  const ports = {
+    ...{ PORT: port, GATEWAYS: gateways, DYNAMODB_PORT: dynamodbPort },
+    ...{ LAMBDA_PORT: lambdaPort, API_PORT: apiPort },
+  };
   const env = Object.fromEntries(Object.entries(ports).map(([name, value]) => [name, String(value)]));
   const supervisor = fork(MAIN, options.args ?? [], {
     env: { ...process.env, ...env, ...options.env },
@@ -64,6 +70,7 @@ export async function startStack(options: StackOptions = {}): Promise<LocalStack
     httpUrl: (index = 0) => `http://127.0.0.1:${port + index}/`,
     dynamoDbEndpoint: `http://127.0.0.1:${dynamodbPort}`,
     lambdaEndpoint: `http://127.0.0.1:${lambdaPort}`,
+    apiUrl: `http://127.0.0.1:${apiPort}/v1`,
     pids,
     supervisorPid: supervisor.pid ?? 0,
     output: () => output,

@@ -1,13 +1,17 @@
-/** Process `lampfield-streams`: the event source mapping of the system between the table's stream and its function. */
+/** Process `lampfield-streams`: the mapping between the table's stream and its function, and the file of call records. */
 import { appendFileSync } from 'node:fs';
 import path from 'node:path';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { LOCAL_AWS } from '#cdk/local/local-aws.ts';
-import { FUNCTIONS, STREAM_MAPPING, TABLE } from '#cdk/system.ts';
+import { FUNCTIONS, RECORD_EXPORT, STREAM_MAPPING, TABLE } from '#cdk/system.ts';
+import { recordPartition } from '#table/keys.ts';
+import type { InvocationReport } from './batch-rules.ts';
 import { openCheckpointFile } from './checkpoint-file.ts';
 import { runMapping } from './event-source-mapping.ts';
 import { invokeWithRecords } from './lambda-target.ts';
+import { openRecordFile } from './record-file.ts';
+import type { MappedRecord } from './stream-record.ts';
 
 process.title = 'lampfield-streams';
 
@@ -30,6 +34,7 @@ const lambda = new LambdaClient({
   requestHandler: { requestTimeout: functionTimeoutMs + 2_000, throwOnRequestTimeout: true },
 });
 const checkpoints = openCheckpointFile(path.join(RUN_DIR, 'stream-checkpoints.json'), STREAM_ARN);
+const recordFile = openRecordFile(path.join(RUN_DIR, 'records.jsonl'));
 const failureFile = path.join(RUN_DIR, 'stream-failures.jsonl');
 const stop = new AbortController();
 
@@ -39,12 +44,30 @@ process.once('SIGTERM', () => {
   process.exit(0);
 });
 
+/** What both the function and the file take: the stream is read once for both. */
+const filterPattern = { $or: [STREAM_MAPPING.filterPattern, RECORD_EXPORT.filterPattern] };
+
+// By its partition key, which needs no look into the record.
+const isCallRecord = ({ partitionKey }: MappedRecord): boolean =>
+  partitionKey.startsWith(JSON.stringify({ S: recordPartition('') }).slice(0, -2));
+
+async function deliver(records: readonly MappedRecord[]): Promise<InvocationReport> {
+  const [ofCalls, others] = [records.filter(isCallRecord), records.filter((record) => !isCallRecord(record))];
+  try {
+    recordFile.append(ofCalls.map(({ json }) => json));
+  } catch (error) {
+    log('call records not written', { error: String(error) });
+    return { kind: 'failed' };
+  }
+  return others.length === 0 ? { kind: 'succeeded' } : invokeWithRecords(lambda, functionName, others);
+}
+
 await runMapping(
-  { ...STREAM_MAPPING, streamArn: STREAM_ARN, partitionKeyName: TABLE.partitionKey },
+  { ...STREAM_MAPPING, filterPattern, streamArn: STREAM_ARN, partitionKeyName: TABLE.partitionKey },
   {
     streams,
     checkpoints,
-    invoke: (records) => invokeWithRecords(lambda, functionName, records),
+    invoke: deliver,
     giveUp(shardId, records, reason) {
       log('records given up', { reason, shardId, records: records.length, file: failureFile });
       for (const { json } of records) appendFileSync(failureFile, `{"reason":"${reason}","record":${json}}\n`);

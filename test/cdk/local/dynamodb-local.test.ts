@@ -1,5 +1,5 @@
-import { DescribeTableCommand, DescribeTimeToLiveCommand } from '@aws-sdk/client-dynamodb';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DescribeTableCommand, DescribeTimeToLiveCommand, UpdateTableCommand } from '@aws-sdk/client-dynamodb';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ensureTable } from '#cdk/local/dynamodb-local.ts';
 import { javaProblem, parseJavaRelease } from '#cdk/local/java.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
@@ -30,6 +30,23 @@ describe('the table in DynamoDB Local', () => {
   it('is left alone when it stands already', async () => {
     const { created, streamArn } = await ensureTable(table.client, table.tableName);
     expect({ created, streamArn }).toEqual({ created: false, streamArn: table.streamArn });
+  });
+});
+
+describe('a table of an older release', () => {
+  it('is given the index that it lacks', async () => {
+    const table = await startTable();
+    const { client, tableName: TableName } = table;
+    const indexes = async () => {
+      const { Table } = await client.send(new DescribeTableCommand({ TableName }));
+      return Table?.GlobalSecondaryIndexes?.map(({ IndexName, IndexStatus }) => `${IndexName} ${IndexStatus}`).sort();
+    };
+    const GlobalSecondaryIndexUpdates = [{ Delete: { IndexName: 'listed' } }];
+    await client.send(new UpdateTableCommand({ TableName, GlobalSecondaryIndexUpdates }));
+    await vi.waitFor(async () => expect(await indexes()).toEqual(['byGateway ACTIVE', 'due ACTIVE']), 10_000);
+    await ensureTable(client, TableName);
+    expect(await indexes()).toEqual(['byGateway ACTIVE', 'due ACTIVE', 'listed ACTIVE']);
+    await table.stop();
   });
 });
 

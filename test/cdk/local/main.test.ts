@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { localClient, untilReady } from '#cdk/local/dynamodb-local.ts';
 import { freePort } from '#cdk/local/ports.ts';
 import { TABLE_NAME } from '#cdk/local/processes.ts';
+import { readSettings } from '#cdk/local/settings.ts';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
 
 const MAIN = path.resolve(import.meta.dirname, '../../../cdk/local/main.ts');
@@ -52,14 +53,14 @@ describe('a running local stack', () => {
 
   it('says when it is ready and what runs where', () => {
     expect(stack.output()).toMatch(/ready after [\d.]+ s/);
-    for (const part of [stack.url(0), stack.url(1), stack.dynamoDbEndpoint, stack.lambdaEndpoint]) {
+    for (const part of [stack.url(0), stack.url(1), stack.dynamoDbEndpoint, stack.lambdaEndpoint, stack.apiUrl]) {
       expect(stack.output()).toContain(part);
     }
     expect(stack.output()).toMatch(/1001@demo\.example has demo-1001/);
   });
 
   it('runs each part in a process of its own and serves the panel from each gateway', async () => {
-    const parts = ['dynamodb', 'functions', 'gateway-1', 'gateway-2', 'scheduler', 'streams'];
+    const parts = ['api', 'dynamodb', 'functions', 'gateway-1', 'gateway-2', 'scheduler', 'streams'];
     expect(Object.keys(stack.pids).sort()).toEqual(parts);
     expect(new Set(Object.values(stack.pids)).size).toBe(parts.length);
     for (const index of [0, 1]) {
@@ -81,7 +82,7 @@ describe('a running local stack', () => {
     await untilOk(`${stack.httpUrl(1)}readyz`);
   });
 
-  it.each(['functions', 'streams', 'scheduler'])('starts %s again when it dies', async (name) => {
+  it.each(['functions', 'streams', 'scheduler', 'api'])('starts %s again when it dies', async (name) => {
     await killAndAwait(name);
     await untilOk(`${stack.lambdaEndpoint}/healthz`);
   });
@@ -112,7 +113,7 @@ describe('the end of a local stack', () => {
     'leaves no process and no port behind, by signal or by a kill that it cannot see',
     async () => {
       const stack = await startStack();
-      expect(livingOf(stack)).toHaveLength(6);
+      expect(livingOf(stack)).toHaveLength(7);
       await stack.stop();
       expect(livingOf(stack)).toEqual([]);
 
@@ -150,6 +151,18 @@ describe('the end of a local stack', () => {
   );
 });
 
+describe('the port of the HTTP API', () => {
+  it.each([
+    [['--port', '8080'], 8081],
+    [['--port', '8080', '--gateways', '2'], 8082],
+    [['--port', '8081', '--dynamodb-port', '8082'], 8083],
+    [['--port', '9000'], 8081],
+    [['--port', '8080', '--gateways', '2', '--api-port', '8081'], 8081],
+  ])('makes way for others when nobody chose it: %j', (args, expected) => {
+    expect(readSettings(args).apiPort).toBe(expected);
+  });
+});
+
 describe('a local stack that cannot start', () => {
   it('names the port that is taken and the option that changes it', async () => {
     const squatter = createServer();
@@ -175,6 +188,8 @@ describe('a local stack that cannot start', () => {
       code: 1,
       output: expect.stringMatching(/18391 is wanted by both gateway 2 and the/),
     });
+    const api = await runMain(['--port', '18390', '--gateways', '2', '--api-port', '18391']);
+    expect(api.output).toMatch(/18391 is wanted by both gateway 2 and the HTTP API/);
     const option = await runMain(['--gateways', 'many']);
     expect(option).toMatchObject({ code: 1, output: expect.stringMatching(/whole number from 1 to 20/) });
   });
@@ -182,6 +197,7 @@ describe('a local stack that cannot start', () => {
   it('explains its options and their variables', async () => {
     const { code, output } = await runMain(['--help']);
     expect(code).toBe(0);
-    for (const name of ['PORT', 'GATEWAYS', 'LOCAL_USERS', 'DATA_DIR', '--demo']) expect(output).toContain(name);
+    for (const name of ['PORT', 'GATEWAYS', 'LOCAL_USERS', 'DATA_DIR', 'API_PORT', 'ADMIN_KEY', '--demo'])
+      expect(output).toContain(name);
   });
 });

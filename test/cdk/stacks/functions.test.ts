@@ -6,6 +6,7 @@ import {
   FUNCTIONS,
   type FunctionDescription,
   type FunctionName,
+  RECORD_EXPORT,
   STREAM_MAPPING,
 } from '#cdk/system.ts';
 import { readEnvironment } from '#runtime/environment.ts';
@@ -46,6 +47,7 @@ describe.each(FUNCTION_NAMES)('function %s', (name) => {
     expect(read.tableName).toBe('<Table>');
     expect(read.nonceSecret?.kind).toBe(description.secrets.includes('nonce') ? 'arn' : undefined);
     expect(read.instructionSecret?.kind).toBe(description.secrets.includes('instruction') ? 'arn' : undefined);
+    expect(read.adminSecret?.kind).toBe(description.secrets.includes('admin') ? 'arn' : undefined);
   });
 
   it('may do on the table exactly what is described', () => {
@@ -53,12 +55,13 @@ describe.each(FUNCTION_NAMES)('function %s', (name) => {
     expect(allowed.toSorted()).toEqual(description.tableActions.toSorted());
   });
 
-  it('reaches no other table, and an index only to query it for expiry', () => {
+  it('reaches no other table, and an index only to query it: for expiry, or to list', () => {
+    const readers = { due: 'expire', byGateway: 'expire', listed: 'api' };
     for (const action of DATA_ACTIONS) {
       expect(isAllowed(statements, `dynamodb:${action}`, 'arn:aws:dynamodb:eu-west-1:1:table/other')).toBe(false);
-      for (const index of ['due', 'byGateway'])
+      for (const [index, reader] of Object.entries(readers))
         expect(isAllowed(statements, `dynamodb:${action}`, `${TABLE_ARN}/index/${index}`)).toBe(
-          name === 'expire' && action === 'Query',
+          name === reader && action === 'Query',
         );
     }
   });
@@ -154,10 +157,72 @@ describe('the schedule', () => {
   });
 
   it('is the only one that EventBridge may invoke', () => {
-    template.resourceCountIs('AWS::Lambda::Permission', 1);
+    const permissions = Object.values(template.findResources('AWS::Lambda::Permission'));
+    expect(permissions.map(({ Properties }) => Properties.Principal).toSorted()).toEqual([
+      'apigateway.amazonaws.com',
+      'events.amazonaws.com',
+    ]);
     template.hasResourceProperties('AWS::Lambda::Permission', {
       Principal: 'events.amazonaws.com',
       FunctionName: { 'Fn::GetAtt': [Match.stringLikeRegexp('^Expire'), 'Arn'] },
     });
+  });
+});
+
+describe('the HTTP API', () => {
+  it('brings every request under /v1 to its function, throttled, and no other page may use it (no CORS)', () => {
+    template.resourceCountIs('AWS::ApiGatewayV2::Route', 1);
+    template.hasResourceProperties('AWS::ApiGatewayV2::Route', { RouteKey: 'ANY /v1/{proxy+}' });
+    template.hasResourceProperties('AWS::ApiGatewayV2::Api', {
+      ProtocolType: 'HTTP',
+      CorsConfiguration: Match.absent(),
+    });
+    template.hasResourceProperties('AWS::ApiGatewayV2::Integration', {
+      PayloadFormatVersion: '2.0',
+      IntegrationUri: { 'Fn::GetAtt': [Match.stringLikeRegexp('^Api'), 'Arn'] },
+    });
+    template.hasResourceProperties('AWS::ApiGatewayV2::Stage', {
+      StageName: '$default',
+      AutoDeploy: true,
+      DefaultRouteSettings: { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100 },
+    });
+    template.hasResourceProperties('AWS::Lambda::Permission', {
+      Principal: 'apigateway.amazonaws.com',
+      FunctionName: { 'Fn::GetAtt': [Match.stringLikeRegexp('^Api'), 'Arn'] },
+    });
+  });
+
+  it('has a key that stands in no template and that no other function may read', () => {
+    const readers = FUNCTION_NAMES.filter((name) =>
+      isAllowed(roleOf(name), 'secretsmanager:GetSecretValue', '<AdminSecret>'),
+    );
+    expect(readers).toEqual(['api']);
+  });
+});
+
+describe('records of calls', () => {
+  it('leave by a pipe from the stream to a bus of their own, failures to a queue', () => {
+    template.hasResourceProperties('AWS::Pipes::Pipe', {
+      SourceParameters: {
+        DynamoDBStreamParameters: {
+          StartingPosition: 'TRIM_HORIZON',
+          DeadLetterConfig: { Arn: { 'Fn::GetAtt': [Match.stringLikeRegexp('^RecordFailures'), 'Arn'] } },
+        },
+        FilterCriteria: { Filters: [{ Pattern: JSON.stringify(RECORD_EXPORT.filterPattern) }] },
+      },
+      Target: { 'Fn::GetAtt': [Match.stringLikeRegexp('^CallBus'), 'Arn'] },
+      TargetParameters: {
+        EventBridgeEventBusParameters: { Source: 'lampfield', DetailType: 'Call Detail Record' },
+      },
+    });
+  });
+
+  it('go through a role that reads the stream, puts events and fills the queue, and no more', () => {
+    const statements = statementsOf(template, 'RecordPipeRole');
+    expect(isAllowed(statements, 'dynamodb:GetRecords', '<TableStreamArn>')).toBe(true);
+    expect(isAllowed(statements, 'events:PutEvents', '<CallBusArn>')).toBe(true);
+    expect(isAllowed(statements, 'sqs:SendMessage', '<RecordFailuresArn>')).toBe(true);
+    expect(isAllowed(statements, 'dynamodb:GetItem', TABLE_ARN)).toBe(false);
+    expect(statements.flatMap(({ actions }) => actions).filter((action) => action.includes('*'))).toEqual([]);
   });
 });
