@@ -108,6 +108,7 @@ describe('the gateway task', () => {
         INVITE: 'lampfield-dev-call',
       },
       flowClosed: 'lampfield-dev-flow-closed',
+      callReport: 'lampfield-dev-call-report',
       lease: 'lampfield-dev-lease',
     });
     expect(config.DRAIN_SECONDS).toBeLessThan(120);
