@@ -7,12 +7,19 @@ import type { Flow } from './flow-table.ts';
 import type { Subscription } from './subscription-table.ts';
 import type { Counts, Log } from './telemetry.ts';
 
+export type EndedSubscription = FlowClosedReport['subscriptions'][number];
+
 const BATCH = 100;
 const GATHER_MS = 100;
 const RETRY_MS = 2_000;
 const DEADLINE_MS = 20_000;
 /** Beyond this, reports are dropped, oldest first: expiry in the table stands behind them. */
 const MAX_WAITING = 100_000;
+
+/** What the functions are told of a subscription that ended here. */
+export function endedSubscription({ id, resource, expiresAtMs }: Subscription): EndedSubscription {
+  return { id, presentity: resource.presentity, event: resource.event, expiresAtMs };
+}
 
 export class ReportQueue {
   readonly #gatewayId: GatewayId;
@@ -43,8 +50,7 @@ export class ReportQueue {
   }
 
   subscriptionEnded(subscription: Subscription): void {
-    const { presentity, event } = subscription.resource;
-    this.#subscriptions.push({ id: subscription.id, presentity, event, expiresAtMs: subscription.expiresAtMs });
+    this.#subscriptions.push(endedSubscription(subscription));
     this.#ending.add(subscription.id);
     if (this.#subscriptions.length > MAX_WAITING) this.#forget(this.#subscriptions.splice(0, 1));
     this.#schedule(GATHER_MS);

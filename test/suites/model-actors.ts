@@ -1,7 +1,7 @@
 /** Publishers and watchers of the model test: they speak SIP to a gateway and remember what they were told. */
 import type { Flow } from '#gateway/flow-table.ts';
 import type { ReceivedMessage } from '#test/support/sip-client.ts';
-import { PARKING_MS } from './model-gateway.ts';
+import { type ModelGateway, PARKING_MS } from './model-gateway.ts';
 import { documentText, lampsIn, ModelPublication, PUBLISHERS, type PublishedDocument } from './model-lamps.ts';
 import type { World } from './model-world.ts';
 
@@ -14,8 +14,7 @@ const fresh = (): string => {
 
 /** One connection of a user to one gateway. */
 class Connection {
-  readonly gateway: number;
-  readonly #world: World;
+  readonly gateway: ModelGateway;
   readonly flow: Flow;
   /** The client is gone and the gateway does not know: what is sent reaches nobody. */
   isDeaf = false;
@@ -28,16 +27,19 @@ class Connection {
     role: 'user' | 'publisher',
     onNotify: (notify: ReceivedMessage, from: Connection) => void,
   ) {
-    this.#world = world;
-    this.gateway = gateway;
-    this.flow = world.gateway(gateway).open({ domain: DOMAIN, user, role }, (message) => {
+    this.gateway = world.gateway(gateway);
+    this.flow = this.gateway.open({ domain: DOMAIN, user, role }, (message) => {
       if (message.method === 'NOTIFY') onNotify(message, this);
       else if (!this.isDeaf) this.#answers.get(nameOf(message))?.(message);
     });
   }
 
+  get isAlive(): boolean {
+    return !this.isDeaf && !this.flow.closed;
+  }
+
   send(text: string): void {
-    if (!this.isDeaf && !this.flow.closed) this.#world.gateway(this.gateway).receive(this.flow, text);
+    if (this.isAlive) this.gateway.receive(this.flow, text);
   }
 
   /** @returns the answer; undefined when the connection was lost before it came */
@@ -45,14 +47,14 @@ class Connection {
     const { promise, resolve } = Promise.withResolvers<ReceivedMessage | undefined>();
     this.#answers.set(name, resolve);
     for (let n = 0; n < times; n++) this.send(lines.join('\r\n'));
-    if (this.isDeaf || this.flow.closed) resolve(undefined);
+    if (!this.isAlive) resolve(undefined);
     return promise;
   }
 
   /** @param isSilent the gateway does not learn of it yet */
   lose(isSilent: boolean): void {
     this.isDeaf = true;
-    if (!isSilent) this.#world.gateway(this.gateway).lose(this.flow);
+    if (!isSilent) this.gateway.lose(this.flow);
     for (const resolve of this.#answers.values()) resolve(undefined);
   }
 }
@@ -83,7 +85,7 @@ export class Publisher {
   readonly #world: World;
   readonly #publisher: number;
   readonly #uri: string;
-  readonly #connection: Connection;
+  #connection: Connection | undefined;
   /** All publications of the presentity, for the model. */
   readonly #all: ModelPublication[];
   #turn: Promise<unknown> = Promise.resolve();
@@ -96,7 +98,15 @@ export class Publisher {
     this.#publisher = publisher;
     this.#uri = `sip:${user}@${DOMAIN}`;
     this.#all = all;
-    this.#connection = new Connection(world, publisher, PUBLISHERS[publisher] ?? '', 'publisher', () => undefined);
+  }
+
+  /** Comes back when its gateway has died. */
+  #connected(): Connection {
+    if (this.#connection === undefined || !this.#connection.isAlive) {
+      const user = PUBLISHERS[this.#publisher] ?? '';
+      this.#connection = new Connection(this.#world, this.#publisher, user, 'publisher', () => undefined);
+    }
+    return this.#connection;
   }
 
   /** A client sends the requests of one publication one after the other (RFC 3903 section 4.1). */
@@ -189,7 +199,7 @@ export class Publisher {
       const callId = `publish-${fresh()}`;
       const parts = { from: `<${user}>;tag=${fresh()}`, to: `<${this.#uri}>`, uri: this.#uri, callId, cseq: 1 };
       const lines = linesOf({ method: 'PUBLISH', ...parts, fields, ...body });
-      return this.#connection.request(lines, `${callId} 1 PUBLISH`, 1);
+      return this.#connected().request(lines, `${callId} 1 PUBLISH`, 1);
     });
     const answers = await Promise.all(sent);
     const bad = answers.find((answer) => answer?.status !== 200 && answer?.status !== 412);
@@ -201,8 +211,8 @@ export class Publisher {
 /** How a watcher answers the NOTIFYs of a subscription. */
 export type AnswerMode = 200 | 500 | 'later' | 'never';
 
-interface Told {
-  readonly gateway: number;
+export interface Told {
+  readonly gateway: ModelGateway;
   /** The gateway may have forgotten the subscription before, and number it from the clock again. */
   readonly mayJump: boolean;
   readonly cseq: number;
@@ -213,7 +223,7 @@ interface Told {
 }
 
 /** One dialog of a watcher. */
-class WatcherDialog {
+export class WatcherDialog {
   readonly callId = `subscribe-${fresh()}`;
   readonly fromTag = `from-${fresh()}`;
   toTag = '';
@@ -224,6 +234,10 @@ class WatcherDialog {
   lostAtMs: number | undefined;
   unanswered = 0;
   mayJump = false;
+  /** To which the last SUBSCRIBE went. */
+  askedOn: Connection | undefined;
+  /** The device has a newer subscription. */
+  isReplaced = false;
   /** What the watcher has received. */
   readonly told: Told[] = [];
   /** What the gateways have sent, also to connections that were dead. */
@@ -239,6 +253,7 @@ class WatcherDialog {
 export class Watcher {
   readonly #world: World;
   readonly #user: string;
+  readonly #contact: string;
   readonly presentity: number;
   readonly #uri: string;
   answers: AnswerMode = 200;
@@ -253,6 +268,7 @@ export class Watcher {
     this.#user = `watcher-${index}`;
     this.presentity = presentity;
     this.#uri = `sip:${presentityUser}@${DOMAIN}`;
+    this.#contact = `<sip:${this.#user}@c.invalid;transport=ws>;+sip.instance="<urn:uuid:${index}>"`;
   }
 
   get dialogs(): readonly WatcherDialog[] {
@@ -266,7 +282,12 @@ export class Watcher {
   }
 
   get isConnected(): boolean {
-    return this.#connection !== undefined && !this.#connection.isDeaf;
+    return this.#connection?.isAlive === true;
+  }
+
+  /** Connected, and every NOTIFY so far is answered: it has been told all that there is to tell. */
+  get isUpToDate(): boolean {
+    return this.isConnected && this.living?.unanswered === 0;
   }
 
   /** Comes (back) on a gateway; the old connection is found dead there now or stays half open. */
@@ -275,6 +296,19 @@ export class Watcher {
     this.#connection = new Connection(this.#world, gateway, this.#user, 'user', (notify, from) =>
       this.#hear(notify, from),
     );
+  }
+
+  /** The device starts anew beside its old connection, and knows nothing of its subscription. */
+  startAnew(gateway: number): Promise<void> {
+    return this.#inTurn(async () => {
+      const older = this.#dialog;
+      this.#connection = new Connection(this.#world, gateway, this.#user, 'user', (notify, from) =>
+        this.#hear(notify, from),
+      );
+      this.#dialog = undefined;
+      await this.#subscribe(600, false);
+      if (older !== undefined && this.living !== undefined) older.isReplaced = true;
+    });
   }
 
   lose(isSilent: boolean): void {
@@ -286,14 +320,18 @@ export class Watcher {
 
   /** Opens a subscription, or refreshes (with 0: ends) the one that there is; `isTwice`: it is retransmitted. */
   subscribe(seconds: number, isTwice: boolean): Promise<void> {
-    const turn = this.#turn.then(() => this.#subscribe(seconds, isTwice));
+    return this.#inTurn(() => this.#subscribe(seconds, isTwice));
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(work);
     this.#turn = turn.catch(() => undefined);
     return turn;
   }
 
   async #subscribe(seconds: number, isTwice: boolean): Promise<void> {
     const connection = this.#connection;
-    if (connection === undefined || connection.isDeaf) return;
+    if (connection === undefined || !connection.isAlive) return;
     if (this.#dialog === undefined || this.#dialog.isOver) {
       if (seconds === 0) return;
       this.#dialog = new WatcherDialog();
@@ -301,11 +339,14 @@ export class Watcher {
     }
     const dialog = this.#dialog;
     dialog.cseq += 1;
-    dialog.mayJump = dialog.mayBeGone(this.#world.nowMs);
+    // A gateway numbers anew what it forgot, and what another one has held since.
+    const isElsewhere = dialog.askedOn !== undefined && dialog.askedOn.gateway !== connection.gateway;
+    dialog.mayJump ||= isElsewhere || dialog.mayBeGone(this.#world.nowMs);
+    dialog.askedOn = connection;
     const { callId, cseq, toTag } = dialog;
     const from = `<sip:${this.#user}@${DOMAIN}>;tag=${dialog.fromTag}`;
     const to = `<${this.#uri}>${toTag === '' ? '' : `;tag=${toTag}`}`;
-    const fields = [`Expires: ${seconds}`, `Contact: <sip:${this.#user}@c.invalid;transport=ws>`];
+    const fields = [`Expires: ${seconds}`, `Contact: ${this.#contact}`];
     const lines = linesOf({ method: 'SUBSCRIBE', from, to, uri: this.#uri, callId, cseq, fields });
     const answer = await connection.request(lines, `${callId} ${cseq} SUBSCRIBE`, isTwice ? 2 : 1);
     this.#takeAnswer(dialog, answer, connection, seconds);

@@ -1,6 +1,7 @@
 /** What can happen in the model test, as data that fast-check makes and shrinks; and how it happens. */
 import fc from 'fast-check';
 import { type AnswerMode, Publisher, Watcher } from './model-actors.ts';
+import { requireLamps } from './model-checks.ts';
 import {
   DIALOGS,
   type ModelPublication,
@@ -30,7 +31,10 @@ export type Command = { readonly isAwaited: boolean } & (
   | { readonly kind: 'answerHeld'; readonly watcher: number }
   | { readonly kind: 'pass'; readonly ms: number }
   | { readonly kind: 'deliver'; readonly back: number; readonly count: number; readonly outage: Outage | undefined }
+  | { readonly kind: 'startAnew'; readonly watcher: number; readonly gateway: number }
+  | { readonly kind: 'kill'; readonly gateway: number }
   | { readonly kind: 'sweep' | 'report' }
+  | { readonly kind: 'check' }
 );
 
 /** Which publication of which presentity; a publisher that forgot its tag has several. */
@@ -40,6 +44,8 @@ export interface Place {
 }
 
 export interface Plan {
+  /** Decides in which order things arrive. */
+  readonly order: number;
   readonly presentities: number;
   readonly watchers: readonly { readonly presentity: number; readonly gateway: number; readonly isEarly: boolean }[];
   readonly commands: readonly Command[];
@@ -93,13 +99,17 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     weight: 5,
     arbitrary: fc.record({
       ...{ ...common, kind: kind('deliver'), back: index(4), count: fc.integer({ min: 1, max: 4 }) },
-      outage: fc.constantFrom<(Outage | undefined)[]>(undefined, undefined, undefined, 'before', 'after'),
+      outage: fc.constantFrom<(Outage | undefined)[]>(...Array(5).fill(undefined), 'before', 'after', 'table'),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ ...common, kind: fc.constantFrom('sweep', 'report') }) },
+  { weight: 2, arbitrary: fc.record({ ...common, kind: fc.constantFrom('sweep', 'report') }) },
+  { weight: 1, arbitrary: fc.record({ ...common, kind: kind('check') }) },
+  { weight: 1, arbitrary: fc.record({ ...common, kind: kind('startAnew'), watcher, gateway: index(2) }) },
+  { weight: 1, arbitrary: fc.record({ ...common, kind: kind('kill'), gateway: index(2) }) },
 );
 
 export const plan: fc.Arbitrary<Plan> = fc.record({
+  order: fc.integer(),
   presentities: fc.integer({ min: 1, max: 3 }),
   watchers: fc.array(fc.record({ presentity: index(3), gateway: index(2), isEarly: fc.boolean() }), {
     ...{ minLength: 1, maxLength: 5 },
@@ -134,13 +144,22 @@ export class Cast {
 
   async run(step: Command): Promise<void> {
     if (step.kind === 'pass') return this.#world.pass(step.ms);
+    if (step.kind === 'kill') return this.#world.kill(step.gateway);
+    if (step.kind === 'check') return this.check();
     // Coming back takes a client some time.
-    if (step.kind === 'takeOver') await this.#world.pass(1_000);
+    if (step.kind === 'takeOver' || step.kind === 'startAnew') await this.#world.pass(1_000);
     this.#world.start(this.#begin(step));
     if (step.isAwaited) await this.#world.settle();
+    else await this.#world.traffic.overlap();
   }
 
-  async #begin(step: Exclude<Command, { kind: 'pass' }>): Promise<unknown> {
+  /** Everything on its way arrives; then whoever has answered so far knows all that there is to know. */
+  async check(): Promise<void> {
+    await this.#world.drain();
+    requireLamps(this.#world, this);
+  }
+
+  async #begin(step: Exclude<Command, { kind: 'pass' | 'kill' | 'check' }>): Promise<unknown> {
     switch (step.kind) {
       case 'publish':
         return this.#publisher(step.at).publish(step.document, step.seconds, step.isTwice);
@@ -172,6 +191,8 @@ export class Cast {
       case 'takeOver':
         watcher.connect(step.gateway, step.isNoticed);
         return watcher.subscribe(600, false);
+      case 'startAnew':
+        return watcher.startAnew(step.gateway);
       case 'answers':
         watcher.answers = step.mode;
         return;
