@@ -17,8 +17,8 @@ const DEADLINE_MS = 20_000;
 const MAX_WAITING = 100_000;
 
 /** What the functions are told of a subscription that ended here. */
-export function endedSubscription({ id, resource, expiresAtMs }: Subscription): EndedSubscription {
-  return { id, presentity: resource.presentity, event: resource.event, expiresAtMs };
+export function endedSubscription({ id, resource, askedCSeq }: Subscription): EndedSubscription {
+  return { id, presentity: resource.presentity, event: resource.event, cseq: askedCSeq };
 }
 
 export class ReportQueue {

@@ -8,7 +8,7 @@ import type { HeaderEntries, Notification } from '#contract/schemas.ts';
 import { DependencyUnavailable } from '#core/error.ts';
 import { readRateControl } from '#core/rate-control.ts';
 import { parseBinaryMessage } from '#core/sip/binary-message.ts';
-import { branchOf, tagOf } from '#core/sip/header.ts';
+import { branchOf, parseCSeq, tagOf } from '#core/sip/header.ts';
 import { detach, type ParseResult, parseMessage, type SipRequest, type SipResponse } from '#core/sip/message.ts';
 import type { FunctionQueue } from './backend.ts';
 import { composeResponse, dialogHeaders, envelopeOf, eventOf, frameNotifies, nonceUseOf, topVia } from './envelope.ts';
@@ -300,6 +300,7 @@ export class RequestPath {
   #frame(subscription: Subscription, exchange: Exchange, eventId: string | undefined): void {
     const { notifyPath, nowMs } = this.#ports;
     const secondsLeft = (subscription.expiresAtMs - nowMs()) / 1_000;
+    subscription.askedCSeq = parseCSeq(exchange.request.get('cseq') ?? '')?.sequence ?? 0;
     notifyPath.setRate(subscription, readRateControl(exchange.request.get('event') ?? '', secondsLeft));
     frameNotifies(subscription, exchange.request, {
       eventId,

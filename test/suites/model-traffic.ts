@@ -1,19 +1,13 @@
 /** The network of the model test: everything on its way arrives in an order that a number decides, so that a case repeats. */
+import { Chance } from '#test/support/chance.ts';
+
 export class Traffic {
   readonly #waiting: (() => void)[] = [];
-  #state: number;
+  readonly #chance: Chance;
   #isTurning = false;
 
   constructor(seed: number) {
-    this.#state = seed | 0;
-  }
-
-  /** A whole number from 0 to `count - 1` (mulberry32). */
-  pick(count: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % count;
+    this.#chance = new Chance(seed);
   }
 
   get isIdle(): boolean {
@@ -30,7 +24,7 @@ export class Traffic {
 
   /** Lets a few things arrive before the next one starts. */
   async overlap(): Promise<void> {
-    for (let turns = this.pick(8); turns > 0; turns--) await turn();
+    for (let turns = this.#chance.pick(8); turns > 0; turns--) await turn();
   }
 
   #schedule(): void {
@@ -38,7 +32,7 @@ export class Traffic {
     this.#isTurning = true;
     setImmediate(() => {
       this.#isTurning = false;
-      const [arrived] = this.#waiting.splice(this.pick(this.#waiting.length), 1);
+      const [arrived] = this.#waiting.splice(this.#chance.pick(this.#waiting.length), 1);
       arrived?.();
       if (this.#waiting.length > 0) this.#schedule();
     });
