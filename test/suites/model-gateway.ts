@@ -110,8 +110,8 @@ export class ModelGateway {
     return flow;
   }
 
-  receive(flow: Flow, text: string): void {
-    this.#requestPath.receive(flow, Buffer.from(text), false);
+  receive(flow: Flow, message: string | Buffer, isBinary = false): void {
+    this.#requestPath.receive(flow, typeof message === 'string' ? Buffer.from(message) : message, isBinary);
     this.#outbox.flush();
   }
 

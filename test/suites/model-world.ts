@@ -25,6 +25,8 @@ const STARTED_AT_MS = Date.UTC(2040, 0, 1);
 const telemetry = { log: () => undefined };
 /** How the next batch fails: a delivery before it is carried out, or only its answer; or the table does not answer. */
 export type Outage = 'before' | 'after' | 'table';
+/** No request is with its function for longer, whoever waits for it. */
+const DEADLINE_MS = 5_000;
 /** With nothing on its way for so many turns of the event loop, what is still awaited never comes. */
 const STUCK_AFTER_TURNS = 100;
 
@@ -102,8 +104,17 @@ export class World {
     if (this.#failures.length > 0) throw this.#failures[0];
   }
 
+  /** Waits until nothing is on its way any more. */
+  async rest(): Promise<void> {
+    for (let idle = 0; idle < STUCK_AFTER_TURNS; idle++) {
+      if (!this.traffic.isIdle || this.table.underWay > 0) idle = 0;
+      await turn();
+    }
+  }
+
   async pass(ms: number): Promise<void> {
     await this.settle();
+    if (ms > DEADLINE_MS) await this.rest();
     this.nowMs += ms;
     for (const gateway of this.#gateways) gateway.advance();
   }

@@ -1,0 +1,62 @@
+/** The control of the fuzz run: a lamp of another tenant, which must go on following its publisher. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { dialogInfo, dialogStates, SipClient, type TestSubscription } from '#test/support/sip-client.ts';
+
+const DOMAIN = 'acme.example';
+const EXTENSION = '1009';
+const EVERY_MS = 2_000;
+const STATES = ['early', 'confirmed', 'terminated'] as const;
+
+export class Control {
+  readonly #watcher: SipClient;
+  readonly #publisher: SipClient;
+  readonly #subscription: TestSubscription;
+  #tag: string | undefined;
+  #isOver = false;
+  changes = 0;
+  /** Milliseconds from PUBLISH to the right NOTIFY. */
+  readonly delaysMs: number[] = [];
+  readonly problems: string[] = [];
+
+  private constructor(watcher: SipClient, publisher: SipClient, subscription: TestSubscription) {
+    this.#watcher = watcher;
+    this.#publisher = publisher;
+    this.#subscription = subscription;
+  }
+
+  static async open(url: string): Promise<Control> {
+    const watcher = await SipClient.connect(url, '1001', DOMAIN);
+    const publisher = await SipClient.connect(url, 'pbx', DOMAIN);
+    return new Control(watcher, publisher, await watcher.subscribe(EXTENSION, { expiresSeconds: 7_200 }));
+  }
+
+  /** Changes the lamp again and again until it is stopped. */
+  async run(withinMs: number): Promise<void> {
+    while (!this.#isOver) {
+      await this.#change(withinMs).catch((error: unknown) => this.problems.push(String(error)));
+      await pause(EVERY_MS);
+    }
+  }
+
+  async #change(withinMs: number): Promise<void> {
+    const state = STATES[this.changes++ % STATES.length] ?? 'early';
+    const body = dialogInfo(`sip:${EXTENSION}@${DOMAIN}`, { state });
+    const [since, sentAtMs] = [this.#watcher.received.length, performance.now()];
+    const told = this.#watcher.next(
+      (message) => this.#subscription.owns(message) && dialogStates(message).join() === state,
+      { since, timeoutMs: withinMs },
+    );
+    const [answer, notify] = await Promise.all([
+      this.#publisher.publish(EXTENSION, body, { ...(this.#tag !== undefined && { ifMatch: this.#tag }) }),
+      told,
+    ]);
+    if (answer.status !== 200) throw new Error(`the control's PUBLISH was answered ${answer.startLine}`);
+    this.#tag = answer.header('sip-etag');
+    this.delaysMs.push(notify.atMs - sentAtMs);
+  }
+
+  async stop(): Promise<void> {
+    this.#isOver = true;
+    await Promise.all([this.#watcher.close(), this.#publisher.close()]);
+  }
+}
