@@ -8,6 +8,8 @@ import { World } from './model-world.ts';
 export interface Cases {
   readonly runs: number;
   readonly seed?: number;
+  /** The first case that fails is told as it is; looking for a smaller one takes its time. */
+  readonly isFirstEnough?: boolean;
   /** A table for each case, or a part of one that it has for itself by its users' names. */
   readonly openTable: () => { readonly table: Table; readonly names: string };
   readonly onCase?: () => void;
@@ -18,14 +20,14 @@ export interface Cases {
  * @returns how many of them proved nothing, because the table did not answer in time
  * @throws with seed, path and the smallest case that fails
  */
-export async function runCases({ runs, seed, openTable, onCase }: Cases): Promise<number> {
+export async function runCases({ runs, seed, isFirstEnough = false, openTable, onCase }: Cases): Promise<number> {
   let wasted = 0;
   const property = fc.asyncProperty(plan, async (given) => {
     const { table, names } = openTable();
     if (!(await runCase(given, table, names))) wasted += 1;
     onCase?.();
   });
-  await fc.assert(property, { numRuns: runs, ...(seed !== undefined && { seed }) });
+  await fc.assert(property, { numRuns: runs, endOnFailure: isFirstEnough, ...(seed !== undefined && { seed }) });
   return wasted;
 }
 

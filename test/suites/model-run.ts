@@ -10,6 +10,7 @@ interface Options {
   readonly runs: number;
   readonly seed: number;
   readonly workers: number;
+  readonly first: boolean;
   /** Set in a worker: it runs its share itself. */
   readonly share: boolean;
 }
@@ -19,7 +20,7 @@ type Told = { readonly done: number } | { readonly failed: string };
 const REPORT_EVERY = 25;
 const PROGRESS_EVERY_MS = 5_000;
 
-async function runShare({ runs, seed }: Options): Promise<void> {
+async function runShare({ runs, seed, first }: Options): Promise<void> {
   const tell = (told: Told) => process.send?.(told);
   let untold = 0;
   const report = (atLeast: number): void => {
@@ -33,7 +34,7 @@ async function runShare({ runs, seed }: Options): Promise<void> {
   };
   const openTable = () => ({ table: openMemoryTable(), names: 'u' });
   try {
-    await runCases({ runs, seed, openTable, onCase });
+    await runCases({ runs, seed, isFirstEnough: first, openTable, onCase });
     report(1);
   } catch (error) {
     tell({ failed: error instanceof Error ? `${error.stack}\n${error.cause ?? ''}` : String(error) });
@@ -43,7 +44,7 @@ async function runShare({ runs, seed }: Options): Promise<void> {
 }
 
 /** @returns true when every case was green */
-async function runAll({ runs, seed, workers }: Options): Promise<boolean> {
+async function runAll({ runs, seed, workers, first }: Options): Promise<boolean> {
   const startedAtMs = performance.now();
   let done = 0;
   const print = (): void => {
@@ -54,7 +55,8 @@ async function runAll({ runs, seed, workers }: Options): Promise<boolean> {
   const children = Array.from({ length: workers }, (_, index) => {
     const share = Math.floor(((index + 1) * runs) / workers) - Math.floor((index * runs) / workers);
     // Far apart: the next seeds are left to whoever counts seeds up by one.
-    return fork(import.meta.filename, ['--share', '--runs', String(share), '--seed', String(seed + index * 1_000_003)]);
+    const given = ['--runs', String(share), '--seed', String(seed + index * 1_000_003), ...(first ? ['--first'] : [])];
+    return fork(import.meta.filename, ['--share', ...given]);
   });
   const results = await Promise.all(children.map((child) => watched(child, children, (count) => (done += count))));
   clearInterval(clock);
@@ -100,6 +102,7 @@ await new Command('model')
     randomInt(2 ** 30),
   )
   .option('--workers <count>', 'processes', wholeNumber, availableParallelism())
+  .option('--first', 'tell the first case that fails as it is, instead of the smallest like it', false)
   .option('--share', 'one process, as a worker', false)
   .action(run)
   .parseAsync();
