@@ -46,13 +46,19 @@ export class Control {
       (message) => this.#subscription.owns(message) && dialogStates(message).join() === state,
       { since, timeoutMs: withinMs },
     );
-    const [answer, notify] = await Promise.all([
-      this.#publisher.publish(EXTENSION, body, { ...(this.#tag !== undefined && { ifMatch: this.#tag }) }),
-      told,
-    ]);
-    if (answer.status !== 200) throw new Error(`the control's PUBLISH was answered ${answer.startLine}`);
+    const published = this.#publish(body);
+    // Both are awaited: a lamp that is late must not lose the entity-tag.
+    const [, notify] = await Promise.allSettled([published, told]);
+    await published;
+    if (notify.status === 'rejected') throw notify.reason;
+    this.delaysMs.push(notify.value.atMs - sentAtMs);
+  }
+
+  async #publish(body: string): Promise<void> {
+    const condition = this.#tag === undefined ? {} : { ifMatch: this.#tag };
+    const answer = await this.#publisher.publish(EXTENSION, body, condition);
+    if (answer.status !== 200) throw new Error(`the control's PUBLISH was answered: ${answer.startLine}`);
     this.#tag = answer.header('sip-etag');
-    this.delaysMs.push(notify.atMs - sentAtMs);
   }
 
   async stop(): Promise<void> {

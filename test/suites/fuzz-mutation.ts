@@ -115,7 +115,9 @@ const TROUBLE: readonly string[] = [
 ];
 const HUGE = [300, 4_000, 9_000, 70_000];
 const NUMBER = /\d+/g;
-const MAX_STEPS = 3;
+/** Mostly one step: what is spoilt in many places is refused for the first of them. */
+const MANY_STEPS_PERCENT = 25;
+const MANY_STEPS = 4;
 
 type Mutator = (text: string, chance: Chance, other: string) => string;
 
@@ -159,7 +161,7 @@ const LONG_PERCENT = 2;
 
 function spoil(text: string, chance: Chance, other: string): string {
   let spoilt = text;
-  for (let steps = 1 + chance.pick(MAX_STEPS); steps > 0; steps--) {
+  for (let steps = chance.happens(MANY_STEPS_PERCENT) ? 1 + chance.pick(MANY_STEPS) : 1; steps > 0; steps--) {
     const mutator = chance.happens(LONG_PERCENT) ? MUTATORS.at(-1) : MUTATORS[chance.pick(MUTATORS.length - 1)];
     spoilt = mutator?.(spoilt, chance, other) ?? spoilt;
   }

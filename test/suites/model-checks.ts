@@ -1,8 +1,8 @@
 /** What the model test asserts of every watcher. */
 import assert from 'node:assert/strict';
-import type { Told, Watcher, WatcherDialog } from './model-actors.ts';
 import type { Cast } from './model-commands.ts';
 import { lampsOf } from './model-lamps.ts';
+import type { Told, Watcher, WatcherDialog } from './model-watcher.ts';
 import type { World } from './model-world.ts';
 
 /** Whoever can have been told everything shows the lamps of the model. */

@@ -1,6 +1,5 @@
 /** What can happen in the model test, as data that fast-check makes and shrinks; and how it happens. */
 import fc from 'fast-check';
-import { type AnswerMode, Publisher, Watcher } from './model-actors.ts';
 import { requireLamps } from './model-checks.ts';
 import {
   DIALOGS,
@@ -10,6 +9,8 @@ import {
   STATES,
   type State,
 } from './model-lamps.ts';
+import { Publisher } from './model-publisher.ts';
+import { type AnswerMode, Watcher } from './model-watcher.ts';
 import type { Outage, World } from './model-world.ts';
 
 /** `isAwaited`: nothing else happens before it is done. */
