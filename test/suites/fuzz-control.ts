@@ -5,6 +5,8 @@ import { dialogInfo, dialogStates, SipClient, type TestSubscription } from '#tes
 const DOMAIN = 'acme.example';
 const EXTENSION = '1009';
 const EVERY_MS = 2_000;
+/** Of a PUBLISH that is told to wait (503): it must get through in the time that a lamp has. */
+const MAX_TRIES = 3;
 const STATES = ['early', 'confirmed', 'terminated'] as const;
 
 export class Control {
@@ -56,7 +58,13 @@ export class Control {
 
   async #publish(body: string): Promise<void> {
     const condition = this.#tag === undefined ? {} : { ifMatch: this.#tag };
-    const answer = await this.#publisher.publish(EXTENSION, body, condition);
+    let answer = await this.#publisher.publish(EXTENSION, body, condition);
+    for (let tries = 1; answer.status === 503 && tries < MAX_TRIES; tries++) {
+      await pause(Number(answer.header('retry-after')) * 1_000);
+      answer = await this.#publisher.publish(EXTENSION, body, condition);
+    }
+    // Whatever went wrong, the next one is an initial PUBLISH (RFC 3903 section 4.1).
+    this.#tag = undefined;
     if (answer.status !== 200) throw new Error(`the control's PUBLISH was answered: ${answer.startLine}`);
     this.#tag = answer.header('sip-etag');
   }

@@ -53,11 +53,15 @@ export interface Plan {
 }
 
 const index = (count: number) => fc.integer({ min: 0, max: count - 1 });
-const place: fc.Arbitrary<Place> = fc.record({ publisher: index(PUBLISHERS.length), presentity: index(3) });
+// Mostly the same publisher, presentity and dialog: rules that need several events of one rarely meet them otherwise.
+const place: fc.Arbitrary<Place> = fc.record({
+  publisher: fc.constantFrom(...PUBLISHERS.keys(), 0, 0),
+  presentity: index(3),
+});
 const document: fc.Arbitrary<PublishedDocument> = fc.record({
   scope: fc.constantFrom<PublishedDocument['scope']>('full', 'full', 'partial'),
   states: fc
-    .array(fc.tuple(index(DIALOGS.length), fc.constantFrom<State>(...STATES)), { maxLength: 3 })
+    .array(fc.tuple(fc.constantFrom(...DIALOGS.keys(), 0, 0), fc.constantFrom<State>(...STATES)), { maxLength: 3 })
     .map((pairs) => new Map(pairs)),
 });
 const seconds = fc.constantFrom(60, 120, 600);
@@ -71,7 +75,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ ...common, kind: kind('publishStale'), at: place, document, seconds, isTwice }) },
   { weight: 1, arbitrary: fc.record({ ...common, kind: kind('refresh'), at: place, seconds, isTwice }) },
   { weight: 1, arbitrary: fc.record({ ...common, kind: kind('remove'), at: place, isTwice }) },
-  { weight: 1, arbitrary: fc.record({ ...common, kind: kind('forget'), at: place }) },
+  { weight: 2, arbitrary: fc.record({ ...common, kind: kind('forget'), at: place }) },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -111,7 +115,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 
 export const plan: fc.Arbitrary<Plan> = fc.record({
   order: fc.integer(),
-  presentities: fc.integer({ min: 1, max: 3 }),
+  presentities: fc.constantFrom(1, 1, 2, 3),
   watchers: fc.array(fc.record({ presentity: index(3), gateway: index(2), isEarly: fc.boolean() }), {
     ...{ minLength: 1, maxLength: 5 },
   }),

@@ -1,8 +1,14 @@
 /** The network of the model test: everything on its way arrives in an order that a number decides, so that a case repeats. */
 import { Chance } from '#test/support/chance.ts';
 
+const SLOW_PERCENT = 12;
+/** That a turn is a slow one's although others wait. */
+const SLOW_ARRIVES_PERCENT = 4;
+
 export class Traffic {
   readonly #waiting: (() => void)[] = [];
+  /** What much else overtakes. */
+  readonly #slow: (() => void)[] = [];
   readonly #chance: Chance;
   #isTurning = false;
 
@@ -11,13 +17,13 @@ export class Traffic {
   }
 
   get isIdle(): boolean {
-    return this.#waiting.length === 0;
+    return this.#waiting.length + this.#slow.length === 0;
   }
 
   /** On its way: resolves when it is the one that arrives. */
   travel(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.push(resolve);
+    (this.#chance.happens(SLOW_PERCENT) ? this.#slow : this.#waiting).push(resolve);
     this.#schedule();
     return promise;
   }
@@ -32,9 +38,12 @@ export class Traffic {
     this.#isTurning = true;
     setImmediate(() => {
       this.#isTurning = false;
-      const [arrived] = this.#waiting.splice(this.#chance.pick(this.#waiting.length), 1);
+      const isSlow =
+        this.#waiting.length === 0 || (this.#slow.length > 0 && this.#chance.happens(SLOW_ARRIVES_PERCENT));
+      const from = isSlow ? this.#slow : this.#waiting;
+      const [arrived] = from.splice(this.#chance.pick(from.length), 1);
       arrived?.();
-      if (this.#waiting.length > 0) this.#schedule();
+      if (!this.isIdle) this.#schedule();
     });
   }
 }

@@ -82,7 +82,9 @@ export class World {
     ]);
     return async (name: string, payload: unknown): Promise<unknown> => {
       await this.traffic.travel();
-      return handlers.get(name)?.(payload);
+      const outcomes = await handlers.get(name)?.(payload);
+      await this.traffic.travel();
+      return outcomes;
     };
   }
 

@@ -63,7 +63,7 @@ function updated(item: Item, { update, names = {}, values = {} }: Update): Item 
   const { set, remove, add } = readUpdate(update);
   const scope: Scope = { item, names, values: plain(values) };
   const changes: [string[], unknown][] = [
-    ...set.map(({ path, value }): [string[], unknown] => [namesIn(path, names), value(scope)]),
+    ...set.map(({ path, value }): [string[], unknown] => [namesIn(path, names), givenOf(value(scope))]),
     ...remove.map((path): [string[], unknown] => [namesIn(path, names), undefined]),
     ...add.map(({ path, value }): [string[], unknown] => {
       const place = namesIn(path, names);
@@ -71,6 +71,11 @@ function updated(item: Item, { update, names = {}, values = {} }: Update): Item 
     }),
   ];
   return changes.reduce((changed, [path, value]) => changedAt(changed, path, value), item);
+}
+
+function givenOf(value: unknown): unknown {
+  if (value === undefined) throw new Error('ValidationException: an attribute is not there');
+  return value;
 }
 
 /** A copy with another value at the path; `undefined` takes it away. */
@@ -119,7 +124,7 @@ function select(items: readonly Item[], query: TableQuery): Item[] {
 
 /** A copy without what is undefined, so that no one changes what is stored. */
 function plain<T>(value: T): T {
-  if (Array.isArray(value)) return value.map(plain) as T;
+  if (Array.isArray(value)) return value.filter((inner) => inner !== undefined).map(plain) as T;
   if (!isMap(value)) return value;
   const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
   return Object.fromEntries(entries.map(([name, inner]) => [name, plain(inner)])) as T;
