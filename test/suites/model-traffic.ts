@@ -30,7 +30,7 @@ export class Traffic {
 
   /** Lets a few things arrive before the next one starts. */
   async overlap(): Promise<void> {
-    for (let turns = this.#chance.pick(8); turns > 0; turns--) await turn();
+    for (let turns = this.#chance.pick(20); turns > 0; turns--) await turn();
   }
 
   #schedule(): void {

@@ -175,10 +175,10 @@ export class Watcher {
     else queueMicrotask(() => from.send(answerTo(notify, mode)));
   }
 
-  #remember(dialog: WatcherDialog, notify: ReceivedMessage, { gateway, isDeaf }: Connection): void {
+  #remember(dialog: WatcherDialog, notify: ReceivedMessage, connection: Connection): void {
     const subscriptionState = notify.header('subscription-state');
     const written = {
-      gateway,
+      gateway: connection.gateway,
       mayJump: dialog.mayJump,
       cseq: Number.parseInt(notify.header('cseq'), 10),
       documentVersion: Number(/<dialog-info [^>]*version="(\d+)"/.exec(notify.body)?.[1]),
@@ -186,9 +186,10 @@ export class Watcher {
       lamps: lampsIn(notify.body),
       subscriptionState,
     };
-    dialog.mayJump = false;
+    // Until the last SUBSCRIBE is through, the gateway goes on as it was on the connection before.
+    if (connection === dialog.askedOn) dialog.mayJump = false;
     dialog.written.push(written);
-    if (isDeaf) return;
+    if (connection.isDeaf) return;
     dialog.told.push(written);
     if (subscriptionState.startsWith('terminated')) dialog.isOver = true;
   }
