@@ -33,7 +33,7 @@ export async function runCases({ runs, seed, isFirstEnough = false, openTable, o
 
 /** @returns false when it proves nothing, because the table did not answer in time */
 async function runCase(given: Plan, table: Table, names: string): Promise<boolean> {
-  const world = new World(table, given.order);
+  const world = new World(table, given.order, given.isEager);
   const cast = new Cast(world, given, names);
   try {
     for (const step of given.commands) await cast.run(step);
@@ -56,17 +56,17 @@ async function end(world: World, cast: Cast): Promise<void> {
   // Timer F lets go of the NOTIFYs that were never answered.
   await world.pass(33_000);
   await world.drain();
-  requireLamps(world, cast);
+  requireLamps(world, cast, true);
 
   for (const watcher of cast.watchers) {
     if (!watcher.isConnected) watcher.connect(0, true);
     world.start(watcher.subscribe(7_200, false));
   }
   await world.drain();
-  requireLamps(world, cast);
+  requireLamps(world, cast, true);
 
   await world.pass(700_000);
   await world.drain();
-  requireLamps(world, cast);
+  requireLamps(world, cast, true);
   for (const watcher of cast.watchers) requireCounting(watcher);
 }

@@ -5,12 +5,16 @@ import { lampsOf } from './model-lamps.ts';
 import type { Told, Watcher, WatcherDialog } from './model-watcher.ts';
 import type { World } from './model-world.ts';
 
-/** Whoever can have been told everything shows the lamps of the model. */
-export function requireLamps(world: World, { watchers, published }: Cast): void {
+/**
+ * Whoever can have been told everything shows the lamps of the model.
+ * @param isSettled timer F is over: who left a NOTIFY unanswered has been told what came after it, too
+ */
+export function requireLamps(world: World, { watchers, published }: Cast, isSettled = false): void {
   for (const watcher of watchers) {
     for (const dialog of watcher.dialogs) requireReplacedEnded(dialog, world.nowMs);
     const { living } = watcher;
-    if (!watcher.isUpToDate || living === undefined) continue;
+    const isTold = isSettled ? watcher.isConnected : watcher.isUpToDate;
+    if (!isTold || living === undefined) continue;
     const lamps = lampsOf(published[watcher.presentity] ?? [], world.nowMs);
     assert.deepEqual(living.told.at(-1)?.lamps, lamps, `lamps of ${living.callId}`);
   }

@@ -47,6 +47,8 @@ export interface Place {
 export interface Plan {
   /** Decides in which order things arrive. */
   readonly order: number;
+  /** Every record goes out at once; else only when a command says so. */
+  readonly isEager: boolean;
   readonly presentities: number;
   readonly watchers: readonly { readonly presentity: number; readonly gateway: number; readonly isEarly: boolean }[];
   readonly commands: readonly Command[];
@@ -115,6 +117,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 
 export const plan: fc.Arbitrary<Plan> = fc.record({
   order: fc.integer(),
+  isEager: fc.boolean(),
   presentities: fc.constantFrom(1, 1, 2, 3),
   watchers: fc.array(fc.record({ presentity: index(3), gateway: index(2), isEarly: fc.boolean() }), {
     ...{ minLength: 1, maxLength: 5 },

@@ -22,6 +22,8 @@ const PROGRESS_EVERY_MS = 5_000;
 
 async function runShare({ runs, seed, first }: Options): Promise<void> {
   const tell = (told: Told) => process.send?.(told);
+  // Nobody listens any more.
+  process.once('disconnect', () => process.exit());
   let untold = 0;
   const report = (atLeast: number): void => {
     if (untold < atLeast) return;

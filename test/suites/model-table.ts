@@ -11,6 +11,7 @@ import type { Traffic } from './model-traffic.ts';
 export class StreamedTable implements Table {
   readonly #table: Table;
   readonly #traffic: Traffic;
+  readonly #onRecord: () => void;
   /** Records of the one shard, in the order of the writes. */
   readonly records: unknown[] = [];
   /** The table did not answer in time: what this case shows proves nothing. */
@@ -20,8 +21,9 @@ export class StreamedTable implements Table {
   readonly #images = new Map<string, object>();
   readonly #writing = new Map<string, Promise<unknown>>();
 
-  constructor(table: Table, traffic: Traffic) {
+  constructor(table: Table, traffic: Traffic, onRecord: () => void) {
     this.#table = table;
+    this.#onRecord = onRecord;
     this.#traffic = traffic;
   }
 
@@ -94,7 +96,9 @@ export class StreamedTable implements Table {
         NewImage: image,
       },
     };
-    if (matchesFilter(STREAM_MAPPING.filterPattern, record)) this.records.push(record);
+    if (!matchesFilter(STREAM_MAPPING.filterPattern, record)) return;
+    this.records.push(record);
+    this.#onRecord();
   }
 }
 

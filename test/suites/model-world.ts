@@ -44,10 +44,14 @@ export class World {
   #outage: Outage | undefined;
   readonly #failures: unknown[] = [];
 
-  /** @param order decides in which order things arrive */
-  constructor(table: Table, order: number) {
+  /**
+   * @param order decides in which order things arrive
+   * @param isEager every record of the stream is delivered at once, beside whatever happens
+   */
+  constructor(table: Table, order: number, isEager = false) {
     this.traffic = new Traffic(order);
-    this.table = new StreamedTable(table, this.traffic);
+    const onRecord = () => isEager && this.start(this.deliverRecords(0, 1, undefined));
+    this.table = new StreamedTable(table, this.traffic, onRecord);
     this.#invoke = this.#functions();
     this.#gateways = [this.#newGateway(), this.#newGateway()];
   }
