@@ -298,10 +298,9 @@ export class RequestPath {
   }
 
   #frame(subscription: Subscription, exchange: Exchange, eventId: string | undefined): void {
-    const { notifyPath, nowMs } = this.#ports;
-    const secondsLeft = (subscription.expiresAtMs - nowMs()) / 1_000;
+    const secondsLeft = (subscription.expiresAtMs - this.#ports.nowMs()) / 1_000;
     subscription.askedCSeq = parseCSeq(exchange.request.get('cseq') ?? '')?.sequence ?? 0;
-    notifyPath.setRate(subscription, readRateControl(exchange.request.get('event') ?? '', secondsLeft));
+    this.#ports.notifyPath.setRate(subscription, readRateControl(exchange.request.get('event') ?? '', secondsLeft));
     frameNotifies(subscription, exchange.request, {
       eventId,
       gatewayHost: this.#settings.gatewayHost,
