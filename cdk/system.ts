@@ -176,12 +176,19 @@ export const STREAM_MAPPING = {
   maximumRecordAgeSeconds: 120,
   bisectBatchOnFunctionError: true,
   reportBatchItemFailures: true,
-  /** Lambda filter syntax: a presentity's state makes NOTIFYs, and a binding that comes, changes or goes a new state. */
+  /**
+   * Lambda filter syntax: a presentity's state makes NOTIFYs, a binding that comes, changes or goes a new state, and a
+   * watcher that was replaced while another gateway held it ends there.
+   */
   filterPattern: {
     $or: [
       { dynamodb: { Keys: { SK: { S: ['STATE'] } } } },
       { eventName: ['REMOVE'], dynamodb: { Keys: { SK: { S: [{ prefix: 'BINDING#' }] } } } },
       { dynamodb: { Keys: { SK: { S: [{ prefix: 'BINDING#' }] } }, NewImage: { news: { BOOL: [true] } } } },
+      {
+        eventName: ['MODIFY'],
+        dynamodb: { Keys: { SK: { S: [{ prefix: 'WATCHER#' }] } }, NewImage: { replaced: { BOOL: [true] } } },
+      },
     ],
   },
 } as const;

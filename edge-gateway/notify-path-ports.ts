@@ -18,5 +18,6 @@ export interface NotifyPathPorts {
   readonly log: Log;
   readonly nowMs: () => number;
   /** A subscription that the table of the functions still lists is gone from here. */
-  readonly reportEnded: (subscription: Subscription) => void;
+  /** @param hasFailed a NOTIFY said so, or none was answered: it lives on nowhere else */
+  readonly reportEnded: (subscription: Subscription, hasFailed: boolean) => void;
 }

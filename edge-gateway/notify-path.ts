@@ -229,7 +229,7 @@ export class NotifyPath {
       subscription.flow = undefined;
       if (this.#ports.subscriptions.parked >= this.#settings.maxParked) {
         this.#ports.counts.parkingOverflow++;
-        this.#drop(subscription);
+        this.#drop(subscription, false);
         continue;
       }
       subscription.parkedUntilMs = Math.min(subscription.expiresAtMs, now + this.#settings.parkingMs);
@@ -302,7 +302,7 @@ export class NotifyPath {
     const { id, callId } = subscription;
     log.info({ hop: 'notify-answer', subscription: id, callId, status: response.status, verdict }, 'NOTIFY failed');
     if (verdict === 'ended' || (verdict === 'suspect' && !this.#suspect(subscription))) {
-      this.#drop(subscription);
+      this.#drop(subscription, true);
       return false;
     }
     if (verdict === 'retryAfter') {
@@ -320,9 +320,9 @@ export class NotifyPath {
     return true;
   }
 
-  #drop(subscription: Subscription): void {
+  #drop(subscription: Subscription, hasFailed: boolean): void {
     this.forget(subscription);
-    this.#ports.reportEnded(subscription);
+    this.#ports.reportEnded(subscription, hasFailed);
   }
 
   /** Once a second: timer F, expiry, end of parking, end of Retry-After. */
@@ -332,7 +332,7 @@ export class NotifyPath {
       if (late === undefined) break;
       this.#ports.counts.notifiesTimedOut++;
       late.demandWhole();
-      if (!this.#suspect(late)) this.#drop(late);
+      if (!this.#suspect(late)) this.#drop(late, true);
       else if (late.waiting !== undefined) this.#ready.addFlowOf(late);
     }
     this.#wheel.advance(now, (subscription) => this.#wake(subscription, now));
@@ -343,8 +343,8 @@ export class NotifyPath {
     if (this.#ports.subscriptions.get(subscription.id) !== subscription) return;
     if (subscription.expiresAtMs <= now) {
       this.terminate(subscription, 'timeout');
-      this.#ports.reportEnded(subscription);
-    } else if (subscription.parkedUntilMs > 0 && subscription.parkedUntilMs <= now) this.#drop(subscription);
+      this.#ports.reportEnded(subscription, false);
+    } else if (subscription.parkedUntilMs > 0 && subscription.parkedUntilMs <= now) this.#drop(subscription, false);
     else if (subscription.waiting !== undefined && subscription.holdUntilMs <= now) this.#ready.addFlowOf(subscription);
   }
 }

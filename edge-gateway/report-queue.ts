@@ -7,12 +7,19 @@ import type { Flow } from './flow-table.ts';
 import type { Subscription } from './subscription-table.ts';
 import type { Counts, Log } from './telemetry.ts';
 
+export type EndedSubscription = FlowClosedReport['subscriptions'][number];
+
 const BATCH = 100;
 const GATHER_MS = 100;
 const RETRY_MS = 2_000;
 const DEADLINE_MS = 20_000;
 /** Beyond this, reports are dropped, oldest first: expiry in the table stands behind them. */
 const MAX_WAITING = 100_000;
+
+/** What the functions are told of a subscription that ended here. */
+export function endedSubscription({ id, resource, askedCSeq }: Subscription): EndedSubscription {
+  return { id, presentity: resource.presentity, event: resource.event, cseq: askedCSeq };
+}
 
 export class ReportQueue {
   readonly #gatewayId: GatewayId;
@@ -23,7 +30,7 @@ export class ReportQueue {
   #flows: FlowClosedReport['flows'] = [];
   #subscriptions: FlowClosedReport['subscriptions'] = [];
   #messages: NonNullable<FlowClosedReport['messages']> = [];
-  /** Of the subscriptions above, and of those whose report is under way. */
+  /** Of the subscriptions above, and of those whose report is under way: what a NOTIFY has ended. */
   readonly #ending = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #sending: Promise<void> | undefined;
@@ -42,15 +49,15 @@ export class ReportQueue {
     this.#schedule(GATHER_MS);
   }
 
-  subscriptionEnded(subscription: Subscription): void {
-    const { presentity, event } = subscription.resource;
-    this.#subscriptions.push({ id: subscription.id, presentity, event, expiresAtMs: subscription.expiresAtMs });
-    this.#ending.add(subscription.id);
+  subscriptionEnded(subscription: Subscription, hasFailed = false): void {
+    this.#subscriptions.push(endedSubscription(subscription));
+    // One whose parking or time is over may live on another gateway; the functions know.
+    if (hasFailed) this.#ending.add(subscription.id);
     if (this.#subscriptions.length > MAX_WAITING) this.#forget(this.#subscriptions.splice(0, 1));
     this.#schedule(GATHER_MS);
   }
 
-  /** True for a subscription that has ended here, and that the functions may still take for a living one. */
+  /** True for a subscription that a NOTIFY has ended, and that the functions may still take for a living one. */
   isEnding(id: SubscriptionId): boolean {
     return this.#ending.has(id);
   }

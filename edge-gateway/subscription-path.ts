@@ -2,6 +2,7 @@
 import { subscriptionIdOf } from '#contract/ids.ts';
 import type { SubscriptionOutcome } from '#contract/outcome.ts';
 import { readRateControl } from '#core/rate-control.ts';
+import { parseCSeq } from '#core/sip/header.ts';
 import { detach, type SipRequest } from '#core/sip/message.ts';
 import { frameNotifies } from './envelope.ts';
 import type { Flow } from './flow-table.ts';
@@ -111,6 +112,7 @@ export class SubscriptionPath {
 
   #frame(subscription: Subscription, asked: Asked, eventId: string | undefined): void {
     const { notifyPath, nowMs } = this.#ports;
+    subscription.askedCSeq = parseCSeq(asked.request.get('cseq') ?? '')?.sequence ?? 0;
     const secondsLeft = (subscription.expiresAtMs - nowMs()) / 1_000;
     notifyPath.setRate(subscription, readRateControl(asked.request.get('event') ?? '', secondsLeft));
     frameNotifies(subscription, asked.request, {

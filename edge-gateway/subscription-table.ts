@@ -55,6 +55,8 @@ export class Subscription {
   tail = '';
   cseq: number;
   documentVersion: number;
+  /** CSeq of the watcher's last SUBSCRIBE. */
+  askedCSeq = 0;
   expiresAtMs = 0;
   /** When parked: the end of the parking. */
   parkedUntilMs = 0;

@@ -1,6 +1,6 @@
 /** What a gateway tells the functions about itself: its lease, and what it no longer holds. */
 import * as v from 'valibot';
-import { CONTRACT_VERSION, epochMs, flowId, gatewayId, identity, subscriptionId } from './schemas.ts';
+import { CONTRACT_VERSION, flowId, gatewayId, identity, subscriptionId } from './schemas.ts';
 
 /** Payload of the `lease` function. */
 export const leaseReport = v.object({
@@ -27,8 +27,8 @@ export const flowClosedReport = v.object({
       id: subscriptionId,
       presentity: v.string(),
       event: v.string(),
-      /** As this gateway knew it: what was refreshed later, here or elsewhere, stays. */
-      expiresAtMs: v.optional(epochMs),
+      /** CSeq of the last SUBSCRIBE that this gateway knew: what was refreshed later, here or elsewhere, stays. */
+      cseq: v.optional(v.number()),
     }),
   ),
   /** Stored messages that their recipient has taken: they go. */

@@ -1,6 +1,10 @@
-/** Lambda entry of the table's stream: bindings change states, and changed states go to the gateways of their watchers. */
+/**
+ * Lambda entry of the table's stream: bindings change states, changed states go to the gateways of their watchers, and
+ * subscriptions that were replaced on another gateway end.
+ */
 import { fanOut } from '#roles/fan-out.ts';
 import { monitorRegistrations } from '#roles/registration-monitor.ts';
+import { endReplaced } from '#roles/replacement-monitor.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { readEnvironment } from '#runtime/environment.ts';
 import { createGatewayClient } from '#runtime/gateway-client.ts';
@@ -26,6 +30,7 @@ export async function handler(event: unknown): Promise<{ batchItemFailures: { it
   const records = recordsOf(event);
   // Lamps first: a herd that registers, or loses its gateway, must not hold them up.
   const failed = await fanOut(records, ports, startedMs);
+  failed.push(...(await endReplaced(records, ports, startedMs)));
   failed.push(...(await monitorRegistrations(records, ports, startedMs)));
   const durationMs = systemClock() - startedMs;
   telemetry.log(failed.length > 0 ? 'warn' : 'debug', 'notify', {

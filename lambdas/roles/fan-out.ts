@@ -1,26 +1,20 @@
 /** Fan-out: what changed is rendered once and sent to the gateways of its watchers, one POST a gateway. */
 import type { GatewayId, SubscriptionId } from '#contract/ids.ts';
-import type { Instruction, NotifyInstruction } from '#contract/instruction.ts';
-import type { Delivery } from '#core/delivery.ts';
+import type { NotifyInstruction } from '#contract/instruction.ts';
 import { type ComposedState, EVENT_PACKAGES, type EventPackage, watcherInfoName } from '#core/event-package.ts';
 import { type Address, aorOfIdentity } from '#core/identity.ts';
 import { renderNotification, seenBy, type View } from '#core/notification.ts';
 import { isCounted, type Presentity } from '#core/presentity.ts';
-import type { LeaseBook } from '#table/lease-book.ts';
 import { countChange } from '#table/presentity-changes.ts';
 import { loadDetails } from '#table/presentity-details.ts';
 import { decodeStateChange, type StateChange, sequenceNumberOf } from '#table/stream-record.ts';
 import type { Table } from '#table/table.ts';
 import { deleteHeldWatcher, type HeldSubscription, queryWatchersByEvent } from '#table/watcher-item.ts';
+import { type DeliveryPorts, deliverTo } from './gateway-delivery.ts';
 import { failureFields, type RoleLog } from './role-log.ts';
 
-export interface FanOutPorts {
+export interface FanOutPorts extends DeliveryPorts {
   readonly table: Table;
-  readonly leases: LeaseBook;
-  readonly gateways: {
-    /** One POST. Never throws for what a gateway does. */
-    deliver(gatewayId: GatewayId, address: string, instructions: readonly Instruction[]): Promise<Delivery>;
-  };
   readonly telemetry: RoleLog;
 }
 
@@ -184,7 +178,8 @@ async function deliverPost(
   nowMs: number,
 ): Promise<boolean> {
   try {
-    const delivery = await deliverTo(gatewayId, post, ports, nowMs);
+    const instructions = post.map(({ instruction }) => instruction);
+    const delivery = await deliverTo(gatewayId, instructions, ports, nowMs);
     if (delivery.kind === 'delivered') await forgetUnknown(post, new Set(delivery.unknown), ports.table, nowMs);
     else ports.telemetry.log('warn', HOP, { gateway: gatewayId, outcome: delivery.kind, reason: delivery.reason });
     return delivery.kind !== 'failed';
@@ -192,24 +187,6 @@ async function deliverPost(
     ports.telemetry.log('warn', HOP, { gateway: gatewayId, ...failureFields(error) });
     return false;
   }
-}
-
-async function deliverTo(
-  gatewayId: GatewayId,
-  post: readonly Parcel[],
-  { leases, gateways }: FanOutPorts,
-  nowMs: number,
-): Promise<Delivery> {
-  const lease = await leases.find(gatewayId, nowMs);
-  if (lease === undefined) return { kind: 'gone', reason: 'no lease' };
-  const instructions = post.map(({ instruction }) => instruction);
-  const delivery = await gateways.deliver(gatewayId, lease.address, instructions);
-  if (delivery.kind === 'delivered') return delivery;
-  leases.drop(gatewayId);
-  if (delivery.kind === 'gone') return delivery;
-  // Silence of a gateway that no longer renews its lease is the end of it, and must not hold up the shard.
-  const renewed = await leases.find(gatewayId, nowMs);
-  return renewed && renewed.leaseEndsAtMs > nowMs ? delivery : { kind: 'gone', reason: `lapsed, ${delivery.reason}` };
 }
 
 /** The table heals itself: what the gateway does not hold is removed, unless it was taken over or refreshed meanwhile. */

@@ -70,8 +70,8 @@ async function removeWatcher(
   const address = addressOfAor(presentity);
   if (!address) return undefined;
   const id = subscriptionIdOf(ended.id);
-  const { expiresAtMs } = ended;
-  const held = { id, gatewayId: gatewayIdOf(gatewayId), ...(expiresAtMs !== undefined && { expiresAtMs }) };
+  const { cseq } = ended;
+  const held = { id, gatewayId: gatewayIdOf(gatewayId), ...(cseq !== undefined && { cseq }) };
   const removed = await deleteHeldWatcher(table, address, event, held);
   if (removed?.list) {
     await deleteMemberWatchers(table, { presentity: address, event, id }, removed.list);

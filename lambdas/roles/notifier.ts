@@ -52,6 +52,7 @@ import {
   tellList,
   watchedAors,
 } from './list-server.ts';
+import { endOfReplaced } from './replacement-monitor.ts';
 import type { RequestPorts } from './request-ports.ts';
 
 export interface NotifierPorts extends RequestPorts, ListServerPorts {
@@ -163,22 +164,20 @@ function dialogOf(headers: HeaderFields): { callId: string; fromTag: string; cse
 /**
  * A device that subscribes anew to what it watches already has lost its older subscription: that one ends. Only devices
  * that name their instance are known again (RFC 5626 section 4.1); the others cost nothing.
- * @returns the end of the older one, when this gateway holds it
+ * @returns the end of the older one, when this gateway holds it; for another gateway see replacement-monitor
  */
 async function replaceOlder(
   { kind, name }: Wish,
   headers: HeaderFields,
-  { gatewayId }: RequestEnvelope,
+  envelope: RequestEnvelope,
   { table }: NotifierPorts,
   nowMs: number,
 ): Promise<EndInstruction[]> {
   const contacts = kind === 'initial' ? parseContacts(headers.all('contact')) : undefined;
   const instance = contacts === '*' ? undefined : contacts?.[0]?.params.get('+sip.instance');
   if (!instance) return [];
-  const replaced = await replaceDeviceSubscription(table, name, instance, gatewayId, nowMs);
-  if (replaced === undefined || replaced.gatewayId !== gatewayId) return [];
-  // Not `deactivated`, nor `timeout`: a client would subscribe again at once.
-  return [{ kind: 'end', subscriptionIds: [replaced.id], reason: 'rejected' }];
+  const replaced = await replaceDeviceSubscription(table, name, instance, envelope, nowMs);
+  return replaced === undefined ? [] : [endOfReplaced([replaced])];
 }
 
 /** The state as it is once the subscription stands, with what else the event package shows. */

@@ -72,6 +72,17 @@ export function decodeBindingChange(input: unknown): BindingChange | undefined {
   return user && { sequenceNumber: SequenceNumber, user, kind: eventName === 'REMOVE' ? 'gone' : 'came' };
 }
 
+/**
+ * What stands behind any record.
+ * @throws {ContractError} when it cannot be read
+ */
+export function imageOfRecord(input: unknown): { sequenceNumber: string; sortKey: string; after: Item | undefined } {
+  const result = v.safeParse(record, input);
+  if (!result.success) throw new ContractError(`Stream record: ${v.summarize(result.issues)}`);
+  const { SequenceNumber, Keys, NewImage } = result.output.dynamodb;
+  return { sequenceNumber: SequenceNumber, sortKey: Keys.SK.S, after: NewImage && itemOf(NewImage) };
+}
+
 /** The sequence number of a record, to report it as failed even if the rest of it cannot be read. */
 export function sequenceNumberOf(input: unknown): string | undefined {
   const result = v.safeParse(v.object({ dynamodb: v.object({ SequenceNumber: v.string() }) }), input);

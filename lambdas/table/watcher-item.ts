@@ -172,7 +172,8 @@ export interface HeldSubscription {
   readonly gatewayId: GatewayId;
   readonly contentType: string;
   readonly rendering: string;
-  readonly expiresAtMs: number;
+  /** Of its last SUBSCRIBE. */
+  readonly cseq?: number;
 }
 
 const heldAttributes = v.object({
@@ -180,6 +181,7 @@ const heldAttributes = v.object({
   gatewayId: v.string(),
   contentType: v.string(),
   rendering: v.optional(v.string(), ''),
+  cseq: v.optional(v.number()),
   expiresAtMs: v.number(),
 });
 
@@ -210,7 +212,7 @@ function queryHeld(table: Table, { domain, user }: Address, prefix: string): Pro
   const query = partitionQuery(presentityPartition(domain, user), prefix, {
     // Consistent: a watcher that subscribed just before the change was told the state before it.
     consistent: true,
-    projection: 'SK, gatewayId, contentType, rendering, expiresAtMs',
+    projection: 'SK, gatewayId, contentType, rendering, cseq, expiresAtMs',
   });
   return table.query(query);
 }
@@ -219,10 +221,10 @@ function heldAmong(items: readonly Item[], event: string, nowMs: number): HeldSu
   const prefix = watcherPrefix(event);
   return items.flatMap((item): HeldSubscription[] => {
     if (!item.SK.startsWith(prefix)) return [];
-    const { SK, gatewayId, contentType, rendering, expiresAtMs } = v.parse(heldAttributes, item);
+    const { SK, gatewayId, contentType, rendering, cseq, expiresAtMs } = v.parse(heldAttributes, item);
     if (expiresAtMs <= nowMs) return [];
     const id = subscriptionIdOf(SK.slice(prefix.length));
-    return [{ id, gatewayId: gatewayIdOf(gatewayId), contentType, rendering, expiresAtMs }];
+    return [{ id, gatewayId: gatewayIdOf(gatewayId), contentType, rendering, ...(cseq !== undefined && { cseq }) }];
   });
 }
 
@@ -253,19 +255,19 @@ export async function loadWatchers(
 
 /**
  * One DeleteItem: removes a watcher that this gateway no longer holds. One that another has taken over stays, and so
- * does one that was refreshed since it was seen to end at `expiresAtMs`.
+ * does one that was refreshed since the SUBSCRIBE with `cseq`.
  * @returns undefined when it stays; otherwise with the list, if it was one, whose members' items are to go as well
  */
 export async function deleteHeldWatcher(
   table: Table,
   { domain, user }: Address,
   event: string,
-  { id, gatewayId, expiresAtMs }: Pick<HeldSubscription, 'id' | 'gatewayId'> & { readonly expiresAtMs?: number },
+  { id, gatewayId, cseq }: Pick<HeldSubscription, 'id' | 'gatewayId' | 'cseq'>,
 ): Promise<{ readonly list?: StoredList } | undefined> {
-  const isSeen = expiresAtMs === undefined ? '' : ' AND expiresAtMs <= :seen';
+  const isSeen = cseq === undefined ? '' : ' AND cseq <= :seen';
   const result = await table.delete(watcherKey(domain, user, event, id), {
     condition: `gatewayId = :gateway${isSeen}`,
-    values: { ':gateway': gatewayId, ...(expiresAtMs !== undefined && { ':seen': expiresAtMs }) },
+    values: { ':gateway': gatewayId, ...(cseq !== undefined && { ':seen': cseq }) },
     returning: 'ALL_OLD',
   });
   return result.kind === 'done' ? v.parse(listOfWatcher, result.item ?? {}) : undefined;

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { SIGNATURE_HEADER, SIGNED_AT_HEADER } from '#contract/instruction.ts';
 import type { OutcomeInput } from '#contract/outcome.ts';
@@ -298,6 +298,38 @@ describe('subscriptions', () => {
     expect(subscription.notifies().map(({ body }) => body)).toEqual(['<d version="0">state 9</d>']);
   });
 
+  test('back from another gateway, it is numbered above what that one can have sent, and up from there', async () => {
+    const client = await connect();
+    const createdAtMs = Date.now() - 20_000;
+    let id: string | undefined;
+    let isTakenOver: true | undefined;
+    functions.answer = (envelope) => {
+      id ??= envelope.toTag;
+      const { subscription, response } = subscribed(envelope);
+      if (subscription?.kind !== 'active') throw new Error('no subscription');
+      return { response, subscription: { ...subscription, id: id as never, createdAtMs, isTakenOver } };
+    };
+    const subscription = await client.subscribe('1002');
+    await subscription.refresh(600);
+    isTakenOver = true;
+    await subscription.refresh(600);
+    isTakenOver = undefined;
+    await subscription.refresh(600);
+    await vi.waitFor(() => expect(subscription.notifies()).toHaveLength(4));
+    const numbers = subscription.notifies().map((notify) => ({
+      cseq: Number.parseInt(notify.header('cseq'), 10),
+      version: Number(/version="(\d+)"/.exec(notify.body)?.[1]),
+    }));
+    const [first, second, third, fourth] = numbers;
+    if (!first || !second || !third || !fourth) throw new Error('no NOTIFY');
+    expect(first.version).toBe(0);
+    expect(second).toEqual({ cseq: first.cseq + 1, version: 1 });
+    // 20 s of the other gateway's NOTIFYs at one in 10 ms.
+    expect(third.version).toBeGreaterThanOrEqual(2_000);
+    expect(third.cseq).toBeGreaterThanOrEqual(first.cseq + 2_000);
+    expect(fourth).toEqual({ cseq: third.cseq + 1, version: third.version + 1 });
+  });
+
   test('a list: states of members that overtake the outcome wait for it, later ones reach it', async () => {
     const client = await connect();
     const [anne, bill] = ['sip:1002@demo.example', 'sip:1003@demo.example'];
@@ -358,8 +390,7 @@ describe('subscriptions', () => {
     // The function would still know it.
     expect((await subscription.refresh(600)).status).toBe(481);
     const named = { id: dialog.toTag, presentity: 'sip:1002@demo.example', event: 'dialog' };
-    const ended = expect.objectContaining({ ...named, expiresAtMs: expect.any(Number) });
-    const reported = expect.objectContaining({ subscriptions: [ended] });
+    const reported = expect.objectContaining({ subscriptions: [{ ...named, cseq: 1 }] });
     await expect.poll(() => functions.reports, { timeout: 5_000 }).toContainEqual(reported);
     await expect.poll(async () => (await subscription.refresh(600)).status, { timeout: 5_000 }).toBe(200);
   });

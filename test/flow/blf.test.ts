@@ -288,6 +288,45 @@ describe('one subscription', () => {
     requireCounting(subscription, back);
   });
 
+  it('goes to another gateway and back within the parking; CSeq and version only go up', async () => {
+    const [watcher, pbx] = await watcherAndPublisher();
+    const subscription = await watcher.subscribe('1018');
+    watcher.cut();
+    const there = await connect('1001', 1);
+    await subscription.refresh(600, { client: there });
+    let ifMatch = await publish(pbx, '1018', 'early');
+    await subscription.nextNotify('early', { ...SOON, client: there, since: 0 });
+    there.cut();
+    const back = await connect('1001', 0);
+    await subscription.refresh(600, { client: back });
+    ifMatch = await publish(pbx, '1018', 'confirmed', { ifMatch });
+    await subscription.nextNotify('confirmed', { ...SOON, client: back, since: 0 });
+    const all = [watcher, there, back].map((client) => subscription.notifies(client));
+    expect(all.every((notifies) => notifies.length > 0)).toBe(true);
+    for (const numberOf of [cseqOf, versionOf]) {
+      const numbers = all.flat().map(numberOf);
+      expect(numbers).toEqual([...new Set(numbers)].toSorted((a, b) => a - b));
+    }
+    requireCounting(subscription, back);
+  });
+
+  it('ends with a last word on the gateway that holds it when its device subscribes anew on another', async () => {
+    const instance = '+sip.instance="<urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6>"';
+    const subscribe = async (gateway: number): Promise<TestSubscription> => {
+      const client = await connect('1001', gateway);
+      Object.defineProperty(client, 'contact', { value: `${client.contact};${instance}` });
+      return client.subscribe('1019');
+    };
+    const [older, pbx] = [await subscribe(0), await connect('pbx', 1)];
+    const newer = await subscribe(1);
+    const last = await older.nextNotify('terminated;reason=rejected', { ...SOON, since: 0 });
+    expect(last.body).toContain('<dialog');
+    expect((await older.refresh(300)).status).toBe(481);
+    await publish(pbx, '1019', 'early');
+    await nextState(newer, 'early', 0);
+    expect(older.notifies().at(-1)).toBe(last);
+  });
+
   it('ends when the watcher denies it (481), and not on 500', async () => {
     const [watcher, pbx] = await watcherAndPublisher();
     const denied = await watcher.subscribe('1016');

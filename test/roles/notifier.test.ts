@@ -6,6 +6,7 @@ import { publish } from '#roles/compositor.ts';
 import { type NotifierPorts, subscribe } from '#roles/notifier.ts';
 import { createCache } from '#runtime/cache.ts';
 import { type DynamoDbTable, openDynamoDbTable } from '#table/dynamodb.ts';
+import { watcherKey } from '#table/keys.ts';
 import { loadTenant, tenantItem } from '#table/tenant-item.ts';
 import { deleteHeldWatcher, queryWatchers } from '#table/watcher-item.ts';
 import {
@@ -116,8 +117,14 @@ describe('SUBSCRIBE, its life (RFC 6665 section 4.2)', () => {
       id: 'sub-1',
       createdAtMs: T0,
       expiresAtMs: T0 + 150_000,
+      isTakenOver: true,
     });
     expect(await watchers()).toMatchObject([{ id: 'sub-1', gatewayId: 'gateway-2' }]);
+    const refresh = { inDialog: 'sub-1', presentity: aor() };
+    const again = await send({ ...refresh, cseq: 3, gatewayId: 'gateway-2' }, T0 + 40_000);
+    expect(again.subscription?.isTakenOver).toBeUndefined();
+    const back = await send({ ...refresh, cseq: 4, gatewayId: 'gateway-1', expires: 0 }, T0 + 50_000);
+    expect(back.subscription).toMatchObject({ kind: 'ended', isTakenOver: true });
   });
 
   it('ends with Expires 0 by a last state, and is gone', async () => {
@@ -300,6 +307,29 @@ describe('one device, one subscription', () => {
     ]);
     expect((await send(on('1', { toTag: 'c', gatewayId: 'gateway-2' }))).instructions).toBeUndefined();
     expect(await ids()).toEqual(['c']);
+  });
+
+  it('ends the older one by way of the stream when another gateway holds it, or has taken it over', async () => {
+    const markOf = async (id: string) => (await table.get(watcherKey('demo.example', user, 'dialog', id)))?.replaced;
+    await send(on('1', { toTag: 'a' }));
+    const taken = { callId: 'call-a', gatewayId: 'gateway-2', cseq: 2 };
+    await send(on('1', { ...taken, toTag: 'x', inDialog: 'a' }));
+    expect((await send(on('1', { toTag: 'b' }))).instructions).toBeUndefined();
+    expect([await ids(), await markOf('a')]).toEqual([['b'], true]);
+    await expect(send(on('1', { ...taken, toTag: 'x', inDialog: 'a', cseq: 3 }))).resolves.toMatchObject({
+      response: { status: 481 },
+    });
+    const before = { ...table.requestCounts };
+    await send(on('1', { toTag: 'c', gatewayId: 'gateway-2' }));
+    expect(table.requestCounts).toMatchObject({ UpdateItem: before.UpdateItem + 2, DeleteItem: before.DeleteItem });
+    expect([await ids(), await markOf('b')]).toEqual([['c'], true]);
+  });
+
+  it('lives on when a SUBSCRIBE of its device comes late that was sent before it', async () => {
+    await send(on('1', { toTag: 'newer', receivedAtMs: T0 + 1_000 }));
+    const late = await send(on('1', { toTag: 'held up', receivedAtMs: T0 }));
+    expect([late.response.status, late.instructions]).toEqual([200, undefined]);
+    expect(await ids()).toEqual(['held up', 'newer']);
   });
 
   it('leaves those of other devices, users and Event ids, and those that name no instance', async () => {

@@ -4,7 +4,6 @@ import { pino } from 'pino';
 import { Histogram, Registry } from 'prom-client';
 import * as v from 'valibot';
 import type { WebSocket } from 'ws';
-import type { FlowClosedReport } from '#contract/gateway-report.ts';
 import { gatewayIdOf } from '#contract/ids.ts';
 import { type Instruction, instructionAnswer, SIGNATURE_HEADER, SIGNED_AT_HEADER } from '#contract/instruction.ts';
 import { CONTRACT_VERSION, type Identity } from '#contract/schemas.ts';
@@ -13,9 +12,11 @@ import { signInstructions } from '#core/instruction-signature.ts';
 import { FunctionQueue, type Invoke } from '#gateway/backend.ts';
 import { Flow, FlowTable } from '#gateway/flow-table.ts';
 import { ForwardPath } from '#gateway/forward-path.ts';
-import { createInstructionServer } from '#gateway/instruction-intake.ts';
+import { carryOut, createInstructionServer } from '#gateway/instruction-intake.ts';
 import { NotifyPath } from '#gateway/notify-path.ts';
 import { Outbox } from '#gateway/outbox.ts';
+import { carryOutOfOutcome, type OutcomeInstructionsPorts } from '#gateway/outcome-instructions.ts';
+import { type EndedSubscription, endedSubscription } from '#gateway/report-queue.ts';
 import { RequestPath } from '#gateway/request-path.ts';
 import { SubscriptionTable } from '#gateway/subscription-table.ts';
 import { COUNTERS, type Counts, type Telemetry } from '#gateway/telemetry.ts';
@@ -51,8 +52,6 @@ class ListeningStream extends Duplex {
   }
 }
 
-export type EndedSubscription = FlowClosedReport['subscriptions'][number];
-
 export class ModelGateway {
   readonly id;
   readonly #nowMs: () => number;
@@ -73,28 +72,36 @@ export class ModelGateway {
       { holdBackBytes: 1_000_000, parkingMs: PARKING_MS, maxParked: 100, listWindowMs: 100 },
       {
         ...{ subscriptions, outbox, counts, log, nowMs },
-        reportEnded: ({ id, resource }) =>
-          this.ended.push({ id, presentity: resource.presentity, event: resource.event }),
+        reportEnded: (subscription) => this.ended.push(endedSubscription(subscription)),
       },
     );
     const settings = { deadlineMs: 60_000, maxInFlight: 64, maxBatch: 4, maxWaiting: 1_000 };
     const functions = new Map(
       ['PUBLISH', 'SUBSCRIBE'].map((method) => [method, new FunctionQueue(method, invoke, settings, counts)]),
     );
-    const [isDraining, carryOut] = [() => false, () => undefined];
+    const isDraining = () => false;
     const forwardPath = new ForwardPath({ gatewayHost: 'gw.invalid', flows: this.#flows, outbox, counts, log });
-    const requestPath = new RequestPath(
+    const requestPath: RequestPath = new RequestPath(
       { gatewayId: this.id, gatewayHost: 'gw.invalid', maxRequestsPerSecond: 10_000, maxSubscriptionsPerFlow: 100 },
       {
-        ...{ functions, subscriptions, notifyPath, forwardPath, outbox, telemetry, nowMs, isDraining, carryOut },
+        ...{ functions, subscriptions, notifyPath, forwardPath, outbox, telemetry, nowMs, isDraining },
         isEnding: (subscription) => this.ended.some(({ id }) => id === subscription),
+        carryOut: (instructions, flow) => carryOutOfOutcome(instructions, flow, outcomePorts),
       },
     );
+    const closeFlow = () => undefined;
+    const takeCallInstruction = () => undefined;
+    const instructionPorts = {
+      ...{ flows: this.#flows, subscriptions, notifyPath, requestPath, closeFlow, takeCallInstruction },
+    };
+    const outcomePorts: OutcomeInstructionsPorts = {
+      ...{ forwardPath, reports: { messageDelivered: () => undefined } },
+      carryOut: (instruction) => void carryOut(instruction, instructionPorts),
+    };
     this.#notifyPath = notifyPath;
     this.#requestPath = requestPath;
     this.#server = createInstructionServer({
-      ...{ gatewayId: this.id, secrets: [SECRET], flows: this.#flows, subscriptions, notifyPath, requestPath },
-      ...{ closeFlow: () => undefined, takeCallInstruction: () => undefined, forwardPath, telemetry, nowMs },
+      ...{ ...instructionPorts, gatewayId: this.id, secrets: [SECRET], forwardPath, telemetry, nowMs },
     });
   }
 
@@ -106,8 +113,8 @@ export class ModelGateway {
     return flow;
   }
 
-  receive(flow: Flow, text: string): void {
-    this.#requestPath.receive(flow, Buffer.from(text), false);
+  receive(flow: Flow, message: string | Buffer, isBinary = false): void {
+    this.#requestPath.receive(flow, typeof message === 'string' ? Buffer.from(message) : message, isBinary);
     this.#outbox.flush();
   }
 
@@ -117,6 +124,11 @@ export class ModelGateway {
     flow.closed = true;
     this.#flows.remove(flow);
     this.#notifyPath.park(flow);
+  }
+
+  /** The process is gone, with all that it knew. */
+  die(): void {
+    for (const flow of this.#flows.values()) flow.closed = true;
   }
 
   advance(): void {

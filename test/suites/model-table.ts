@@ -1,33 +1,59 @@
-/** The table with a stream that the test holds in its hands: every write of a presentity's state is a record. */
+/** The table with a stream that the test holds in its hands: every write that the product's filter lets through is a record. */
+import { isDeepStrictEqual } from 'node:util';
 import { marshall } from '@aws-sdk/util-dynamodb';
+import { matchesFilter } from '#cdk/local/streams/filter-criteria.ts';
+import { STREAM_MAPPING } from '#cdk/system.ts';
 import { DependencyUnavailable } from '#core/error.ts';
-import { STATE_SORT_KEY } from '#table/keys.ts';
+import { type Key, STATE_SORT_KEY, WATCHER_PREFIX } from '#table/keys.ts';
 import type { Item, Table, Update, WriteResult } from '#table/table.ts';
+import type { Traffic } from './model-traffic.ts';
 
 export class StreamedTable implements Table {
   readonly #table: Table;
+  readonly #traffic: Traffic;
+  readonly #onRecord: () => void;
   /** Records of the one shard, in the order of the writes. */
   readonly records: unknown[] = [];
   /** The table did not answer in time: what this case shows proves nothing. */
   hasFailed = false;
-  readonly #images = new Map<string, Item>();
+  /** Requests without an answer. */
+  underWay = 0;
+  readonly #images = new Map<string, object>();
   readonly #writing = new Map<string, Promise<unknown>>();
 
-  constructor(table: Table) {
+  constructor(table: Table, traffic: Traffic, onRecord: () => void) {
     this.#table = table;
+    this.#onRecord = onRecord;
+    this.#traffic = traffic;
   }
 
-  get: Table['get'] = (...given) => this.#watched(() => this.#table.get(...given));
-  getBatch: Table['getBatch'] = (...given) => this.#watched(() => this.#table.getBatch(...given));
-  transact: Table['transact'] = (...given) => this.#watched(() => this.#table.transact(...given));
-  writeBatch: Table['writeBatch'] = (...given) => this.#watched(() => this.#table.writeBatch(...given));
-  query: Table['query'] = (...given) => this.#watched(() => this.#table.query(...given));
-  put: Table['put'] = (...given) => this.#watched(() => this.#table.put(...given));
-  delete: Table['delete'] = (...given) => this.#watched(() => this.#table.delete(...given));
+  get: Table['get'] = (...given) => this.#sent(() => this.#table.get(...given));
+  getBatch: Table['getBatch'] = (...given) => this.#sent(() => this.#table.getBatch(...given));
+  transact: Table['transact'] = (...given) => this.#sent(() => this.#table.transact(...given));
+  writeBatch: Table['writeBatch'] = (...given) => this.#sent(() => this.#table.writeBatch(...given));
+  query: Table['query'] = (...given) => this.#sent(() => this.#table.query(...given));
+  put: Table['put'] = (...given) => this.#sent(() => this.#table.put(...given));
+  delete: Table['delete'] = (...given) => this.#sent(() => this.#table.delete(...given));
   update: Table['update'] = (key, update) =>
-    key.SK === STATE_SORT_KEY
-      ? this.#inTurn(key.PK, () => this.#recorded(key.PK, update))
-      : this.#watched(() => this.#table.update(key, update));
+    this.#sent(() => {
+      const isRecorded = key.SK === STATE_SORT_KEY || key.SK.startsWith(WATCHER_PREFIX);
+      return isRecorded
+        ? this.#inTurn(`${key.PK} ${key.SK}`, () => this.#recorded(key, update))
+        : this.#table.update(key, update);
+    });
+
+  /** The request and its answer take their time. */
+  async #sent<T>(work: () => Promise<T>): Promise<T> {
+    this.underWay++;
+    try {
+      await this.#traffic.travel();
+      const answer = await this.#watched(work);
+      await this.#traffic.travel();
+      return answer;
+    } finally {
+      this.underWay--;
+    }
+  }
 
   async #watched<T>(work: () => Promise<T>): Promise<T> {
     try {
@@ -39,34 +65,71 @@ export class StreamedTable implements Table {
   }
 
   /** Writes of one item one after the other, so that their images come in the order of the writes. */
-  #inTurn<T>(partition: string, work: () => Promise<T>): Promise<T> {
-    const turn = (this.#writing.get(partition) ?? Promise.resolve()).then(work);
+  #inTurn<T>(item: string, work: () => Promise<T>): Promise<T> {
+    const turn = (this.#writing.get(item) ?? Promise.resolve()).then(work);
     this.#writing.set(
-      partition,
+      item,
       turn.catch(() => undefined),
     );
     return turn;
   }
 
-  async #recorded(partition: string, update: Update): Promise<WriteResult> {
-    const key = { PK: partition, SK: STATE_SORT_KEY };
-    const result = await this.#watched(() => this.#table.update(key, { ...update, returning: 'ALL_NEW' }));
+  async #recorded(key: Key, update: Update): Promise<WriteResult> {
+    const result = await this.#table.update(key, { ...update, returning: 'ALL_NEW' });
     if (result.kind === 'refused' || result.item === undefined) return result;
-    const before = this.#images.get(partition);
-    this.#images.set(partition, result.item);
-    this.records.push(this.#record(before, result.item));
+    this.#record(result.item);
     return update.returning === 'ALL_NEW' ? result : { kind: 'done' };
   }
 
-  #record(before: Item | undefined, after: Item) {
-    return {
-      eventName: before ? 'MODIFY' : 'INSERT',
+  #record(after: Item): void {
+    const name = `${after.PK} ${after.SK}`;
+    const before = this.#images.get(name);
+    const image = marshall(after, { removeUndefinedValues: true });
+    this.#images.set(name, image);
+    // A watcher's item is made by a PutItem: what updates it finds it there.
+    const isNew = before === undefined && after.SK === STATE_SORT_KEY;
+    const record = {
+      eventName: isNew ? 'INSERT' : 'MODIFY',
       dynamodb: {
         SequenceNumber: String(this.records.length),
         Keys: { PK: { S: after.PK }, SK: { S: after.SK } },
-        ...(before && { OldImage: marshall(before) }),
-        NewImage: marshall(after),
+        ...(before && { OldImage: before }),
+        NewImage: image,
       },
     };
+    if (!matchesFilter(STREAM_MAPPING.filterPattern, record)) return;
+    this.records.push(record);
+    this.#onRecord();
   }
+}
+
+/** Carries out everything on both tables, one after the other. @throws when they do not answer the same */
+export function twinTable(real: Table, memory: Table): Table {
+  let last: Promise<unknown> = Promise.resolve();
+  async function both<T>(name: string, given: readonly unknown[], work: (table: Table) => Promise<T>): Promise<T> {
+    const [answer, copy] = [await work(real), await work(memory)];
+    if (!isDeepStrictEqual(answer, copy))
+      throw new Error(`${name} ${JSON.stringify(given)}: ${JSON.stringify(answer)}, in memory ${JSON.stringify(copy)}`);
+    return answer;
+  }
+  const compared =
+    <Name extends 'get' | 'getBatch' | 'put' | 'update' | 'delete' | 'transact' | 'writeBatch'>(name: Name) =>
+    (...given: Parameters<Table[Name]>): ReturnType<Table[Name]> => {
+      const call = (table: Table): Promise<unknown> =>
+        (table[name] as (...all: unknown[]) => Promise<unknown>)(...given);
+      const turn = last.then(() => both(name, given, call));
+      last = turn.catch(() => undefined);
+      return turn as ReturnType<Table[Name]>;
+    };
+  return {
+    ...{ get: compared('get'), getBatch: compared('getBatch'), put: compared('put'), update: compared('update') },
+    ...{ delete: compared('delete'), transact: compared('transact'), writeBatch: compared('writeBatch') },
+    query(query) {
+      // An index of the shared table shows other cases, too.
+      if (query.index !== undefined) return memory.query(query);
+      const turn = last.then(() => both('query', [query], (table) => table.query(query)));
+      last = turn.catch(() => undefined);
+      return turn;
+    },
+  };
 }

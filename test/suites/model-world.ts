@@ -1,4 +1,4 @@
-/** Everything of the model test in one process: functions, table, stream, two gateways, and one clock. */
+/** Everything of one case of the model test: functions, table, stream, two gateways, and one clock. */
 import { randomBytes } from 'node:crypto';
 import type { FlowClosedReport } from '#contract/gateway-report.ts';
 import type { GatewayId } from '#contract/ids.ts';
@@ -6,27 +6,37 @@ import type { Instruction } from '#contract/instruction.ts';
 import type { OutcomeInput } from '#contract/outcome.ts';
 import { CONTRACT_VERSION, type Notification } from '#contract/schemas.ts';
 import type { Delivery } from '#core/delivery.ts';
+import { DependencyUnavailable } from '#core/error.ts';
 import { publish } from '#roles/compositor.ts';
 import { fanOut } from '#roles/fan-out.ts';
 import { closeFlows } from '#roles/flow-closer.ts';
 import { subscribe } from '#roles/notifier.ts';
+import { endReplaced } from '#roles/replacement-monitor.ts';
 import { sweep } from '#roles/sweeper.ts';
 import type { LeaseBook } from '#table/lease-book.ts';
 import type { Table } from '#table/table.ts';
 import { createRequestHandler } from '../../lambdas/handlers/request-handler.ts';
 import { ModelGateway } from './model-gateway.ts';
 import { StreamedTable } from './model-table.ts';
+import { Traffic, turn } from './model-traffic.ts';
 
 /** Ahead of any clock, so that DynamoDB Local keeps items; and early enough for CSeqs that a clock starts. */
 const STARTED_AT_MS = Date.UTC(2040, 0, 1);
 const telemetry = { log: () => undefined };
-/** How the next delivery to a gateway fails: before it is carried out, or only its answer is lost. */
-export type Outage = 'before' | 'after';
+/** How the next batch fails: a delivery before it is carried out, or only its answer; or the table does not answer. */
+export type Outage = 'before' | 'after' | 'table';
+/** No request is with its function for longer, whoever waits for it. */
+const DEADLINE_MS = 5_000;
+/** With nothing on its way for so many turns of the event loop, what is still awaited never comes. */
+const STUCK_AFTER_TURNS = 100;
 
 export class World {
   nowMs = STARTED_AT_MS;
+  readonly traffic: Traffic;
   readonly table: StreamedTable;
-  readonly gateways: readonly ModelGateway[];
+  readonly #gateways: ModelGateway[];
+  readonly #invoke;
+  #gatewaysMade = 0;
   /** Work that was started and not waited for. */
   readonly #underWay = new Set<Promise<unknown>>();
   /** First record of the stream that no batch has settled. */
@@ -34,16 +44,33 @@ export class World {
   #outage: Outage | undefined;
   readonly #failures: unknown[] = [];
 
-  constructor(table: Table) {
-    this.table = new StreamedTable(table);
-    const invoke = this.#functions();
-    this.gateways = ['gateway-0', 'gateway-1'].map((name) => new ModelGateway(name, invoke, () => this.nowMs));
+  /**
+   * @param order decides in which order things arrive
+   * @param isEager every record of the stream is delivered at once, beside whatever happens
+   */
+  constructor(table: Table, order: number, isEager = false) {
+    this.traffic = new Traffic(order);
+    const onRecord = () => isEager && this.start(this.deliverRecords(0, 1, undefined));
+    this.table = new StreamedTable(table, this.traffic, onRecord);
+    this.#invoke = this.#functions();
+    this.#gateways = [this.#newGateway(), this.#newGateway()];
   }
 
-  gateway(index: number): ModelGateway {
-    const gateway = this.gateways[index];
-    if (gateway === undefined) throw new Error(`no gateway ${index}`);
+  #newGateway(): ModelGateway {
+    return new ModelGateway(`gateway-${this.#gatewaysMade++}`, this.#invoke, () => this.nowMs);
+  }
+
+  gateway(place: number): ModelGateway {
+    const gateway = this.#gateways[place];
+    if (gateway === undefined) throw new Error(`no gateway ${place}`);
     return gateway;
+  }
+
+  /** A gateway dies, and another one starts in its place. */
+  async kill(place: number): Promise<void> {
+    await this.settle();
+    this.gateway(place).die();
+    this.#gateways[place] = this.#newGateway();
   }
 
   #functions() {
@@ -57,7 +84,12 @@ export class World {
       ['PUBLISH', createRequestHandler('publish', (e, now) => publish(e, ports, now), telemetry, clock)],
       ['SUBSCRIBE', createRequestHandler('subscribe', (e, now) => marked(subscribe(e, ports, now)), telemetry, clock)],
     ]);
-    return async (name: string, payload: unknown): Promise<unknown> => handlers.get(name)?.(payload);
+    return async (name: string, payload: unknown): Promise<unknown> => {
+      await this.traffic.travel();
+      const outcomes = await handlers.get(name)?.(payload);
+      await this.traffic.travel();
+      return outcomes;
+    };
   }
 
   /** Starts work; it is waited for before time moves. */
@@ -70,14 +102,27 @@ export class World {
 
   /** Waits for all that was started. @throws what any of it threw */
   async settle(): Promise<void> {
-    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+    for (let idle = 0; this.#underWay.size > 0; idle++) {
+      if (!this.traffic.isIdle || this.table.underWay > 0) idle = 0;
+      if (idle > STUCK_AFTER_TURNS) throw new Error('something that was started never ends');
+      await turn();
+    }
     if (this.#failures.length > 0) throw this.#failures[0];
+  }
+
+  /** Waits until nothing is on its way any more. */
+  async rest(): Promise<void> {
+    for (let idle = 0; idle < STUCK_AFTER_TURNS; idle++) {
+      if (!this.traffic.isIdle || this.table.underWay > 0) idle = 0;
+      await turn();
+    }
   }
 
   async pass(ms: number): Promise<void> {
     await this.settle();
+    if (ms > DEADLINE_MS) await this.rest();
     this.nowMs += ms;
-    for (const gateway of this.gateways) gateway.advance();
+    for (const gateway of this.#gateways) gateway.advance();
   }
 
   /** One batch of the stream, from `back` records before the checkpoint on. */
@@ -86,28 +131,39 @@ export class World {
     const batch = this.table.records.slice(from, this.#checkpoint + count);
     if (batch.length === 0) return;
     this.#outage = outage;
-    const failed = await fanOut(batch, this.#fanOutPorts(), this.nowMs);
+    const ports = this.#fanOutPorts(outage === 'table');
+    const failed = await fanOut(batch, ports, this.nowMs);
+    failed.push(...(await endReplaced(batch, ports, this.nowMs)));
     if (failed.length > 0) this.#checkpoint = Math.min(this.#checkpoint, ...failed.map(Number));
     else if (from <= this.#checkpoint) this.#checkpoint = Math.max(this.#checkpoint, from + batch.length);
   }
 
-  #fanOutPorts() {
+  #fanOutPorts(isTableAway: boolean) {
     const lease = { grantedAtMs: this.nowMs, leaseEndsAtMs: this.nowMs + 60_000, flows: 0, subscriptions: 0 };
     const leases: LeaseBook = {
-      find: async (gatewayId) => ({ ...lease, gatewayId, address: 'http://gw.invalid', draining: false }),
+      find: async (gatewayId) =>
+        this.#gateways.some(({ id }) => id === gatewayId)
+          ? { ...lease, gatewayId, address: 'http://gw.invalid', draining: false }
+          : undefined,
       drop: () => undefined,
     };
     const deliver = (id: GatewayId, _address: string, all: readonly Instruction[]) => this.#deliver(id, all);
-    return { table: this.table, telemetry, leases, gateways: { deliver } };
+    const query = () => Promise.reject(new DependencyUnavailable('the table is away'));
+    const { get, getBatch, put, update, delete: remove, transact, writeBatch } = this.table;
+    const away: Table = { get, getBatch, query, put, update, delete: remove, transact, writeBatch };
+    const table = isTableAway ? away : this.table;
+    return { table, telemetry, leases, gateways: { deliver } };
   }
 
   async #deliver(gatewayId: GatewayId, instructions: readonly Instruction[]): Promise<Delivery> {
     const outage = this.#outage;
     this.#outage = undefined;
+    await this.traffic.travel();
     if (outage === 'before') return { kind: 'failed', reason: 'refused' };
-    const gateway = this.gateways.find(({ id }) => id === gatewayId);
+    const gateway = this.#gateways.find(({ id }) => id === gatewayId);
     if (gateway === undefined) return { kind: 'gone', reason: 'unknown' };
     const delivery = await gateway.deliver(instructions.map(versioned));
+    await this.traffic.travel();
     return outage === 'after' ? { kind: 'failed', reason: 'no answer' } : delivery;
   }
 
@@ -117,7 +173,7 @@ export class World {
 
   /** The gateways tell what they no longer hold. */
   async report(): Promise<void> {
-    for (const { id, ended } of this.gateways) {
+    for (const { id, ended } of this.#gateways) {
       const subscriptions = ended.splice(0);
       if (subscriptions.length === 0) continue;
       const report = {

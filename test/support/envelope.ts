@@ -22,6 +22,7 @@ export interface TestRequest {
   readonly identity?: Identity;
   readonly nonceReplayed?: boolean;
   readonly toTag?: string;
+  readonly receivedAtMs?: number;
 }
 
 /** An envelope as a gateway would send it, decoded. */
@@ -33,7 +34,7 @@ export function envelopeOf(request: TestRequest): RequestEnvelope {
     transport: 'WSS',
     sourceAddress: '192.0.2.7',
     identity: request.identity,
-    receivedAtMs: T0,
+    receivedAtMs: request.receivedAtMs ?? T0,
     toTag: request.toTag ?? 'tag-1',
     nonceReplayed: request.nonceReplayed,
     request: {

@@ -35,13 +35,17 @@ describe('filter patterns of an event source mapping', () => {
     expect(() => matchesFilter({ eventName: [{ resembles: 'MODIFY' }] }, event)).toThrow(/resembles/);
   });
 
-  it('let the state of presentities through to notify, and bindings that come, change or go', () => {
-    const watcher = { dynamodb: { Keys: { PK: { S: 'PRESENTITY#a#1' }, SK: { S: 'WATCHER#dialog#1' } } } };
+  it('let the state of presentities through to notify, bindings that come, change or go, and replaced watchers', () => {
+    const ofWatcher = { PK: { S: 'PRESENTITY#a#1' }, SK: { S: 'WATCHER#dialog#1' } };
+    const watcher = { eventName: 'MODIFY', dynamodb: { Keys: ofWatcher, NewImage: { cseq: { N: '2' } } } };
+    const replaced = { ...watcher, dynamodb: { Keys: ofWatcher, NewImage: { replaced: { BOOL: true } } } };
+    const swept = { eventName: 'REMOVE', dynamodb: { Keys: ofWatcher, OldImage: { replaced: { BOOL: true } } } };
     const isSent = (record: unknown): boolean => matchesFilter(STREAM_MAPPING.filterPattern, record);
     const Keys = { PK: { S: 'USER#a#1' }, SK: { S: 'BINDING#1' } };
     const refreshed = { eventName: 'MODIFY', dynamodb: { Keys, NewImage: { contactUri: { S: 'sip:a@b' } } } };
     const moved = { eventName: 'MODIFY', dynamodb: { Keys, NewImage: { news: { BOOL: true } } } };
     const gone = { eventName: 'REMOVE', dynamodb: { Keys, OldImage: {} } };
-    expect([event, watcher, refreshed, moved, gone].map(isSent)).toEqual([true, false, false, true, true]);
+    expect([event, moved, gone, replaced].map(isSent)).toEqual([true, true, true, true]);
+    expect([watcher, refreshed, swept].map(isSent)).toEqual([false, false, false]);
   });
 });

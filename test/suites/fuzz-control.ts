@@ -1,0 +1,76 @@
+/** The control of the fuzz run: a lamp of another tenant, which must go on following its publisher. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { dialogInfo, dialogStates, SipClient, type TestSubscription } from '#test/support/sip-client.ts';
+
+const DOMAIN = 'acme.example';
+const EXTENSION = '1009';
+const EVERY_MS = 2_000;
+/** Of a PUBLISH that is told to wait (503): it must get through in the time that a lamp has. */
+const MAX_TRIES = 3;
+const STATES = ['early', 'confirmed', 'terminated'] as const;
+
+export class Control {
+  readonly #watcher: SipClient;
+  readonly #publisher: SipClient;
+  readonly #subscription: TestSubscription;
+  #tag: string | undefined;
+  #isOver = false;
+  changes = 0;
+  /** Milliseconds from PUBLISH to the right NOTIFY. */
+  readonly delaysMs: number[] = [];
+  readonly problems: string[] = [];
+
+  private constructor(watcher: SipClient, publisher: SipClient, subscription: TestSubscription) {
+    this.#watcher = watcher;
+    this.#publisher = publisher;
+    this.#subscription = subscription;
+  }
+
+  static async open(url: string): Promise<Control> {
+    const watcher = await SipClient.connect(url, '1001', DOMAIN);
+    const publisher = await SipClient.connect(url, 'pbx', DOMAIN);
+    return new Control(watcher, publisher, await watcher.subscribe(EXTENSION, { expiresSeconds: 7_200 }));
+  }
+
+  /** Changes the lamp again and again until it is stopped. */
+  async run(withinMs: number): Promise<void> {
+    while (!this.#isOver) {
+      await this.#change(withinMs).catch((error: unknown) => this.problems.push(String(error)));
+      await pause(EVERY_MS);
+    }
+  }
+
+  async #change(withinMs: number): Promise<void> {
+    const state = STATES[this.changes++ % STATES.length] ?? 'early';
+    const body = dialogInfo(`sip:${EXTENSION}@${DOMAIN}`, { state });
+    const [since, sentAtMs] = [this.#watcher.received.length, performance.now()];
+    const told = this.#watcher.next(
+      (message) => this.#subscription.owns(message) && dialogStates(message).join() === state,
+      { since, timeoutMs: withinMs },
+    );
+    const published = this.#publish(body);
+    // Both are awaited: a lamp that is late must not lose the entity-tag.
+    const [, notify] = await Promise.allSettled([published, told]);
+    await published;
+    if (notify.status === 'rejected') throw notify.reason;
+    this.delaysMs.push(notify.value.atMs - sentAtMs);
+  }
+
+  async #publish(body: string): Promise<void> {
+    const condition = this.#tag === undefined ? {} : { ifMatch: this.#tag };
+    let answer = await this.#publisher.publish(EXTENSION, body, condition);
+    for (let tries = 1; answer.status === 503 && tries < MAX_TRIES; tries++) {
+      await pause(Number(answer.header('retry-after')) * 1_000);
+      answer = await this.#publisher.publish(EXTENSION, body, condition);
+    }
+    // Whatever went wrong, the next one is an initial PUBLISH (RFC 3903 section 4.1).
+    this.#tag = undefined;
+    if (answer.status !== 200) throw new Error(`the control's PUBLISH was answered: ${answer.startLine}`);
+    this.#tag = answer.header('sip-etag');
+  }
+
+  async stop(): Promise<void> {
+    this.#isOver = true;
+    await Promise.all([this.#watcher.close(), this.#publisher.close()]);
+  }
+}
