@@ -5,7 +5,17 @@ import { parseNameAddr, splitList } from '#core/sip/header.ts';
 import type { SipRequest, SipResponse } from '#core/sip/message.ts';
 import { answer } from '../generic-answers.ts';
 import type { Call } from './call.ts';
-import { type CallContext, finish, isFlowOf, locate, moveLeg, newTransactionId, send, viaOf } from './call-context.ts';
+import {
+  type CallContext,
+  finish,
+  isFlowOf,
+  locate,
+  moveLeg,
+  newTransactionId,
+  report,
+  send,
+  viaOf,
+} from './call-context.ts';
 import { contactUriOf, type Direction, isTargetRefresh, type Leg, noteRequest } from './call-dialog.ts';
 import { composeForwarded, composeHopByHop, composePassed, loopHashOf, type SentRequest } from './call-message.ts';
 import { directionIn } from './call-table.ts';
@@ -87,8 +97,12 @@ export class DialogPath {
     one.state = 'terminated';
     // Several devices answered, and the caller keeps one of them (section 13.2.2.4).
     const left = [...fork.forks.values()].find(({ state }) => state === 'confirmed');
-    if (left === undefined) finish(this.#context, call, 'bye');
-    else dialog.winner = dialog.callees.get(left.tag);
+    if (left === undefined) {
+      finish(this.#context, call, 'bye');
+      return;
+    }
+    dialog.winner = dialog.callees.get(left.tag);
+    report(this.#context, call);
   }
 
   async #pass(passage: Passage): Promise<void> {

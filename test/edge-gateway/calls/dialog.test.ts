@@ -78,8 +78,12 @@ describe('requests in the dialog need no function (RFC 3261 section 16.12)', () 
     caller.answer(await caller.request('UPDATE'), 200);
     await callee.finalAnswer(update);
     ours.remoteTarget = 'sip:moved@other.invalid;transport=ws';
+    const refresh = caller.sendIn(ours, 'UPDATE');
+    const contact = '<sip:again@other.invalid;transport=ws>';
+    callee.answer(await callee.request('UPDATE'), 200, { contact });
+    await caller.finalAnswer(refresh);
     caller.sendIn(ours, 'INFO');
-    expect((await callee.request('INFO')).startLine).toBe('INFO sip:moved@other.invalid;transport=ws SIP/2.0');
+    expect((await callee.request('INFO')).startLine).toBe('INFO sip:again@other.invalid;transport=ws SIP/2.0');
   });
 
   test('reliable provisional answers: RSeq, PRACK and UPDATE in the early dialog (RFC 3262, 3311)', async () => {

@@ -94,30 +94,36 @@ describe('several devices (RFC 3261 sections 16.6 and 16.7)', () => {
     expect((await alice.response(200, 'INVITE', outgoing.since)).header('to')).toContain(mobile.tag);
   });
 
-  test('two answer at once: the caller gets both, and hangs up on one (section 13.2.2.4)', async () => {
-    const [alice, desk, mobile] = [await rig.phone('1001'), await rig.phone('1002'), await rig.phone('1002')];
-    const outgoing = alice.invite('1002');
-    const [atDesk, atMobile] = [await desk.request('INVITE'), await mobile.request('INVITE')];
-    desk.answer(atDesk, 200);
-    mobile.answer(atMobile, 200);
-    const accepted = async (phone: Phone) =>
-      alice.next((one) => one.status === 200 && one.header('to').includes(phone.tag), outgoing.since);
-    const [kept, dropped] = [alice.dialogOf(await accepted(desk)), alice.dialogOf(await accepted(mobile))];
-    alice.sendIn(kept, 'ACK');
-    alice.sendIn(dropped, 'ACK');
-    await Promise.all([desk.request('ACK'), mobile.request('ACK')]);
-    const bye = alice.sendIn(dropped, 'BYE');
-    mobile.answer(await mobile.request('BYE'), 200);
-    expect((await alice.finalAnswer(bye)).status).toBe(200);
-    expect(desk.requests('BYE')).toEqual([]);
-    await expect
-      .poll(() => rig.snapshotsOf(outgoing.callId).at(-1))
-      .toMatchObject({ state: 'confirmed', callee: { tag: desk.tag } });
-    const end = alice.sendIn(kept, 'BYE');
-    desk.answer(await desk.request('BYE'), 200);
-    expect((await alice.finalAnswer(end)).status).toBe(200);
-    await rig.untilState(outgoing.callId, 'terminated');
-  });
+  test.each(['first', 'second'])(
+    'two answer at once: the caller gets both, and keeps the %s (section 13.2.2.4)',
+    async (which) => {
+      const [alice, desk, mobile] = [await rig.phone('1001'), await rig.phone('1002'), await rig.phone('1002')];
+      const outgoing = alice.invite('1002');
+      const [atDesk, atMobile] = [await desk.request('INVITE'), await mobile.request('INVITE')];
+      const answerFirst = which === 'first' ? desk : mobile;
+      const answerSecond = which === 'first' ? mobile : desk;
+      answerFirst.answer(answerFirst === desk ? atDesk : atMobile, 200);
+      await alice.response(200, 'INVITE', outgoing.since);
+      answerSecond.answer(answerSecond === desk ? atDesk : atMobile, 200);
+      const accepted = async (phone: Phone) =>
+        alice.next((one) => one.status === 200 && one.header('to').includes(phone.tag), outgoing.since);
+      const [kept, dropped] = [alice.dialogOf(await accepted(desk)), alice.dialogOf(await accepted(mobile))];
+      alice.sendIn(kept, 'ACK');
+      alice.sendIn(dropped, 'ACK');
+      await Promise.all([desk.request('ACK'), mobile.request('ACK')]);
+      const bye = alice.sendIn(dropped, 'BYE');
+      mobile.answer(await mobile.request('BYE'), 200);
+      expect((await alice.finalAnswer(bye)).status).toBe(200);
+      expect(desk.requests('BYE')).toEqual([]);
+      await expect
+        .poll(() => rig.snapshotsOf(outgoing.callId).at(-1))
+        .toMatchObject({ state: 'confirmed', callee: { tag: desk.tag } });
+      const end = alice.sendIn(kept, 'BYE');
+      desk.answer(await desk.request('BYE'), 200);
+      expect((await alice.finalAnswer(end)).status).toBe(200);
+      await rig.untilState(outgoing.callId, 'terminated');
+    },
+  );
 
   test('at most ten devices ring', async () => {
     const alice = await rig.phone('1001');
