@@ -30,7 +30,7 @@ import {
 } from './websocket-server.ts';
 
 const TRANSACTION_ROTATION_MS = 6_000;
-const PEER_PROBE_MS = 5_000;
+const PEER_PROBE_MS = 3_000;
 const PEER_DRAIN_MS = 2_000;
 const SERVICE_RESTART = 1012; // WebSocket close code: come back, elsewhere or later
 

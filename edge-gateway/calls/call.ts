@@ -85,6 +85,10 @@ export class Call {
     this.#timers.set(name, timer);
   }
 
+  hasTimer(name: string): boolean {
+    return this.#timers.has(name);
+  }
+
   stopTimer(name: string): void {
     clearTimeout(this.#timers.get(name));
     this.#timers.delete(name);

@@ -83,8 +83,8 @@ export class HomeRoads {
     for (const call of calls.values()) {
       if (call.endedAtMs !== undefined) continue;
       const { dialog, route } = call.facts;
-      for (const { flow } of call.isConfirmed ? dialog.legs() : route.targets)
-        if (flow.gatewayId !== settings.gatewayId) carriers.set(flow.gatewayId, flow);
+      const parties = call.isConfirmed ? dialog.legs().filter(({ isLost }) => !isLost) : route.targets;
+      for (const { flow } of parties) if (flow.gatewayId !== settings.gatewayId) carriers.set(flow.gatewayId, flow);
     }
     for (const { gatewayId, address } of carriers.values()) peers.probe({ gatewayId, address });
   }

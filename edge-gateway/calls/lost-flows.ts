@@ -45,6 +45,8 @@ export class LostFlows {
 
   #await(call: Call, leg: Leg): void {
     leg.isLost = true;
+    // What is told again does not lengthen the grace.
+    if (call.hasTimer(`lost ${leg.tag}`)) return;
     call.startTimer(`lost ${leg.tag}`, this.#context.settings.graceMs, () => void this.#giveUp(call, leg));
   }
 

@@ -230,7 +230,9 @@ describe('a call ends by the clock', () => {
     bob.closed = true;
     flows.remove(bob);
     parts.callPath.flowClosed(bob);
-    await settle(31_900);
+    await settle(20_000);
+    parts.callPath.flowClosed(bob); // said twice: the grace is not longer
+    await settle(11_900);
     expect(requestsAt(alice)).toEqual([]);
     await settle(200);
     expect(requestsAt(alice)).toEqual(['BYE']);

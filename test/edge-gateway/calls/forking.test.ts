@@ -179,6 +179,7 @@ describe('races', () => {
     routed.resolve();
     expect(await rig.untilState(hasty.callId, 'terminated')).toMatchObject({ cause: 'cancelled', sequence: 1 });
     expect(bob.client.received.slice(since)).toEqual([]);
+    expect(alice.client.received.slice(hasty.since).filter(({ status }) => status === 487)).toHaveLength(1);
   });
 
   test('a device that never confirms its CANCEL does not hold up the caller, and what it says late is handled', async () => {

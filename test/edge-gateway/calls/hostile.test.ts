@@ -5,7 +5,7 @@ import { token } from '#test/support/sip-client.ts';
 
 let rig: CallRig;
 beforeAll(async () => {
-  rig = await CallRig.start(1, { MAX_CALLS: '30', MAX_CALLS_PER_FLOW: '3' });
+  rig = await CallRig.start(1, { MAX_CALLS: '6', MAX_CALLS_PER_FLOW: '3' });
 });
 afterEach(() => rig.clear());
 afterAll(() => rig.stop());

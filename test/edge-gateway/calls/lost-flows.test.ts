@@ -150,16 +150,19 @@ describe('reports', () => {
     bob.answer(invite, 200);
     await rig.untilState(outgoing.callId, 'confirmed');
     expect(rig.snapshotsOf(outgoing.callId).map(({ state }) => state)).toEqual(['confirmed']);
+    rig.functions.refusedCallReports = 2;
+    bob.sendIn(bob.calleeDialogOf(invite), 'BYE');
+    await rig.untilState(outgoing.callId, 'terminated');
   });
 
   test('a gateway that drains ends its calls, last of all, and tells so', async () => {
     const gateway = await rig.addGateway({ DRAIN_SECONDS: '1' });
     const index = rig.gateways.indexOf(gateway);
-    const idle = await rig.phone('1005', { gateway: index });
     const talk = await rig.converse(
       await rig.phone('1001', { gateway: index }),
       await rig.phone('1002', { gateway: index }),
     );
+    const idle = await rig.phone('1005', { gateway: index });
     const closedAtMs = new Promise<number>((resolve) => {
       const look = setInterval(() => {
         if (idle.client.closeCode === undefined) return;
