@@ -76,6 +76,7 @@ export class NetworkStack extends Stack {
     this.loadBalancerGroup.addIngressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(tls), 'WSS clients');
     this.loadBalancerGroup.connections.allowTo(this.gatewayGroup, ec2.Port.tcp(client), 'Flows and health checks');
     this.notifyGroup.connections.allowTo(this.gatewayGroup, ec2.Port.tcp(instruction), 'Instructions');
+    this.gatewayGroup.connections.allowInternally(ec2.Port.tcp(instruction), 'Calls between gateways');
     // Gateway endpoints and public AWS endpoints have addresses that no security group names.
     this.gatewayGroup.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(tls), 'AWS APIs');
     this.notifyGroup.addEgressRule(

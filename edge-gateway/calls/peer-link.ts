@@ -115,7 +115,7 @@ export class PeerLink {
     return false;
   }
 
-  #postBatch(peer: Peer, instructions: readonly Instruction[]): Promise<number> {
+  async #postBatch(peer: Peer, instructions: readonly Instruction[]): Promise<number> {
     const { self, secret, nowMs } = this.#ports;
     const batch: InstructionBatch = {
       ...{ contractVersion: CONTRACT_VERSION, gatewayId: peer.gatewayId, sender: self() },

@@ -25,8 +25,9 @@ describe('who may reach whom', () => {
     expect(ingressOf(dev, 'LoadBalancerGroup')).toEqual(['0.0.0.0/0 443-443']);
   });
 
-  it('a gateway: clients by the load balancer, instructions by notify, nobody else', () => {
+  it('a gateway: clients by the load balancer, instructions by notify and other gateways, nobody else', () => {
     expect(ingressOf(dev, 'GatewayGroup')).toEqual([
+      '<GatewayGroupGroupId> 9090-9090',
       '<LoadBalancerGroupGroupId> 8080-8080',
       '<NotifyGroupGroupId> 9090-9090',
     ]);
