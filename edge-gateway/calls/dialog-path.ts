@@ -87,8 +87,10 @@ export class DialogPath {
     one.state = 'terminated';
     // Several devices answered, and the caller keeps one of them (section 13.2.2.4).
     const left = [...fork.forks.values()].find(({ state }) => state === 'confirmed');
-    if (left === undefined) finish(this.#context, call, 'bye');
-    else dialog.winner = dialog.callees.get(left.tag);
+    if (left === undefined) {
+      call.endedBy = direction.from === dialog.caller ? 'caller' : 'callee';
+      finish(this.#context, call, 'bye');
+    } else dialog.winner = dialog.callees.get(left.tag);
   }
 
   async #pass(passage: Passage): Promise<void> {
