@@ -30,6 +30,8 @@ export class Call {
   reported = '';
   answeredAtMs: number | undefined;
   endedAtMs: number | undefined;
+  /** Who sent the BYE. */
+  endedBy: CallSnapshot['endedBy'];
   #cause: CallCause | undefined;
   /** Another call takes the place of this one (RFC 3891): its end has that cause. */
   isReplaced = false;
@@ -108,7 +110,7 @@ export function newsOf(call: Call): string {
 
 export function snapshotOf(call: Call, sequence: number): CallSnapshot {
   const { route, server, fork, dialog, startedAtMs } = call.facts;
-  const { answeredAtMs, endedAtMs, cause } = call;
+  const { answeredAtMs, endedAtMs, cause, endedBy } = call;
   const callee = dialog.winner ?? dialog.callees.values().next().value;
   return {
     ...{ domain: route.domain, callId: dialog.callId, callKey: route.callKey, sequence, state: call.state },
@@ -123,6 +125,7 @@ export function snapshotOf(call: Call, sequence: number): CallSnapshot {
     ...(answeredAtMs === undefined ? {} : { answeredAtMs }),
     ...(endedAtMs === undefined ? {} : { endedAtMs }),
     ...(cause === undefined ? {} : { cause }),
+    ...(endedBy === undefined ? {} : { endedBy }),
     ...(fork.status === undefined ? {} : { status: fork.status }),
   };
 }

@@ -98,6 +98,7 @@ export class DialogPath {
     // Several devices answered, and the caller keeps one of them (section 13.2.2.4).
     const left = [...fork.forks.values()].find(({ state }) => state === 'confirmed');
     if (left === undefined) {
+      call.endedBy = direction.from === dialog.caller ? 'caller' : 'callee';
       finish(this.#context, call, 'bye');
       return;
     }

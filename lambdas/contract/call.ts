@@ -106,7 +106,7 @@ export const callSnapshot = v.object({
   /** When the call ends at the latest. */
   expiresAtMs: epochMs,
   cause: v.optional(v.picklist(CALL_CAUSES)),
-  /** Of a call that ended by BYE or CANCEL: who sent it. */
+  /** Of a call that ended by BYE: who sent it. */
   endedBy: v.optional(v.picklist(['caller', 'callee'])),
   /** Final SIP status of a call that failed. */
   status: v.optional(v.number()),

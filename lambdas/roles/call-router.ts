@@ -146,7 +146,7 @@ async function snapshotOf(
     callee: { aor: aorOfIdentity(destination.callee) },
     forks: [],
     startedAtMs: envelope.receivedAtMs,
-    expiresAtMs: nowMs + policy.maxCallSeconds * 1_000,
+    expiresAtMs: envelope.receivedAtMs + policy.maxCallSeconds * 1_000,
   };
 }
 

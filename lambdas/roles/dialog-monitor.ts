@@ -22,7 +22,7 @@ export interface ReportResult {
 const HOP = 'call-report';
 
 /**
- * Takes the newest word of some calls. For each the call's own item (see `saveSnapshot`), then one UpdateItem a party.
+ * Takes the newest word of some calls: for each the call's own item (see `saveSnapshot`) and one UpdateItem a party.
  * Safe to repeat as a whole.
  * @throws {DependencyUnavailable} when the table does not answer
  */
@@ -42,8 +42,12 @@ export async function reportCalls(
 }
 
 async function takeSnapshot(snapshot: CallSnapshot, ports: DialogMonitorPorts, nowMs: number): Promise<boolean> {
+  // The end is shown first: as long as the call's own item does not say it, somebody will look after the call.
+  const hasEnded = snapshot.state === 'terminated';
+  if (hasEnded) await showCall(snapshot, ports, nowMs);
   const isTaken = await saveSnapshot(ports.table, snapshot);
-  if (isTaken) await showCall(snapshot, ports, nowMs);
+  // A word that is not the newest must not show the call again.
+  if (isTaken && !hasEnded) await showCall(snapshot, ports, nowMs);
   return isTaken;
 }
 

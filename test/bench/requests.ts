@@ -16,6 +16,7 @@ import { dialogElement, dialogInfo, publishOf, subscribeOf } from '#test/support
 import { envelopeOf } from '#test/support/envelope.ts';
 import { INSTRUCTION_SECRET, startFakeGateway } from '#test/support/fake-gateway.ts';
 import { createListFinder } from '../../lambdas/handlers/request-ports.ts';
+import { measureCall } from './call-requests.ts';
 
 const TABLE_NAME = 'lampfield';
 const PRESENTITY = 'sip:1017@demo.example';
@@ -58,6 +59,7 @@ export async function measureRequests(endpoint: string): Promise<Record<string, 
   await count('change, two watchers, gateway not yet known', () => fanOut([record], fanOutPorts, Date.now()));
   await count('change, two watchers', () => fanOut([record], fanOutPorts, Date.now()));
   costs['change, two watchers: POSTs to gateways'] = String(gateway.batches.length / 2);
+  await measureCall(table, count);
   client.close();
   table.close();
   await gateway.stop();

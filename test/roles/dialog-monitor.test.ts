@@ -137,7 +137,6 @@ describe('a call that is answered and ends', () => {
     await tell({ ...over({ cause: 'admin' }), sequence: 9 });
     expect(await records()).toMatchObject([{ cause: 'bye' }]);
     expect(await loadStatistics(table, domain)).toEqual({ processed: 1, failed: 0, early: 0, active: 0 });
-    expect(await statesOf('1001')).toEqual(['terminated local-bye']);
   });
 });
 
@@ -157,8 +156,8 @@ describe('words out of order', () => {
   it('of a call that nobody knows change nothing', async () => {
     call = { ...call, callKey: 'unknown' };
     expect(await tell(RINGING)).toEqual({ taken: 0, stale: 1 });
-    expect(await tell(over())).toEqual({ taken: 0, stale: 1 });
     expect(await dialogsOf('1002')).toEqual([IDLE]);
+    expect(await tell(over())).toEqual({ taken: 0, stale: 1 });
     expect(await records()).toEqual([]);
   });
 
@@ -172,6 +171,8 @@ describe('words out of order', () => {
     };
     for (const told of [RINGING, talking(), over()]) {
       await expect(tell(told, T0, broken)).rejects.toThrow('cut');
+      // Its end is nowhere known as long as the lamp may not show it.
+      expect(await records()).toEqual([]);
       expect(await tell(told)).toEqual({ taken: 1, stale: 0 });
       expect(await statesOf('1002')).toEqual([told.state === 'terminated' ? 'terminated remote-bye' : told.state]);
     }
