@@ -195,6 +195,7 @@ describe('more than two', () => {
   test('a second call waits beside the first; accepting it holds the first', async () => {
     const [ada, ben, cleo] = await three('1001', '1002', '1003');
     await connect(ada, ben);
+    await cleo.lamp('1002', 'busy');
     await cleo.lampButton('1002').click();
     await expect.poll(() => ben.card.count(), SOON).toBe(2);
     await ben.button('Accept').click();
@@ -249,6 +250,52 @@ describe('more than two', () => {
     await Promise.all([ada.says(/In a call/), ben.says(/In a call/)]);
     await ada.notices(/transfer failed[\s\S]*declined/);
     await Promise.all([ada.hears(), ben.hears()]);
+    await hangsUp(ada, ben);
+  });
+});
+
+describe('a lost line', () => {
+  test('the talk goes on, and the call is there when the line is back', async () => {
+    const [ada, ben] = await two('1001', '1002');
+    await connect(ada, ben);
+    await ben.page.context().setOffline(true);
+    await ben.says(/Reconnecting. You can go on talking/);
+    expect(await ben.button('Hold').isDisabled()).toBe(true);
+    await ben.hears();
+    await ben.page.context().setOffline(false);
+    await ben.says(/In a call/);
+    await ada.lamp('1002', 'busy');
+    await ada.button('Hold').click();
+    await ben.says(/other side holds/);
+    await ada.button('Resume').click();
+    await Promise.all([ada.hears(), ben.hears()]);
+    await hangsUp(ada, ben);
+  });
+
+  test('who hangs up without a line is heard when it is back', async () => {
+    const [ada, ben] = await two('1001', '1002');
+    await connect(ada, ben);
+    await ben.page.context().setOffline(true);
+    await ben.says(/Reconnecting/);
+    await ben.button('Hang up').click();
+    await ben.idle();
+    await ada.says(/In a call/);
+    await ben.page.context().setOffline(false);
+    await ada.idle();
+  });
+
+  test('the gateway dies with the call: both are told, and can call again', async () => {
+    const [ada, ben] = await two('1001', '1002');
+    await connect(ada, ben);
+    const restarted = stack.restarted('gateway-1');
+    stack.kill('gateway-1');
+    await Promise.all([ada.says(/Reconnecting/), ben.says(/Reconnecting/)]);
+    await restarted;
+    await Promise.all([ada.idle(), ben.idle()]);
+    await Promise.all([ada.notices(/was lost/), ben.notices(/was lost/)]);
+    await ada.lamp('1002', 'idle', 60_000);
+    await connect(ada, ben);
+    await ada.hears();
     await hangsUp(ada, ben);
   });
 });
