@@ -299,22 +299,3 @@ describe('a lost line', () => {
     await hangsUp(ada, ben);
   });
 });
-
-describe('messages', () => {
-  test('a message is delivered, counted as unread, read and answered', async () => {
-    const [ada, ben] = await two('1001', '1002');
-    await ada.tile('1002').click();
-    await ada.page.getByPlaceholder('Write a message').fill('Lunch at noon?');
-    await ada.page.keyboard.press('Enter');
-    await expect.poll(() => ada.page.locator('.messages').innerText(), SOON).toMatch(/Lunch at noon\?[\s\S]*Delivered/);
-    await expect.poll(() => ben.tile('1001').locator('.unread').innerText(), SOON).toBe('1');
-    expect(await ben.page.title()).toBe('(1) Lampfield');
-    await ben.page.getByRole('button', { name: 'Open' }).click();
-    expect(await ben.page.locator('.messages').innerText()).toContain('Lunch at noon?');
-    expect(await ben.tile('1001').locator('.unread').innerText()).toBe('');
-    await ben.page.keyboard.type('Yes');
-    await ben.page.keyboard.press('Enter');
-    await expect.poll(() => ada.page.locator('.messages').innerText(), SOON).toContain('Yes');
-    await ada.screenshot('messages');
-  });
-});

@@ -49,16 +49,16 @@ function watchMedia(): void {
 /** A busy machine runs three pages slowly. */
 export const SOON = { timeout: 15_000 };
 
-/** Signs a user of demo.example in, on a page of its own. */
+/** Signs a user in, on a page of its own. */
 export async function openPhone(
   browser: Browser,
   url: string,
   extension: string,
-  options: PanelOptions = {},
+  { company = 'demo', ...options }: PanelOptions & { readonly company?: string } = {},
 ): Promise<Phone> {
   const panel = await openPanel(browser, url, { permissions: ['microphone'], script: watchMedia, ...options });
   const { page } = panel;
-  await panel.signIn({ user: extension, password: `demo-${extension}` });
+  await panel.signIn({ user: extension, domain: `${company}.example`, password: `${company}-${extension}` });
   await panel.lamp('1010', 'idle');
   const card = page.locator('.call-card');
   const packets = () =>
