@@ -59,7 +59,10 @@ export async function openPhone(
   const panel = await openPanel(browser, url, { permissions: ['microphone'], script: watchMedia, ...options });
   const { page } = panel;
   await panel.signIn({ user: extension, domain: `${company}.example`, password: `${company}-${extension}` });
-  await panel.lamp('1010', 'idle');
+  await page.waitForFunction(() => {
+    const lamps = [...document.querySelectorAll<HTMLElement>('.tile')].map(({ dataset }) => dataset.lamp);
+    return lamps.length > 0 && !lamps.includes('unknown');
+  });
   const card = page.locator('.call-card');
   const packets = () =>
     page.evaluate(async () => {
