@@ -5,7 +5,7 @@ import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
-import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { FUNCTION_NAMES, FUNCTIONS, type FunctionDescription, type FunctionName } from '../system.ts';
 import { functionNameOf } from './names.ts';
@@ -48,7 +48,7 @@ export function createGatewayTask(scope: Construct, id: string, props: GatewayTa
       platform: Platform.LINUX_ARM64,
     }),
     environment: gatewayEnvironment(settings),
-    secrets: { INSTRUCTION_SECRET: ecs.Secret.fromSecretsManager(instructionSecret) },
+    secrets: { INSTRUCTION_SECRET: ecs.Secret.fromSecretsManager(instructionSecret), ...iceServers(scope, settings) },
     portMappings: [{ containerPort: PORTS.client }, { containerPort: PORTS.instruction }],
     logging: ecs.LogDrivers.awsLogs({ logGroup, streamPrefix: 'gateway' }),
     healthCheck: {
@@ -63,6 +63,13 @@ export function createGatewayTask(scope: Construct, id: string, props: GatewayTa
   });
   container.addUlimits({ name: ecs.UlimitName.NOFILE, softLimit: OPEN_FILES, hardLimit: OPEN_FILES });
   return task;
+}
+
+/** TURN credentials stay out of the template: the task reads them from a secret that the operator keeps. */
+function iceServers(scope: Construct, { iceServersSecret }: Settings): Record<string, ecs.Secret> {
+  if (iceServersSecret === undefined) return {};
+  const secret = Secret.fromSecretNameV2(scope, 'IceServers', iceServersSecret);
+  return { ICE_SERVERS: ecs.Secret.fromSecretsManager(secret) };
 }
 
 function invokeStatement(functions: Readonly<Record<FunctionName, IFunction>>): iam.PolicyStatement {

@@ -106,6 +106,10 @@ const schema = v.object({
   gatewayMemoryMb: wholeNumber(512, 30_720),
   /** Comma list of origins whose pages may open a flow; empty allows every one, `self` is the panel. */
   allowedOrigins: v.optional(v.string(), ''),
+  /** Name of a secret with the gateway's ICE_SERVERS (STUN and TURN for calls of the panel); absent: none. */
+  iceServersSecret: v.optional(
+    v.pipe(v.string(), v.regex(/^[A-Za-z0-9/_+=.@-]{1,512}$/, 'must be the name of a secret')),
+  ),
   logRetentionDays: v.optional(
     v.pipe(
       v.union([v.number(), v.pipe(v.string(), v.transform(Number))]),

@@ -150,7 +150,13 @@ export function composePassed(response: SipResponse, fields: HeaderEntries = [])
 }
 
 /** An ACK for a final answer that is no 2xx (RFC 3261 section 17.1.1.3), or the CANCEL of an INVITE (section 9.1). */
-export function composeHopByHop(method: 'ACK' | 'CANCEL', invite: SipRequest, sent: SentRequest, to: string): string {
+export function composeHopByHop(
+  method: 'ACK' | 'CANCEL',
+  invite: SipRequest,
+  sent: SentRequest,
+  to: string,
+  reasons: readonly string[] = [],
+): string {
   const cseq = (invite.get('cseq') ?? '').split(/\s/, 1)[0] ?? '';
   const headers: [string, string][] = [
     ['Via', sent.via],
@@ -160,6 +166,7 @@ export function composeHopByHop(method: 'ACK' | 'CANCEL', invite: SipRequest, se
     ['To', to],
     ['Call-ID', invite.get('call-id') ?? ''],
     ['CSeq', `${cseq} ${method}`],
+    ...reasons.map((reason): [string, string] => ['Reason', reason]),
   ];
   return serializeRequest(method, sent.requestUri, headers, '');
 }

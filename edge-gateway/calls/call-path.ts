@@ -139,6 +139,7 @@ export class CallPath {
     transactions.reply(server, answer(invite === undefined ? 481 : 200));
     if (invite === undefined || invite.isCancelled || invite.status >= 200) return;
     invite.isCancelled = true;
+    invite.cancelReasons = request.all('reason');
     invite.cancel?.();
   }
 

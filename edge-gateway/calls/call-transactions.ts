@@ -32,6 +32,8 @@ export interface ServerTransaction {
   status: number;
   lastResponse: string | undefined;
   isCancelled: boolean;
+  /** Why it was cancelled, as its CANCEL said (RFC 3326). */
+  cancelReasons: readonly string[];
   /** What a CANCEL does. */
   cancel: (() => void) | undefined;
 }
@@ -68,7 +70,7 @@ export class CallTransactions {
     const key = keyOf(source, request, request.method);
     const transaction: ServerTransaction = {
       ...{ key, request, source, toTag },
-      ...{ status: 0, lastResponse: undefined, isCancelled: false, cancel: undefined },
+      ...{ status: 0, lastResponse: undefined, isCancelled: false, cancelReasons: [], cancel: undefined },
     };
     this.#server.set(key, transaction);
     return transaction;

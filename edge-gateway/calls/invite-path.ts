@@ -194,7 +194,8 @@ export class InvitePath {
     const transaction = call.branches[branch];
     const target = route.targets[branch];
     if (transaction === undefined || target === undefined) return;
-    send(this.#context, target.flow, composeHopByHop(method, server.request, transaction.sent, to));
+    const reasons = method === 'CANCEL' ? cancelReasons(call) : [];
+    send(this.#context, target.flow, composeHopByHop(method, server.request, transaction.sent, to, reasons));
   }
 
   #pass(call: Call, branch: number, given: DeviceAnswer): void {
@@ -299,4 +300,9 @@ function groupsOf(targets: readonly CallTarget[]): number[][] {
   const groups = new Map<number, number[]>();
   for (const [index, { q }] of targets.entries()) groups.set(q, [...(groups.get(q) ?? []), index]);
   return [...groups.values()];
+}
+
+/** By these a device tells a missed call from one that somebody else has taken (RFC 3326). */
+function cancelReasons({ facts: { fork, server } }: Call): readonly string[] {
+  return fork.winner === undefined ? server.cancelReasons : ['SIP;cause=200;text="Call completed elsewhere"'];
 }

@@ -18,6 +18,7 @@ export interface BoardPorts {
   /** What a press on the lamp does now. */
   actionOf(presentity: Presentity): LampAction;
   onLamp(extension: string): void;
+  canWrite(who: string): boolean;
   onMessage(who: string, text: string): string;
   conversations(): Conversations;
   /** The details of a colleague are open now. */

@@ -23,6 +23,7 @@ export interface DetailsPorts {
   /** Calls, picks up or transfers, whichever it is now. */
   onLamp(extension: string): void;
   actionOf(presentity: Presentity): LampAction;
+  canWrite(who: string): boolean;
   /** @returns what is wrong with the text; '' when it is on its way */
   onMessage(who: string, text: string): string;
   conversations(): Conversations;
@@ -90,7 +91,7 @@ export class DetailsView {
     const { extension } = presentity;
     this.#act.hidden = action === 'none';
     setText(this.#act, lampActionText(action, presentity, nameOf));
-    this.#conversation.section.hidden = action === 'none';
+    this.#conversation.section.hidden = !this.#ports.canWrite(extension);
     this.#conversation.show(extension, nameOf(extension) || extension, this.#ports.conversations());
   }
 

@@ -50,6 +50,7 @@ const chat = new ChatPanel({
 const boardView: BoardView = new BoardView({
   actionOf: (presentity) => calls.lampAction(presentity),
   onLamp: (extension) => calls.pressLamp(extension),
+  canWrite: (who) => who !== session?.user,
   onMessage: (who, text) => chat.send(who, text),
   conversations: () => chat.conversations,
   onChosen: (extension) => chat.chosen(extension),

@@ -3,7 +3,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type LocalStack, startStack } from '../support/local-stack.ts';
 import { FAKE_MICROPHONE, launchBrowser } from './browser.ts';
-import { openPhone, type Phone } from './phone.ts';
+import { openPhone, type Phone, SOON } from './phone.ts';
 
 let stack: LocalStack;
 let browser: Browser;
@@ -62,7 +62,7 @@ describe('a call', () => {
     await ben.says(/1001[\s\S]*Incoming call/);
     await ada.says(/1002[\s\S]*Ringing/);
     await Promise.all([cleo.lamp('1002', 'ringing'), cleo.lamp('1001', 'busy')]);
-    await expect.poll(() => ben.tones()).toBeGreaterThan(0);
+    await expect.poll(() => ben.tones(), SOON).toBeGreaterThan(0);
     expect(await ben.page.title()).toContain('Call from');
     await ben.screenshot('call-incoming');
     await ben.button('Accept').click();
@@ -82,7 +82,9 @@ describe('a call', () => {
     await ada.tile('1002').focus();
     await ada.page.keyboard.press('Shift+Enter');
     await ben.says(/Incoming call/);
-    await expect.poll(() => ben.page.locator('#urgent-announcer').innerText()).toMatch(/Call from .*Alt\+A accepts/);
+    await expect
+      .poll(() => ben.page.locator('#urgent-announcer').innerText(), SOON)
+      .toMatch(/Call from .*Alt\+A accepts/);
     await ben.page.keyboard.press('Alt+a');
     await ada.says(/In a call/);
     await ada.page.keyboard.press('Alt+m');
@@ -138,7 +140,7 @@ describe('a call that does not come about', () => {
     await ada.lampButton('1002').click();
     await ben.button('Decline').click();
     await ada.idle();
-    await expect.poll(() => ada.page.locator('#notices').innerText()).toMatch(/declined/);
+    await ada.notices(/declined/);
     await ben.idle();
   });
 
@@ -148,7 +150,7 @@ describe('a call that does not come about', () => {
     await ben.says(/Incoming call/);
     await ada.button('Cancel').click();
     await Promise.all([ada.idle(), ben.idle()]);
-    await expect.poll(() => ben.page.locator('#notices').innerText()).toMatch(/Missed call from/);
+    await ben.notices(/Missed call from/);
     await ben.screenshot('call-missed');
     await ben.page.getByRole('button', { name: 'Call back' }).click();
     await ada.says(/Incoming call/);
@@ -157,11 +159,12 @@ describe('a call that does not come about', () => {
 
   test('nobody is signed in there, or there is nobody', async () => {
     const [ada] = await open('1001');
-    await ada?.lampButton('1009').click();
-    await expect.poll(() => ada?.page.locator('#notices').innerText()).toMatch(/cannot be reached/);
-    await ada?.page.fill('#dial-text', '4711');
-    await ada?.page.press('#dial-text', 'Enter');
-    await expect.poll(() => ada?.page.locator('#notices').innerText()).toMatch(/does not exist/);
+    if (ada === undefined) throw new Error('a page was asked for');
+    await ada.lampButton('1009').click();
+    await ada.notices(/cannot be reached/);
+    await ada.page.fill('#dial-text', '4711');
+    await ada.page.press('#dial-text', 'Enter');
+    await ada.notices(/does not exist/);
   });
 
   test('the microphone is refused: it says so before anything rings', async () => {
@@ -170,14 +173,14 @@ describe('a call that does not come about', () => {
       const [ben] = await open('1002');
       const ada = await openPhone(deaf, url, '1001', { permissions: [] });
       await ada.lampButton('1002').click();
-      await expect.poll(() => ada.page.locator('#notices').innerText()).toMatch(/microphone was refused[\s\S]*Allow/);
+      await ada.notices(/microphone was refused[\s\S]*Allow/);
       await ada.screenshot('call-microphone-refused');
       await ada.idle();
       expect(await ben?.card.count()).toBe(0);
       await ben?.lampButton('1001').click();
       await ada.says(/Incoming call/);
       await ada.button('Accept').click();
-      await expect.poll(() => ada.page.locator('#notices').innerText()).toMatch(/microphone was refused/);
+      await ada.notices(/microphone was refused/);
       await ada.says(/Incoming call/);
       await ben?.button('Cancel').click();
       await ada.idle();
@@ -192,16 +195,17 @@ describe('more than two', () => {
   test('a second call waits beside the first; accepting it holds the first', async () => {
     const [ada, ben, cleo] = await three('1001', '1002', '1003');
     await connect(ada, ben);
+    await cleo.lamp('1002', 'busy');
     await cleo.lampButton('1002').click();
-    await expect.poll(() => ben.card.count()).toBe(2);
+    await expect.poll(() => ben.card.count(), SOON).toBe(2);
     await ben.button('Accept').click();
     await cleo.says(/In a call/);
     await ada.says(/other side holds/);
-    await expect.poll(() => ben.card.first().innerText()).toMatch(/On hold/);
+    await expect.poll(() => ben.card.first().innerText(), SOON).toMatch(/On hold/);
     await ben.screenshot('call-waiting');
     await cleo.hears();
     await cleo.button('Hang up').click();
-    await expect.poll(() => ben.card.count()).toBe(1);
+    await expect.poll(() => ben.card.count(), SOON).toBe(1);
     await ben.button('Resume').click();
     await ada.says(/In a call/);
     await hangsUp(ada, ben);
@@ -212,7 +216,7 @@ describe('more than two', () => {
     await ada.lampButton('1002').click();
     await ben.says(/Incoming call/);
     await cleo.lamp('1002', 'ringing');
-    await expect.poll(() => cleo.lampButton('1002').getAttribute('aria-label')).toMatch(/^Pick up/);
+    await expect.poll(() => cleo.lampButton('1002').getAttribute('aria-label'), SOON).toMatch(/^Pick up/);
     await cleo.screenshot('call-pick-up');
     await cleo.lampButton('1002').click();
     await Promise.all([ada.says(/1003[\s\S]*In a call/), cleo.says(/1001[\s\S]*In a call/), ben.idle()]);
@@ -244,27 +248,54 @@ describe('more than two', () => {
     await cleo.says(/Incoming call/);
     await cleo.button('Decline').click();
     await Promise.all([ada.says(/In a call/), ben.says(/In a call/)]);
-    await expect.poll(() => ada.page.locator('#notices').innerText()).toMatch(/transfer failed[\s\S]*declined/);
+    await ada.notices(/transfer failed[\s\S]*declined/);
     await Promise.all([ada.hears(), ben.hears()]);
     await hangsUp(ada, ben);
   });
 });
 
-describe('messages', () => {
-  test('a message is delivered, counted as unread, read and answered', async () => {
+describe('a lost line', () => {
+  test('the talk goes on, and the call is there when the line is back', async () => {
     const [ada, ben] = await two('1001', '1002');
-    await ada.tile('1002').click();
-    await ada.page.getByPlaceholder('Write a message').fill('Lunch at noon?');
-    await ada.page.keyboard.press('Enter');
-    await expect.poll(() => ada.page.locator('.messages').innerText()).toMatch(/Lunch at noon\?[\s\S]*Delivered/);
-    await expect.poll(() => ben.tile('1001').locator('.unread').innerText()).toBe('1');
-    expect(await ben.page.title()).toBe('(1) Lampfield');
-    await ben.page.getByRole('button', { name: 'Open' }).click();
-    expect(await ben.page.locator('.messages').innerText()).toContain('Lunch at noon?');
-    expect(await ben.tile('1001').locator('.unread').innerText()).toBe('');
-    await ben.page.keyboard.type('Yes');
-    await ben.page.keyboard.press('Enter');
-    await expect.poll(() => ada.page.locator('.messages').innerText()).toContain('Yes');
-    await ada.screenshot('messages');
+    await connect(ada, ben);
+    await ben.page.context().setOffline(true);
+    await ben.says(/Reconnecting. You can go on talking/);
+    expect(await ben.button('Hold').isDisabled()).toBe(true);
+    await ben.hears();
+    await ben.page.context().setOffline(false);
+    await ben.says(/In a call/);
+    await ada.lamp('1002', 'busy');
+    await ada.button('Hold').click();
+    await ben.says(/other side holds/);
+    await ada.button('Resume').click();
+    await Promise.all([ada.hears(), ben.hears()]);
+    await hangsUp(ada, ben);
+  });
+
+  test('who hangs up without a line is heard when it is back', async () => {
+    const [ada, ben] = await two('1001', '1002');
+    await connect(ada, ben);
+    await ben.page.context().setOffline(true);
+    await ben.says(/Reconnecting/);
+    await ben.button('Hang up').click();
+    await ben.idle();
+    await ada.says(/In a call/);
+    await ben.page.context().setOffline(false);
+    await ada.idle();
+  });
+
+  test('the gateway dies with the call: both are told, and can call again', async () => {
+    const [ada, ben] = await two('1001', '1002');
+    await connect(ada, ben);
+    const restarted = stack.restarted('gateway-1');
+    stack.kill('gateway-1');
+    await Promise.all([ada.says(/Reconnecting/), ben.says(/Reconnecting/)]);
+    await restarted;
+    await Promise.all([ada.idle(), ben.idle()]);
+    await Promise.all([ada.notices(/was lost/), ben.notices(/was lost/)]);
+    await ada.lamp('1002', 'idle', 60_000);
+    await connect(ada, ben);
+    await ada.hears();
+    await hangsUp(ada, ben);
   });
 });

@@ -9,10 +9,12 @@ export interface Phone extends Panel {
   lampButton(extension: string): Locator;
   readonly card: Locator;
   button(name: string): Locator;
-  /** Resolves when the only card says this. */
-  says(words: RegExp, withinMs?: number): Promise<void>;
+  /** Resolves when the cards of its calls say this. */
+  says(words: RegExp): Promise<void>;
   /** Resolves when no call is left. */
-  idle(withinMs?: number): Promise<void>;
+  idle(): Promise<void>;
+  /** Resolves when the notices say this. */
+  notices(words: RegExp): Promise<void>;
   /** RTP packets that have come in over the connections that are open now. */
   packets(): Promise<number>;
   /** Resolves when packets come in. */
@@ -44,17 +46,23 @@ function watchMedia(): void {
   };
 }
 
-/** Signs a user of demo.example in, on a page of its own. */
+/** A busy machine runs three pages slowly. */
+export const SOON = { timeout: 15_000 };
+
+/** Signs a user in, on a page of its own. */
 export async function openPhone(
   browser: Browser,
   url: string,
   extension: string,
-  options: PanelOptions = {},
+  { company = 'demo', ...options }: PanelOptions & { readonly company?: string } = {},
 ): Promise<Phone> {
   const panel = await openPanel(browser, url, { permissions: ['microphone'], script: watchMedia, ...options });
   const { page } = panel;
-  await panel.signIn({ user: extension, password: `demo-${extension}` });
-  await panel.lamp('1010', 'idle');
+  await panel.signIn({ user: extension, domain: `${company}.example`, password: `${company}-${extension}` });
+  await page.waitForFunction(() => {
+    const lamps = [...document.querySelectorAll<HTMLElement>('.tile')].map(({ dataset }) => dataset.lamp);
+    return lamps.length > 0 && !lamps.includes('unknown');
+  });
   const card = page.locator('.call-card');
   const packets = () =>
     page.evaluate(async () => {
@@ -71,12 +79,13 @@ export async function openPhone(
     packets,
     lampButton: (other) => page.locator(`.lamp-button[data-lamp-of="${other}"]`),
     button: (name) => card.getByRole('button', { name, exact: true }),
-    says: (words, timeout = 10_000) => expect.poll(() => card.innerText(), { timeout }).toMatch(words),
-    idle: (timeout = 10_000) => expect.poll(() => card.count(), { timeout }).toBe(0),
+    says: (words) => expect.poll(async () => (await card.allInnerTexts()).join('\n'), SOON).toMatch(words),
+    idle: () => expect.poll(() => card.count(), SOON).toBe(0),
+    notices: (words) => expect.poll(() => page.locator('#notices').innerText(), SOON).toMatch(words),
     async hears() {
-      await expect.poll(packets, { timeout: 15_000 }).toBeGreaterThan(0);
+      await expect.poll(packets, SOON).toBeGreaterThan(0);
       const before = await packets();
-      await expect.poll(packets).toBeGreaterThan(before + 10);
+      await expect.poll(packets, SOON).toBeGreaterThan(before + 10);
     },
     tones: () => page.evaluate(() => (window as unknown as { watched: Watched }).watched.tones),
     close: () => page.context().close(),

@@ -90,8 +90,9 @@ export class Phone {
   }
 
   /** ACK for a final answer that is no 2xx, or CANCEL: same branch as the INVITE. */
-  hopByHop(method: 'ACK' | 'CANCEL', { callId, fromTag, branch, cseq, uri }: Outgoing, to = `<${uri}>`): void {
-    this.client.raw(this.client.compose({ method, uri, callId, branch, fromTag, cseq, to }));
+  hopByHop(method: 'ACK' | 'CANCEL', outgoing: Outgoing, to = `<${outgoing.uri}>`, headers: string[] = []): void {
+    const { callId, fromTag, branch, cseq, uri } = outgoing;
+    this.client.raw(this.client.compose({ method, uri, callId, branch, fromTag, cseq, to, headers }));
   }
 
   /** Answers an INVITE, or any other request, as a user agent does. */

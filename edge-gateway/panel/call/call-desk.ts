@@ -1,7 +1,13 @@
 /** All calls of this page: who may begin one, which one talks, and what becomes of calls that come in. */
 import { type Invitation, Inviter, type Referral, type URI, type UserAgent } from 'sip.js';
 import type { Call, CallEnd } from '#gateway/panel/call/call.ts';
-import { callProblem, lostCall, tooManyCalls, transferProblem } from '#gateway/panel/call/call-problem.ts';
+import {
+  callProblem,
+  lostCall,
+  pickUpProblem,
+  tooManyCalls,
+  transferProblem,
+} from '#gateway/panel/call/call-problem.ts';
 import { CallSession } from '#gateway/panel/call/call-session.ts';
 import type { IceServers } from '#gateway/panel/call/ice.ts';
 import { closeMicrophone, openMicrophone } from '#gateway/panel/call/media.ts';
@@ -183,9 +189,9 @@ export class CallDesk {
   }
 
   #refused({ id, party }: Call, { status, reason, rang }: Extract<CallEnd, { kind: 'refused' }>): void {
-    const isGone = this.#pickUps.delete(id) && (status === BUSY_HERE || status === CANCELLED);
-    if (status === CANCELLED && !isGone) return;
-    this.#events.onProblem(callProblem(isGone ? NO_SUCH_CALL : status, reason, this.#events.nameOf(party), rang));
+    const who = this.#events.nameOf(party);
+    if (this.#pickUps.delete(id)) this.#events.onProblem(pickUpProblem(status, reason, who));
+    else if (status !== CANCELLED) this.#events.onProblem(callProblem(status, reason, who, rang));
   }
 
   /** RFC 3891 section 3: who names one of our calls by its tags takes its place at once. */

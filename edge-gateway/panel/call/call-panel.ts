@@ -81,8 +81,9 @@ export class CallPanel {
   }
 
   lampAction(presentity: Presentity): LampAction {
-    const leaving = this.calls.find(({ id }) => id === this.#view.transferring);
-    return lampAction(presentity, this.#side?.user ?? '', leaving && userOf(leaving.party.uri));
+    const parties = this.calls.filter(({ phase }) => phase !== 'incoming').map(({ party }) => userOf(party.uri));
+    const isTransferring = this.#view.transferring !== '';
+    return lampAction(presentity, { user: this.#side?.user ?? '', parties, isTransferring });
   }
 
   pressLamp(extension: string): void {

@@ -46,6 +46,16 @@ export function callProblem(status: number, reason: string, who: string, rang: b
   }
 }
 
+/** @param who the caller, whose device hands the call over */
+export function pickUpProblem(status: number, reason: string, who: string): Problem {
+  const title = 'The call could not be picked up.';
+  if ([481, 486, 487, 603].includes(status))
+    return { status, title, advice: 'It was answered or ended meanwhile.', ...PASSING };
+  if ([404, 420, 480].includes(status))
+    return { status, title, advice: `The device of ${who} cannot be asked to hand it over.`, ...LASTING };
+  return callProblem(status, reason, who, false);
+}
+
 export function tooManyCalls(most: number): Problem {
   return { status: 0, title: `You have ${most} calls already.`, advice: 'End one of them first.', ...PASSING };
 }

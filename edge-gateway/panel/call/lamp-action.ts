@@ -5,13 +5,21 @@ import { type NameOf, partyName, userOf } from '#gateway/panel/wording.ts';
 
 export type LampAction = 'none' | 'call' | 'pickUp' | 'transfer';
 
-/** @param transferring who is being handed on, while that call looks for whom to go to */
-export function lampAction(presentity: Presentity, self: string, transferring: string | undefined): LampAction {
-  if (presentity.extension === self || presentity.extension === transferring) return 'none';
-  if (transferring !== undefined) return 'transfer';
+export interface OwnSide {
+  readonly user: string;
+  /** Whom we are calling or talking to. */
+  readonly parties: readonly string[];
+  /** Whether one of these calls looks for whom to go to. */
+  readonly isTransferring: boolean;
+}
+
+export function lampAction(presentity: Presentity, own: OwnSide): LampAction {
+  const { extension } = presentity;
+  if (extension === own.user || own.parties.includes(extension)) return 'none';
+  if (own.isTransferring) return 'transfer';
   const ringing = pickUpOf(presentity);
   // Our own call that rings there is nothing to pick up.
-  return ringing !== undefined && userOf(ringing.target) !== self ? 'pickUp' : 'call';
+  return ringing !== undefined && userOf(ringing.target) !== own.user ? 'pickUp' : 'call';
 }
 
 export function lampActionText(action: LampAction, presentity: Presentity, nameOf: NameOf): string {

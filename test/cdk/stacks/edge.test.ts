@@ -15,6 +15,7 @@ const prod = synthesize({
   certificateArn: CERTIFICATE,
   domainName: 'blf.example.com',
   hostedZoneId: 'Z0123456789',
+  iceServersSecret: 'turn/prod',
 }).edge;
 
 const taskSchema = v.object({
@@ -88,6 +89,29 @@ describe('the gateway task', () => {
           HealthCheck: Match.objectLike({ Command: Match.arrayWith([Match.stringLikeRegexp('/healthz')]) }),
         }),
       ],
+    });
+  });
+
+  it('reads the TURN servers of its calls from the secret that is named, and may read that one', () => {
+    expect(container.Secrets.map(({ Name }) => Name)).not.toContain('ICE_SERVERS');
+    prod.hasResourceProperties('AWS::ECS::TaskDefinition', {
+      ContainerDefinitions: [
+        Match.objectLike({
+          Secrets: Match.arrayWith([
+            { Name: 'ICE_SERVERS', ValueFrom: { 'Fn::Join': ['', Match.arrayWith([':secret:turn/prod'])] } },
+          ]),
+        }),
+      ],
+    });
+    prod.hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          Match.objectLike({
+            Action: Match.arrayWith(['secretsmanager:GetSecretValue']),
+            Resource: Match.arrayWith([{ 'Fn::Join': ['', Match.arrayWith([':secret:turn/prod-??????'])] }]),
+          }),
+        ]),
+      },
     });
   });
 

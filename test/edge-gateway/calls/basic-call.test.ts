@@ -110,9 +110,10 @@ describe('a call that is not answered', () => {
     const invite = await bob.request('INVITE');
     bob.answer(invite, 180);
     await alice.response(180, 'INVITE');
-    alice.hopByHop('CANCEL', outgoing);
+    alice.hopByHop('CANCEL', outgoing, undefined, ['Reason: SIP;cause=487', 'Reason: Q.850;cause=16']);
     expect((await alice.response(200, 'CANCEL')).status).toBe(200);
     const cancel = await bob.request('CANCEL');
+    expect(cancel.headers('reason')).toEqual(['SIP;cause=487', 'Q.850;cause=16']);
     expect(cancel.header('via')).toBe(invite.header('via'));
     expect(cancel.headers('via')).toHaveLength(1);
     expect(cancel.header('cseq')).toBe('1 CANCEL');

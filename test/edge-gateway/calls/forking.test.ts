@@ -28,6 +28,7 @@ describe('several devices (RFC 3261 sections 16.6 and 16.7)', () => {
     mobile.answer(await mobile.request('INVITE'), 200);
     const accepted = await alice.response(200, 'INVITE');
     expect(accepted.header('to')).toContain(mobile.tag);
+    expect((await desk.request('CANCEL')).header('reason')).toMatch(/^SIP;cause=200;/); // RFC 3326
     await obeyCancel(desk);
     await desk.request('ACK');
     await expect

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Call, callText, lampOfCall, newCall } from '#gateway/panel/call/call.ts';
 import { actionOf, callFor } from '#gateway/panel/call/call-keys.ts';
-import { callProblem, microphoneProblem, transferProblem } from '#gateway/panel/call/call-problem.ts';
+import { callProblem, microphoneProblem, pickUpProblem, transferProblem } from '#gateway/panel/call/call-problem.ts';
 import { isAnsweredElsewhere, offersHold, sipfragStatus } from '#gateway/panel/call/call-signals.ts';
 import { readIceServers } from '#gateway/panel/call/ice.ts';
 import { glareWaitMs } from '#gateway/panel/call/negotiation.ts';
@@ -127,6 +127,16 @@ describe('failures are told in words that help', () => {
     [503, false, 'The server answered 503 Overloaded.'],
   ])('%i after ringing %s: %s', (status, rang, title) => {
     expect(callProblem(status, 'Overloaded', 'Ben', rang).title).toBe(title);
+  });
+
+  test.each([
+    [481, /answered or ended meanwhile/],
+    [486, /answered or ended meanwhile/],
+    [404, /device of Ada cannot be asked/],
+    [403, /You may not call Ada/],
+  ])('a call that cannot be picked up, %i: %s', (status, words) => {
+    const { title, advice } = pickUpProblem(status, '', 'Ada');
+    expect(`${title} ${advice}`).toMatch(words);
   });
 
   test('a transfer that fails says why and with whom one is', () => {

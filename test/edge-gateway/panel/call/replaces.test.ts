@@ -74,14 +74,20 @@ test.each(['', 'c1;to-tag=a', 'c1;from-tag=b', ';to-tag=a;from-tag=b'])('Replace
 
 describe('a press on a lamp', () => {
   test.each([
-    ['calls', ben(), '1003', undefined, 'call', 'Call Ben Carter'],
-    ['picks up what rings', ben(RINGING), '1003', undefined, 'pickUp', 'Pick up Ben Carter’s call from Ada'],
-    ['does not pick up our own call', ben(RINGING), '1001', undefined, 'call', 'Call Ben Carter'],
-    ['is for others', ben(), '1002', undefined, 'none', ''],
-    ['hands a call on, even to who rings', ben(RINGING), '1003', '1004', 'transfer', 'Transfer to Ben Carter'],
-    ['hands nobody to himself', ben(), '1003', '1002', 'none', ''],
-  ] as const)('%s', (_what, presentity, self, transferring, action, text) => {
-    expect(lampAction(presentity, self, transferring)).toBe(action);
+    ['calls', ben(), '1003', [], 'call', 'Call Ben Carter'],
+    ['picks up what rings', ben(RINGING), '1003', [], 'pickUp', 'Pick up Ben Carter’s call from Ada'],
+    ['does not pick up our own call', ben(RINGING), '1001', [], 'call', 'Call Ben Carter'],
+    ['is for others', ben(), '1002', [], 'none', ''],
+    ['does not call who is being talked to', ben(), '1003', ['1002'], 'none', ''],
+  ] as const)('%s', (_what, presentity, user, parties, action, text) => {
+    expect(lampAction(presentity, { user, parties, isTransferring: false })).toBe(action);
     expect(lampActionText(action, presentity, nameOf)).toBe(text);
+  });
+
+  test('hands a call on, even to whom another one rings, but to nobody himself', () => {
+    const own = { user: '1003', parties: ['1004'], isTransferring: true };
+    expect(lampAction(ben(RINGING), own)).toBe('transfer');
+    expect(lampActionText('transfer', ben(), nameOf)).toBe('Transfer to Ben Carter');
+    expect(lampAction(ben(RINGING), { ...own, parties: ['1002'] })).toBe('none');
   });
 });
