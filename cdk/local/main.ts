@@ -84,7 +84,7 @@ async function prepareTable(settings: LocalSettings): Promise<string> {
   await untilReady(endpoint);
   const client = localClient(endpoint);
   const { created, streamArn } = await ensureTable(client, TABLE_NAME);
-  await seedTable(client, TABLE_NAME, settings.users, created);
+  await seedTable(client, TABLE_NAME, settings, created);
   client.destroy();
   return streamArn;
 }

@@ -1,4 +1,6 @@
 /** Options of the local stack, from the command line and the environment. */
+import type { Trunk } from '#core/trunk.ts';
+import { readTrunkUri } from '#table/seed-items.ts';
 import { Command, InvalidArgumentError, Option } from 'commander';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -8,6 +10,10 @@ export interface LocalSettings {
   readonly gateways: number;
   readonly dynamodbPort: number;
   readonly lambdaPort: number;
+  /** Where trunks reach the first gateway over TCP; the others follow. 0 for no trunks. */
+  readonly trunkPort: number;
+  /** Trunk of demo.example. */
+  readonly trunk?: Trunk;
   /** Users per tenant, 1001 and so on. */
   readonly users: number;
   /** Folder that keeps the data; without it they end with the stack. */
@@ -33,6 +39,10 @@ export function readSettings(args: readonly string[]): LocalSettings {
     .addOption(number('--gateways', 'GATEWAYS', 1, integer(1, 20), 'how many gateways'))
     .addOption(number('--dynamodb-port', 'DYNAMODB_PORT', 8000, port, 'port of DynamoDB Local'))
     .addOption(number('--lambda-port', 'LAMBDA_PORT', 9001, port, 'port of the Lambda Invoke API'))
+    .addOption(
+      number('--trunk-port', 'TRUNK_PORT', 5070, integer(0, 65_535), 'port for trunks at the first gateway, 0 for none'),
+    )
+    .addOption(trunkOption())
     .addOption(number('--users', 'LOCAL_USERS', 20, integer(0, 50_000), 'users in each tenant, 1001 and so on'))
     .addOption(
       number('--drain-seconds', 'DRAIN_SECONDS', 0, integer(0, 600), 'time in which a gateway lets its flows go'),
@@ -58,4 +68,13 @@ function number(
 function logLevelOption(): Option {
   const levels = new Option('--log-level <level>', 'how much the logs say').env('LOG_LEVEL');
   return levels.choices(LOG_LEVELS).default('warn');
+}
+
+function trunkOption(): Option {
+  const text = 'trunk of demo.example, such as "sip:account:password@sip.provider.example:5060;transport=tcp"';
+  return new Option('--trunk <uri>', text).env('TRUNK').argParser((uri) => {
+    const trunk = readTrunkUri(uri);
+    if (trunk === undefined) throw new InvalidArgumentError('It must be a sip: URI with host and transport tcp or tls.');
+    return trunk;
+  });
 }

@@ -11,6 +11,8 @@ export interface LocalStack {
   /** WebSocket URL of a gateway, counted from 0. */
   url(index?: number): string;
   httpUrl(index?: number): string;
+  /** Port where trunks reach a gateway over TCP. */
+  trunkPort(index?: number): number;
   readonly dynamoDbEndpoint: string;
   readonly lambdaEndpoint: string;
   /** Process ids by name: gateway-1 and so on, functions, streams, scheduler, dynamodb. Follows restarts. */
@@ -27,6 +29,8 @@ export interface LocalStack {
 
 export interface StackOptions {
   readonly gateways?: number;
+  /** Trunk of demo.example, as for `npm start -- --trunk`; without it there are no listeners for trunks. */
+  readonly trunk?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -38,7 +42,9 @@ export async function startStack(options: StackOptions = {}): Promise<LocalStack
   const gateways = options.gateways ?? 1;
   const [port, dynamodbPort, lambdaPort] = [await freePortRange(gateways), await freePort(), await freePort()];
   const ports = { PORT: port, GATEWAYS: gateways, DYNAMODB_PORT: dynamodbPort, LAMBDA_PORT: lambdaPort };
-  const env = Object.fromEntries(Object.entries(ports).map(([name, value]) => [name, String(value)]));
+  const trunkPort = options.trunk === undefined ? 0 : await freePortRange(gateways);
+  const trunk = { TRUNK_PORT: trunkPort, ...(options.trunk !== undefined && { TRUNK: options.trunk }) };
+  const env = Object.fromEntries(Object.entries({ ...ports, ...trunk }).map(([name, value]) => [name, String(value)]));
   const supervisor = fork(MAIN, options.args ?? [], {
     env: { ...process.env, ...env, ...options.env },
     execArgv: [],
@@ -62,6 +68,7 @@ export async function startStack(options: StackOptions = {}): Promise<LocalStack
   return {
     url: (index = 0) => `ws://127.0.0.1:${port + index}/`,
     httpUrl: (index = 0) => `http://127.0.0.1:${port + index}/`,
+    trunkPort: (index = 0) => trunkPort + index,
     dynamoDbEndpoint: `http://127.0.0.1:${dynamodbPort}`,
     lambdaEndpoint: `http://127.0.0.1:${lambdaPort}`,
     pids,
