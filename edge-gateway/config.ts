@@ -8,6 +8,7 @@ const integer = (fallback: number, minimum: number, maximum: number) =>
     v.pipe(v.string(), v.transform(Number), v.integer(), v.minValue(minimum), v.maxValue(maximum)),
     String(fallback),
   );
+const portNumber = v.pipe(v.string(), v.transform(Number), v.integer(), v.minValue(0), v.maxValue(65_535));
 const commaList = v.optional(
   v.pipe(
     v.string(),
@@ -80,6 +81,19 @@ const environment = v.object({
   MAX_CALLS_PER_FLOW: integer(100, 1, 100_000),
   /** A party of a call whose flow is gone, or a session that is not refreshed, has so long. */
   CALL_GRACE_SECONDS: integer(32, 1, 600),
+  /** Listeners for trunks; a gateway with neither of them takes no calls to or from trunks. 0 chooses a free port. */
+  TRUNK_PORT: v.optional(portNumber),
+  TRUNK_TLS_PORT: v.optional(portNumber),
+  /** Host that trunks reach the listeners at: it stands in Via and Record-Route. */
+  TRUNK_ADVERTISED_HOST: v.optional(v.string(), '127.0.0.1'),
+  TRUNK_TLS_CERTIFICATE_FILE: v.optional(v.string()),
+  TRUNK_TLS_KEY_FILE: v.optional(v.string()),
+  /** PEM of further certificate authorities that trunks may show. */
+  TRUNK_AUTHORITIES_FILE: v.optional(v.string()),
+  TRUNK_CONNECT_MS: integer(4_000, 100, 30_000),
+  /** Connections that trunks have opened. */
+  MAX_TRUNK_CONNECTIONS: integer(200, 1, 100_000),
+  MAX_CALLS_PER_TRUNK_CONNECTION: integer(2_000, 1, 100_000),
   FUNCTION_DEADLINE_MS: integer(5_000, 100, 30_000),
   MAX_INVOCATIONS_IN_FLIGHT: integer(8, 1, 1_000),
   MAX_ENVELOPES_PER_INVOCATION: integer(32, 1, 100),
@@ -113,6 +127,15 @@ export function readTlsFiles(config: GatewayConfig): TlsFiles | undefined {
   if (certificate === undefined && key === undefined) return undefined;
   if (certificate === undefined || key === undefined)
     throw new Error('Set both TLS_CERTIFICATE_FILE and TLS_KEY_FILE, or neither.');
+  return { cert: readFileSync(certificate), key: readFileSync(key) };
+}
+
+/** The certificate of the TLS listener for trunks. @throws {Error} when that is to listen and has none */
+export function readTrunkTlsFiles(config: GatewayConfig): TlsFiles | undefined {
+  const { TRUNK_TLS_PORT: port, TRUNK_TLS_CERTIFICATE_FILE: certificate, TRUNK_TLS_KEY_FILE: key } = config;
+  if (port === undefined) return undefined;
+  if (certificate === undefined || key === undefined)
+    throw new Error('TRUNK_TLS_PORT needs TRUNK_TLS_CERTIFICATE_FILE and TRUNK_TLS_KEY_FILE.');
   return { cert: readFileSync(certificate), key: readFileSync(key) };
 }
 

@@ -21,6 +21,8 @@ import { ReportQueue } from './report-queue.ts';
 import { RequestPath } from './request-path.ts';
 import { SubscriptionTable } from './subscription-table.ts';
 import { createTelemetry, registerGauges, type Telemetry } from './telemetry.ts';
+import type { TrunkPorts } from './trunk/trunk-connections.ts';
+import { createTrunkListeners, type TrunkListeners } from './trunk/trunk-listeners.ts';
 import {
   closeFlow,
   createSipWebSocketServer,
@@ -37,6 +39,8 @@ const SERVICE_RESTART = 1012; // WebSocket close code: come back, elsewhere or l
 export interface RunningGateway {
   readonly port: number;
   readonly instructionPort: number;
+  /** Of the listeners for trunks. */
+  readonly trunkPorts: Awaited<ReturnType<TrunkListeners['open']>> | undefined;
   /** Stops accepting, closes flows spread over the drain window, tells the functions, and ends. */
   drain(): Promise<void>;
 }
@@ -58,6 +62,8 @@ interface Parts {
   readonly nowMs: () => number;
   /** None when no function routes calls. */
   readonly callParts: CallParts | undefined;
+  readonly flowEvents: TrunkPorts['events'];
+  readonly trunks: TrunkListeners | undefined;
   /** Base URL of the private port, once that listens. */
   address: string;
   draining: boolean;
@@ -75,12 +81,14 @@ export async function startGateway(config: GatewayConfig, advertisedHost: string
   const lease = leaseOf(config, parts);
   const sip = sipServerOf(config, parts, lease);
   const clocks = startClocks(parts);
+  const trunkPorts = await parts.trunks?.open();
   const port = await sip.listen();
   await lease.keep();
-  parts.telemetry.log.info({ hop: 'start', port, instructionPort, ready: lease.isHeld }, 'gateway listens');
+  parts.telemetry.log.info({ hop: 'start', port, instructionPort, trunkPorts, ready: lease.isHeld }, 'gateway listens');
   return {
     port,
     instructionPort,
+    trunkPorts,
     async drain() {
       parts.draining = true;
       await drainFlows(parts, sip, lease, config.DRAIN_SECONDS);
@@ -123,12 +131,23 @@ function assemble(config: GatewayConfig): Parts {
     maxSubscriptionsPerFlow: config.MAX_SUBSCRIPTIONS_PER_FLOW,
   };
   const inviteQueue = functions.get('INVITE');
+  const flowEvents = {
+    received: (flow: Flow, data: Buffer, isBinary: boolean) => requestPath.receive(flow, data, isBinary),
+    drained: (flow: Flow) => notifyPath.resume(flow),
+    closed: (flow: Flow) => {
+      notifyPath.park(flow);
+      forwardPath.flowClosed(flow);
+      callParts?.callPath.flowClosed(flow);
+      reports.flowClosed(flow);
+    },
+  };
+  const trunks = createTrunkListeners(config, { flows, telemetry, nowMs, events: flowEvents });
   const callParts =
     inviteQueue === undefined
       ? undefined
       : assembleCalls(config, {
           ...{ gatewayId, gatewayHost, transport: publicTransport(config), address: () => parts.address },
-          ...{ flows, outbox, invoke, queue: inviteQueue, telemetry, nowMs },
+          ...{ flows, outbox, invoke, queue: inviteQueue, telemetry, nowMs, trunks },
         });
   const isDraining = (): boolean => parts.draining;
   const requestPorts = {
@@ -156,7 +175,7 @@ function assemble(config: GatewayConfig): Parts {
   const tables = { flows, subscriptions, outbox, reports, notifyPath, forwardPath, requestPath, guard };
   const parts: Parts = {
     ...{ gatewayId, telemetry, invoke, functions, ...tables, nowMs },
-    ...{ callParts, address: '', draining: false },
+    ...{ callParts, flowEvents, trunks, address: '', draining: false },
   };
   return parts;
 }
@@ -209,7 +228,7 @@ function leaseOf(config: GatewayConfig, parts: Parts): LeaseKeeper {
 }
 
 function sipServerOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): SipWebSocketServer {
-  const { telemetry, flows, subscriptions, notifyPath, forwardPath, requestPath, reports, functions, guard } = parts;
+  const { telemetry, flows, subscriptions, notifyPath, forwardPath, functions, guard } = parts;
   registerGauges(telemetry.registry, {
     flows: () => flows.size,
     subscriptions: () => subscriptions.size,
@@ -231,16 +250,7 @@ function sipServerOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): S
   const http = createHttpListener({ panel, registry: telemetry.registry, publicMetrics, readiness, panelConfig });
   return createSipWebSocketServer(config, readTlsFiles(config), http, {
     ...parts,
-    events: {
-      received: (flow, data, isBinary) => requestPath.receive(flow, data, isBinary),
-      drained: (flow) => notifyPath.resume(flow),
-      closed: (flow) => {
-        notifyPath.park(flow);
-        forwardPath.flowClosed(flow);
-        parts.callParts?.callPath.flowClosed(flow);
-        reports.flowClosed(flow);
-      },
-    },
+    events: parts.flowEvents,
   });
 }
 
@@ -260,6 +270,7 @@ function startClocks({ notifyPath, guard, requestPath, nowMs, callParts }: Parts
 async function drainFlows(parts: Parts, sip: SipWebSocketServer, lease: LeaseKeeper, seconds: number): Promise<void> {
   const { flows, outbox, telemetry } = parts;
   sip.stopAccepting();
+  parts.trunks?.close();
   await lease.renew();
   const { callPath } = parts.callParts ?? {};
   const rank = (flow: Flow): number => Number(callPath?.carriesCall(flow) ?? false);

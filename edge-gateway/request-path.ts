@@ -141,7 +141,12 @@ export class RequestPath {
     }
     const receivedAtMs = nowMs();
     const exchange: Exchange = { flow, request, key, toTag: newTag(), receivedAtMs, bodyEncoding };
-    const refusal = refused ?? answerGenerically(request, this.#served) ?? this.#limit(flow, request, receivedAtMs);
+    const refusal =
+      refused ??
+      answerGenerically(request, this.#served) ??
+      this.#limit(flow, request, receivedAtMs) ??
+      // A trunk brings calls; whatever else it wants, it has proven nothing.
+      (flow.isUnframed ? answer(403) : undefined);
     if (refusal !== undefined) this.#answer(exchange, refusal);
     else takeTurn(flow, request.get('call-id') ?? '', () => this.#process(exchange));
   }

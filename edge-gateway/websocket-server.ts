@@ -1,7 +1,7 @@
 /** SIP over WebSocket (RFC 7118): the handshake with its limits, and the life of a connection. */
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { GatewayConfig, TlsFiles } from './config.ts';
@@ -74,7 +74,7 @@ export function createSipWebSocketServer(
 export const publicTransport = (config: GatewayConfig): Transport =>
   config.PUBLIC_TRANSPORT ?? (config.TLS_CERTIFICATE_FILE === undefined ? 'WS' : 'WSS');
 
-export function listen(server: Server, port: number, host: string): Promise<number> {
+export function listen(server: NetServer, port: number, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen({ port, host, backlog: LISTEN_BACKLOG }, () => {

@@ -1,5 +1,5 @@
 /** What the local stack tells the person who started it. Pure. */
-import { apiUrl, dynamoDbEndpoint, gatewayPorts, lambdaEndpoint, TABLE_NAME } from './processes.ts';
+import { apiUrl, dynamoDbEndpoint, gatewayPorts, lambdaEndpoint, TABLE_NAME, trunkPorts } from './processes.ts';
 import type { LocalSettings } from './settings.ts';
 
 const FIRST_USER = 1001;
@@ -20,6 +20,7 @@ export function announceReady(
     ...gatewayPorts(settings).map(
       (port, i) => `  SIP        ws://127.0.0.1:${port}/  (gateway ${i + 1}, subprotocol sip)`,
     ),
+    ...trunkPorts(settings).map((port, i) => `  Trunks     127.0.0.1:${port} over TCP  (gateway ${i + 1})`),
     `  Sign in    demo.example: ${users}, password demo-<user> (${FIRST_USER}@demo.example has demo-${FIRST_USER})`,
     `             acme.example: ${users}, password acme-<user>`,
     '  Publisher  pbx@demo.example with demo-pbx, pbx@acme.example with acme-pbx',
@@ -51,8 +52,15 @@ export function portUses(settings: LocalSettings): PortUse[] {
     option: '--port',
     variable: 'PORT',
   }));
+  const trunks = trunkPorts(settings).map((port, index) => ({
+    port,
+    what: `trunks at gateway ${index + 1}`,
+    option: '--trunk-port',
+    variable: 'TRUNK_PORT',
+  }));
   return [
     ...gateways,
+    ...trunks,
     { port: settings.dynamodbPort, what: 'DynamoDB Local', option: '--dynamodb-port', variable: 'DYNAMODB_PORT' },
     { port: settings.lambdaPort, what: 'the Lambda Invoke API', option: '--lambda-port', variable: 'LAMBDA_PORT' },
     { port: settings.apiPort, what: 'the HTTP API', option: '--api-port', variable: 'API_PORT' },

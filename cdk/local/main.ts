@@ -31,7 +31,7 @@ const STOP_WITHIN_MS = 5_000;
 
 async function main(): Promise<void> {
   process.title = 'lampfield';
-  const settings = readSettings(process.argv.slice(2));
+  const settings = await withFreeApiPort(readSettings(process.argv.slice(2)));
   const problem = await findProblem(settings);
   if (problem !== undefined) throw new Error(problem);
   const runFolder = openRunFolder(settings.data);
@@ -49,6 +49,17 @@ async function main(): Promise<void> {
     console.error(`Lampfield could not start: ${messageOf(error)}`);
     await stop(1);
   }
+}
+
+/** A port that nobody chose may be another one: a second stack on this machine has its own. */
+async function withFreeApiPort(settings: LocalSettings): Promise<LocalSettings> {
+  if (settings.isApiPortChosen) return settings;
+  const wanted = new Set(portUses(settings).map(({ port }) => port));
+  let { apiPort } = settings;
+  while (apiPort < 65_535 && (await isPortTaken(apiPort)))
+    do apiPort++;
+    while (wanted.has(apiPort));
+  return { ...settings, apiPort };
 }
 
 /** What keeps the stack from starting, in words for the person who starts it. */
@@ -89,7 +100,7 @@ async function prepareTable(settings: LocalSettings): Promise<string> {
   await untilReady(endpoint);
   const client = localClient(endpoint);
   const { created, streamArn } = await ensureTable(client, TABLE_NAME);
-  await seedTable(client, TABLE_NAME, settings.users, created);
+  await seedTable(client, TABLE_NAME, settings, created);
   client.destroy();
   return streamArn;
 }

@@ -34,7 +34,31 @@ const PREREQUISITES: readonly Prerequisite[] = [
     onlyTests: true,
     present: () => findOnPath(['xmllint']) !== undefined,
   },
+  {
+    what: 'SIPp, for the tests of trunks',
+    packages: ['sip-tester'],
+    onlyTests: true,
+    present: () => findOnPath(['sipp']) !== undefined,
+  },
+  {
+    what: 'Kamailio, for the tests of trunks',
+    packages: ['kamailio'],
+    onlyTests: true,
+    present: () => findOnPath(['kamailio']) !== undefined,
+  },
+  {
+    what: "Kamailio's TLS module, for the tests of trunks",
+    packages: ['kamailio-tls-modules'],
+    onlyTests: true,
+    present: () => kamailioModules() !== undefined,
+  },
 ];
+
+/** The folder of Kamailio's modules, TLS among them. */
+export function kamailioModules(): string | undefined {
+  const folders = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/local/lib64'];
+  return folders.map((folder) => `${folder}/kamailio/modules`).find((folder) => existsSync(`${folder}/tls.so`));
+}
 
 /** Where Chromium or Chrome stands; `CHROMIUM` names another place. */
 export function chromiumPath(): string | undefined {
@@ -42,8 +66,9 @@ export function chromiumPath(): string | undefined {
   return process.env.CHROMIUM ?? findOnPath(names);
 }
 
-function findOnPath(names: readonly string[]): string | undefined {
-  const folders = (process.env.PATH ?? '').split(path.delimiter);
+export function findOnPath(names: readonly string[]): string | undefined {
+  // Servers stand where only root looks.
+  const folders = [...(process.env.PATH ?? '').split(path.delimiter), '/usr/sbin', '/usr/local/sbin'];
   return names.flatMap((name) => folders.map((folder) => path.join(folder, name))).find(isExecutable);
 }
 

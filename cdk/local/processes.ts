@@ -31,6 +31,9 @@ export const lambdaEndpoint = ({ lambdaPort }: LocalSettings) => `http://127.0.0
 export const apiUrl = ({ apiPort }: LocalSettings) => `http://127.0.0.1:${apiPort}/v1`;
 export const gatewayPorts = ({ port, gateways }: LocalSettings) => Array.from({ length: gateways }, (_, i) => port + i);
 
+export const trunkPorts = ({ trunkPort, gateways }: LocalSettings) =>
+  trunkPort === 0 ? [] : Array.from({ length: gateways }, (_, i) => trunkPort + i);
+
 export function dynamoDbProcess({ settings, databaseFolder }: StackFacts): ProcessSpec {
   return { name: 'dynamodb', env: {}, ...dynamoDbCommand({ port: settings.dynamodbPort, directory: databaseFolder }) };
 }
@@ -79,6 +82,7 @@ export function gatewayProcesses({ settings, secrets }: StackFacts): ProcessSpec
       PANEL_DIR: PANEL_FOLDER,
       LOG_LEVEL: settings.logLevel,
       DRAIN_SECONDS: String(settings.drainSeconds),
+      ...(settings.trunkPort > 0 && { TRUNK_PORT: String(settings.trunkPort + index) }),
     }),
   );
 }

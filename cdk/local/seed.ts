@@ -9,6 +9,7 @@ import {
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { TABLE } from '#cdk/system.ts';
 import { localTenants, seedItems } from '#table/seed-items.ts';
+import type { LocalSettings } from './settings.ts';
 
 const BATCH_SIZE = 25;
 const WRITERS = 16;
@@ -17,10 +18,10 @@ const WRITERS = 16;
 export async function seedTable(
   client: DynamoDBClient,
   TableName: string,
-  users: number,
+  { users, trunk }: Pick<LocalSettings, 'users' | 'trunk'>,
   isNew: boolean,
 ): Promise<void> {
-  const items = localTenants(users)
+  const items = localTenants(users, trunk)
     .flatMap(seedItems)
     .map((item) => marshall(item, { removeUndefinedValues: true }));
   const size = isNew ? BATCH_SIZE : 1;

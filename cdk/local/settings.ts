@@ -1,5 +1,8 @@
 /** Options of the local stack, from the command line and the environment. */
+
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Trunk } from '#core/trunk.ts';
+import { readTrunkUri } from '#table/seed-items.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
@@ -10,8 +13,13 @@ export interface LocalSettings {
   readonly lambdaPort: number;
   /** Of the HTTP API; when nobody chose it, it makes way for the gateways. */
   readonly apiPort: number;
+  readonly isApiPortChosen: boolean;
   /** Bearer token of the HTTP API. */
   readonly adminKey: string;
+  /** Where trunks reach the first gateway over TCP; the others follow. 0 for no trunks. */
+  readonly trunkPort: number;
+  /** Trunk of demo.example. */
+  readonly trunk?: Trunk;
   /** Users per tenant, 1001 and so on. */
   readonly users: number;
   /** Folder that keeps the data; without it they end with the stack. */
@@ -30,14 +38,22 @@ const integer = (least: number, greatest: number) => (text: string) => {
 const port = integer(1, 65_535);
 
 const DEFAULT_API_PORT = 8081;
+/** Of a stack that is told a trunk. */
+const DEFAULT_TRUNK_PORT = 5070;
 const DEFAULT_ADMIN_KEY = 'local-admin-key';
 
 /** @param args what stands behind the script's name; a mistake in it is told and ends the process */
 export function readSettings(args: readonly string[]): LocalSettings {
   const command = commandOf().parse(args, { from: 'user' });
   const settings = command.opts<LocalSettings>();
-  const isChosen = command.getOptionValueSource('apiPort') !== 'default';
-  return isChosen ? settings : { ...settings, apiPort: apiPortBeside(settings) };
+  const isChosen = (name: string): boolean => command.getOptionValueSource(name) !== 'default';
+  const isApiPortChosen = isChosen('apiPort');
+  return {
+    ...settings,
+    isApiPortChosen,
+    apiPort: isApiPortChosen ? settings.apiPort : apiPortBeside(settings),
+    trunkPort: isChosen('trunkPort') || settings.trunk === undefined ? settings.trunkPort : DEFAULT_TRUNK_PORT,
+  };
 }
 
 /** The usual port, or the first one behind the gateways that no other part of the stack wants. */
@@ -62,10 +78,20 @@ function commandOf(): Command {
         'API_PORT',
         DEFAULT_API_PORT,
         port,
-        'port of the HTTP API; not given, it makes way for gateways',
+        'port of the HTTP API; not given, it makes way for others',
       ),
     )
     .addOption(new Option('--admin-key <key>', 'admin key of the HTTP API').env('ADMIN_KEY').default(DEFAULT_ADMIN_KEY))
+    .addOption(
+      number(
+        '--trunk-port',
+        'TRUNK_PORT',
+        0,
+        integer(0, 65_535),
+        'port for trunks at the first gateway, 0 for none; with --trunk 5070',
+      ),
+    )
+    .addOption(trunkOption())
     .addOption(number('--users', 'LOCAL_USERS', 20, integer(0, 50_000), 'users in each tenant, 1001 and so on'))
     .addOption(
       number('--drain-seconds', 'DRAIN_SECONDS', 0, integer(0, 600), 'time in which a gateway lets its flows go'),
@@ -89,4 +115,14 @@ function number(
 function logLevelOption(): Option {
   const levels = new Option('--log-level <level>', 'how much the logs say').env('LOG_LEVEL');
   return levels.choices(LOG_LEVELS).default('warn');
+}
+
+function trunkOption(): Option {
+  const text = 'trunk of demo.example, such as "sip:account:password@sip.provider.example:5060;transport=tcp"';
+  return new Option('--trunk <uri>', text).env('TRUNK').argParser((uri) => {
+    const trunk = readTrunkUri(uri);
+    if (trunk === undefined)
+      throw new InvalidArgumentError('It must be a sip: URI with host and transport tcp or tls.');
+    return trunk;
+  });
 }

@@ -5,6 +5,7 @@ import type { GatewayConfig } from '../config.ts';
 import type { FlowTable, Transport } from '../flow-table.ts';
 import type { Outbox } from '../outbox.ts';
 import type { Telemetry } from '../telemetry.ts';
+import { TrunkLink, type TrunkLinkPorts } from '../trunk/trunk-link.ts';
 import { type CallContext, send } from './call-context.ts';
 import { CallPath } from './call-path.ts';
 import { CallReports } from './call-reports.ts';
@@ -33,10 +34,12 @@ export interface CallAssembly {
   readonly queue: FunctionQueue;
   readonly telemetry: Telemetry;
   readonly nowMs: () => number;
+  /** Connections to trunks, and where trunks reach us; none when there is no listener for them. */
+  readonly trunks?: Pick<TrunkLinkPorts, 'connections' | 'listener'> | undefined;
 }
 
 export function assembleCalls(config: GatewayConfig, given: CallAssembly): CallParts {
-  const { gatewayId, gatewayHost, transport, address, flows, outbox, invoke, queue, telemetry, nowMs } = given;
+  const { gatewayId, gatewayHost, transport, address, flows, outbox, invoke, queue, telemetry, nowMs, trunks } = given;
   const { log, counts } = telemetry;
   const secrets = secretsOf(config);
   const peers = new PeerLink({
@@ -48,11 +51,15 @@ export function assembleCalls(config: GatewayConfig, given: CallAssembly): CallP
   const transactions = new CallTransactions((flow, text) => send(context, flow, text));
   const settings = {
     ...{ gatewayId, gatewayHost, transport, maxCalls: config.MAX_CALLS },
+    maxCallsPerTrunkConnection: config.MAX_CALLS_PER_TRUNK_CONNECTION,
     ...{ maxCallsPerFlow: config.MAX_CALLS_PER_FLOW, graceMs: config.CALL_GRACE_SECONDS * 1000 },
   };
+  const deliver: TrunkLinkPorts['deliver'] = (...answer) => callPath.answered(...answer);
+  const trunkPorts = { gatewayId, calls, outbox, queue, telemetry, nowMs, deliver };
+  const trunk = trunks && new TrunkLink({ ...trunkPorts, ...trunks });
   const context: CallContext = {
     ...{ settings, address, flows, outbox, peers, tokens: new FlowTokens(secrets), reports, transactions, calls },
-    ...{ queue, counts, log, nowMs },
+    ...{ queue, trunk, counts, log, nowMs },
   };
   const callPath = new CallPath(context);
   return { callPath, calls, transactions, reports, peers };

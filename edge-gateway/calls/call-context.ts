@@ -1,6 +1,6 @@
 /** What the roads of a call share: where to send, where calls stand, who is told. */
 import { randomBytes } from 'node:crypto';
-import type { CallTarget, FlowAddress } from '#contract/call.ts';
+import type { CallTarget, FlowAddress, TrunkPeer } from '#contract/call.ts';
 import type { GatewayId } from '#contract/ids.ts';
 import type { RequestEnvelope } from '#contract/request-envelope.ts';
 import { serializeRequest } from '#core/sip/serialize.ts';
@@ -8,6 +8,7 @@ import type { FunctionQueue } from '../backend.ts';
 import type { FlowTable, Transport } from '../flow-table.ts';
 import type { Outbox } from '../outbox.ts';
 import type { Counts, Log } from '../telemetry.ts';
+import type { TrunkLink } from '../trunk/trunk-link.ts';
 import { type Call, newsOf, snapshotOf } from './call.ts';
 import { composeBye, type Direction, isSameFlow, type Leg } from './call-dialog.ts';
 import { branchText } from './call-message.ts';
@@ -17,6 +18,7 @@ import type { Arrival, CallTransactions } from './call-transactions.ts';
 import type { FlowTokens } from './flow-token.ts';
 import type { CallCause } from './fork-machine.ts';
 import type { PeerLink } from './peer-link.ts';
+import { connectTrunk } from './trunk-target.ts';
 
 export interface CallSettings {
   readonly gatewayId: GatewayId;
@@ -25,6 +27,7 @@ export interface CallSettings {
   readonly transport: Transport;
   readonly maxCalls: number;
   readonly maxCallsPerFlow: number;
+  readonly maxCallsPerTrunkConnection: number;
   /** A party whose flow is gone, or a session that is not refreshed, has so long. */
   readonly graceMs: number;
 }
@@ -42,6 +45,8 @@ export interface CallContext {
   readonly calls: CallTable;
   /** The function `call`. */
   readonly queue: FunctionQueue;
+  /** None when this gateway takes no calls of trunks. */
+  readonly trunk: TrunkLink | undefined;
   readonly counts: Counts;
   readonly log: Log;
   readonly nowMs: () => number;
@@ -59,14 +64,15 @@ export function viaOf({ settings }: CallContext, loopHash: string, transaction: 
 }
 
 /** @returns false when it cannot be sent: the flow is of this gateway and gone */
-export function send({ settings, flows, outbox, peers }: CallContext, to: FlowAddress, text: string): boolean {
+export function send({ settings, flows, outbox, peers, trunk }: CallContext, to: FlowAddress, text: string): boolean {
   if (to.gatewayId !== settings.gatewayId) {
     peers.relay(to, text);
     return true;
   }
   const flow = flows.get(to.flowId);
   if (flow === undefined || flow.closed) return false;
-  outbox.send(flow, text);
+  if (flow.isUnframed && trunk !== undefined) trunk.send(flow, text);
+  else outbox.send(flow, text);
   return true;
 }
 
@@ -132,6 +138,7 @@ export async function locate(
   leg: Leg,
   envelope: RequestEnvelope,
 ): Promise<'found' | 'nowhere'> {
+  if (leg.trunk !== undefined) return reconnect(context, call, leg, leg.trunk);
   const { aor, contactUri, instance } = leg;
   const party = { aor, contactUri, ...(instance === undefined ? {} : { instance }) };
   try {
@@ -144,6 +151,14 @@ export async function locate(
     context.log.error({ hop: 'call', callKey: call.key, err: String(error) }, 'lost party not looked up');
     return 'nowhere';
   }
+}
+
+/** A trunk is where it always was: its connections come and go. */
+async function reconnect(context: CallContext, call: Call, leg: Leg, peer: TrunkPeer): Promise<'found' | 'nowhere'> {
+  const flow = await connectTrunk(context, peer);
+  if (flow === undefined) return 'nowhere';
+  moveLeg(context, call, leg, flow);
+  return 'found';
 }
 
 function takeTarget(context: CallContext, call: Call, leg: Leg, target: CallTarget): void {

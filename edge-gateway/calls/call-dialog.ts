@@ -1,5 +1,5 @@
 /** What a call's home gateway keeps of its dialogs (RFC 3261 section 12): tags, CSeqs, targets, routes. PURE. */
-import type { FlowAddress } from '#contract/call.ts';
+import type { FlowAddress, TrunkPeer } from '#contract/call.ts';
 import type { EnvelopedRequest } from '#contract/request-envelope.ts';
 import { parseCSeq, parseNameAddr, parseSeconds, splitList, tagOf } from '#core/sip/header.ts';
 import type { HeaderFields } from '#core/sip/message.ts';
@@ -21,6 +21,8 @@ export interface Leg {
   isLost: boolean;
   /** What stands between us and it, other proxies: the Route of a request that we make. */
   routes: readonly string[];
+  /** Of a side that is outside. */
+  readonly trunk?: TrunkPeer | undefined;
 }
 
 export interface Direction {

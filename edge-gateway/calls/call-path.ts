@@ -23,6 +23,7 @@ import { HomeRoads } from './home-roads.ts';
 import { InvitePath } from './invite-path.ts';
 import { LostFlows } from './lost-flows.ts';
 import type { PeerAddress } from './peer-link.ts';
+import { takeTrunkAnswer, withTrunkTarget } from './trunk-target.ts';
 
 type Arrived = v.InferOutput<typeof arrivedInstruction>;
 
@@ -107,7 +108,7 @@ export class CallPath {
 
   #invite(arrival: Arrival, request: SipRequest, flow: Flow): void {
     const { transactions } = this.#context;
-    const refusal = this.#invitePath.refuse(request, flow.id);
+    const refusal = this.#invitePath.refuse(request, flow);
     const server = transactions.open(arrival, request);
     if (refusal !== undefined) {
       transactions.reply(server, refusal);
@@ -123,7 +124,7 @@ export class CallPath {
     try {
       const outcome = await queue.submit(this.#envelopeOf(server.request, server.source, server.toTag));
       if (outcome.identity !== undefined) flow.identity ??= outcome.identity;
-      this.#invitePath.routed(server, outcome);
+      this.#invitePath.routed(server, await withTrunkTarget(this.#context, outcome));
     } catch (error) {
       log.error({ hop: 'call', callId: server.request.get('call-id'), err: String(error) }, 'no route');
       const isBehind = error instanceof DependencyUnavailable;
@@ -160,7 +161,7 @@ export class CallPath {
       return;
     }
     const isKnown = to.kind === 'here' && to.call.facts.dialog.legs().some((leg) => mayActFor(leg, arrival));
-    if (!isKnown && flow.identity === undefined) {
+    if (!isKnown && flow.identity === undefined && !flow.isUnframed) {
       const refusal = await this.#identify(request, flow);
       if (refusal !== undefined) {
         this.#refuse(arrival, request, refusal);
@@ -212,12 +213,14 @@ export class CallPath {
 
   /** Takes an answer of a flow of this gateway to something that a home gateway sent there. */
   receiveResponse(flow: Flow, branch: string, response: SipResponse): void {
+    const taken = takeTrunkAnswer(this.#context, flow, { branch, response });
+    if (taken !== undefined) this.answered(flow, taken.branch, taken.response);
+  }
+
+  answered(flow: Flow, branch: string, response: SipResponse): void {
     const home = readBranch(branch)?.home;
     if (home === homeOf(this.#context.settings.gatewayId)) this.#answered(branch, response, this.#arrivalOf(flow));
-    else {
-      const peer = this.#homeRoads.find(home ?? '');
-      if (peer !== undefined) this.#homeRoads.bring(peer, flow, this.#arrivalOf(flow), response);
-    }
+    else this.#homeRoads.bringTo(home, flow, this.#arrivalOf(flow), response);
   }
 
   #answered(branch: string, response: SipResponse, arrival: Arrival): void {

@@ -63,6 +63,10 @@ export class CallTable {
     for (const flowId of call.flowIds) drop(this.#byFlow, flowId, call);
   }
 
+  ofCallId(callId: string): readonly Call[] {
+    return [...(this.#byCallId.get(callId) ?? [])];
+  }
+
   /** The call of a request that carries no Route of ours: by its Call-ID and tags. */
   findByTags(callId: string, fromTag: string | undefined, toTag: string | undefined): Call | undefined {
     for (const call of this.#byCallId.get(callId) ?? [])

@@ -3,6 +3,7 @@ import type { RequestEnvelope } from '#contract/request-envelope.ts';
 import { aorOfIdentity } from '#core/identity.ts';
 import { parseNameAddr, splitList } from '#core/sip/header.ts';
 import type { SipRequest, SipResponse } from '#core/sip/message.ts';
+import { isFromTrunk } from '#core/trunk.ts';
 import { answer } from '../generic-answers.ts';
 import type { Call } from './call.ts';
 import {
@@ -71,10 +72,16 @@ export class DialogPath {
       this.#refuse(server, 503);
       return;
     }
-    if (call.isConfirmed) moveLeg(this.#context, call, direction.from, arrival.flow);
+    if (call.isConfirmed && this.#mayMove(direction.from, arrival))
+      moveLeg(this.#context, call, direction.from, arrival.flow);
     noteRequest(direction.from, request.method, request);
     if (request.method === 'BYE') this.#hangUp(call, direction);
     void this.#pass({ call, arrival, request, direction, server });
+  }
+
+  /** What goes to a trunk leaves by this gateway, which knows its credentials and numbers. */
+  #mayMove({ trunk }: Leg, { flow }: Arrival): boolean {
+    return trunk === undefined || flow.gatewayId === this.#context.settings.gatewayId;
   }
 
   #refuse(server: ServerTransaction | undefined, status: number): void {
@@ -253,5 +260,10 @@ const pause = (milliseconds: number): Promise<void> =>
 /** A side of a call is its flow, or another flow of the same user: it has come back. */
 export function mayActFor(leg: Leg, arrival: Arrival): boolean {
   if (isFlowOf(leg, arrival)) return true;
+  if (leg.trunk !== undefined) return isOfTrunk(arrival) && isFromTrunk(leg.trunk.addresses, arrival.sourceAddress);
   return arrival.identity !== undefined && aorOfIdentity(arrival.identity) === leg.aor;
 }
+
+/** It came from a trunk, or from somebody who says so: no identity is ever proven there. */
+export const isOfTrunk = ({ transport }: Pick<Arrival, 'transport'>): boolean =>
+  transport === 'TCP' || transport === 'TLS';

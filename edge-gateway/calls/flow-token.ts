@@ -64,9 +64,8 @@ function readToken(text: string): FlowToken {
 
 const isToken = (user: string): boolean => user.startsWith(MARK);
 
-/** The URI that is put into Record-Route; clients never resolve its host. */
-export const recordRouteOf = (token: string, gatewayHost: string): string =>
-  `<sip:${token}@${gatewayHost};transport=ws;lr>`;
+/** The URI that is put into Record-Route; clients never resolve its host. @param host with the transport */
+export const recordRouteOf = (token: string, host: string): string => `<sip:${token}@${host};lr>`;
 
 /** @returns the token of a URI that a gateway of this system has put into a Record-Route, forged or not */
 export function tokenOfUri(uri: string): string | undefined {

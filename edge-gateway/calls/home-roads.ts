@@ -25,9 +25,10 @@ export class HomeRoads {
     this.#context = context;
   }
 
-  /** @param home as it stands in a branch */
-  find(home: string): PeerAddress | undefined {
-    return this.#homes.get(home);
+  /** @param home as it stands in a branch; an unknown one has sent nothing that could be answered */
+  bringTo(home: string | undefined, flow: Flow, arrival: Arrival, message: SipResponse): void {
+    const peer = this.#homes.get(home ?? '');
+    if (peer !== undefined) this.bring(peer, flow, arrival, message);
   }
 
   /** Brings a message of one of our flows to the gateway that keeps its call. */

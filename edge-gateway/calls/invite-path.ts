@@ -6,6 +6,7 @@ import type { EnvelopedResponse } from '#contract/sip-response.ts';
 import { parseCSeq, tagOf } from '#core/sip/header.ts';
 import type { SipRequest } from '#core/sip/message.ts';
 import { serializeRequest } from '#core/sip/serialize.ts';
+import type { Flow } from '../flow-table.ts';
 import { answer } from '../generic-answers.ts';
 import { Call, type DeviceAnswer, newsOf } from './call.ts';
 import {
@@ -57,11 +58,12 @@ export class InvitePath {
   }
 
   /** @returns the answer that refuses an INVITE before the function is asked */
-  refuse(request: SipRequest, flowId: string): EnvelopedResponse | undefined {
+  refuse(request: SipRequest, { id, isUnframed }: Flow): EnvelopedResponse | undefined {
     const { settings, calls, counts } = this.#context;
+    const perFlow = isUnframed ? settings.maxCallsPerTrunkConnection : settings.maxCallsPerFlow;
     if (isLoop(request, loopHashOf(request), homeOf(settings.gatewayId))) return answer(482);
     if (maxBreadthOf(request) === 0) return answer(440);
-    if (calls.live < settings.maxCalls && calls.liveOfFlow(flowId) < settings.maxCallsPerFlow) return undefined;
+    if (calls.live < settings.maxCalls && calls.liveOfFlow(id) < perFlow) return undefined;
     counts.callsLimited++;
     const reason = calls.live < settings.maxCalls ? 'Too Many Calls On This Flow' : 'Too Many Calls';
     return answer(503, [['Retry-After', '5']], reason);
@@ -99,10 +101,17 @@ export class InvitePath {
       ...{ route: { ...route, targets }, server, startedAtMs: nowMs(), loopHash: loopHashOf(request) },
       fork: new ForkMachine<DeviceAnswer>({ ...route, groups: groupsOf(targets) }),
       dialog: new CallDialog(request.get('call-id') ?? '', callerOf(request, route, source.flow)),
-      recordRoute: recordRouteOf(tokens.seal(token, randomBytes(TOKEN_IV_BYTES)), settings.gatewayHost),
+      recordRoute: recordRouteOf(tokens.seal(token, randomBytes(TOKEN_IV_BYTES)), this.#routeHost(route)),
     });
     call.reported = newsOf(call); // the function knows that it is tried
     return call;
+  }
+
+  /** A trunk must be able to find us by it; clients speak to us on their flows alone. */
+  #routeHost({ trunk }: CallRoute): string {
+    const { settings, trunk: link } = this.#context;
+    if (trunk === undefined || link === undefined) return `${settings.gatewayHost};transport=ws`;
+    return link.routeHost(trunk);
   }
 
   /** Something happened to the INVITE of this call: the machine says what to do. */
@@ -246,6 +255,7 @@ export class InvitePath {
     const leg: Leg = {
       ...{ aor: route.callee, tag: given.tag, address, contactUri, instance: target.instance },
       ...{ cseq: 0, flow: target.flow, isLost: false, routes },
+      trunk: route.outside === 'callee' ? route.trunk : undefined,
     };
     dialog.callees.set(given.tag, leg);
     return leg;
@@ -287,6 +297,7 @@ function callerOf(request: SipRequest, route: CallRoute, flow: Leg['flow']): Leg
     ...{ aor: route.caller, tag: tagOf(from) ?? '', address: from, contactUri: contactUriOf(request) ?? route.caller },
     ...{ instance: instanceOf(request), cseq: parseCSeq(request.get('cseq') ?? '')?.sequence ?? 0 },
     ...{ flow, isLost: false, routes: routesBeyond(request.all('record-route'), 'caller') },
+    trunk: route.outside === 'caller' ? route.trunk : undefined,
   };
 }
 

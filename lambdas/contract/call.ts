@@ -24,6 +24,28 @@ export const callTarget = v.object({
 });
 export type CallTarget = Readonly<v.InferOutput<typeof callTarget>>;
 
+/** The SIP peer that takes a tenant's calls to the outside and brings those from there. */
+export const trunkPeer = v.object({
+  transport: v.picklist(['TCP', 'TLS']),
+  host: v.string(),
+  port: v.optional(v.number()),
+  /** Where its requests come from: addresses, or networks such as `192.0.2.0/24`. */
+  addresses: v.array(v.string()),
+});
+export type TrunkPeer = Readonly<v.InferOutput<typeof trunkPeer>>;
+
+/** Who of a call is no user of any tenant, and is reached over the trunk. */
+const outside = v.optional(v.picklist(['caller', 'callee']));
+
+/** A trunk asks for credentials; the function gives them, the gateway never sees the secret. */
+export const trunkChallenge = v.object({
+  /** Tenant whose trunk it is. */
+  domain: v.string(),
+  /** Each challenge: the name of its header field, its value, and how often its nonce will have been used (nc). */
+  challenges: v.array(v.object({ field: v.string(), value: v.string(), count: v.number() })),
+});
+export type TrunkChallenge = Readonly<v.InferOutput<typeof trunkChallenge>>;
+
 /** What the function decided about an INVITE. Its call item stands, the profiles are counted. */
 export const callRoute = v.object({
   /** Tenant of the call; its Call-ID and this key name the call item. */
@@ -33,6 +55,11 @@ export const callRoute = v.object({
   caller: v.string(),
   callee: v.string(),
   targets: v.array(callTarget),
+  /** The side that is outside, and the trunk to it. */
+  outside,
+  trunk: v.optional(trunkPeer),
+  /** Of a callee outside: the Request-URI of what goes to the trunk, in place of targets. */
+  trunkUri: v.optional(v.string()),
   /** Header fields to set on the forwarded INVITE in place of what the caller sent, such as P-Asserted-Identity. */
   headers: v.optional(headerEntries, []),
   /** Each group of targets may ring for so long. */
@@ -91,6 +118,8 @@ export const callSnapshot = v.object({
   caller: v.object({ ...leg.entries, aor: v.string() }),
   /** The one that answered; before that the first that rang, if any. */
   callee: v.object({ ...leg.entries, aor: v.string() }),
+  /** This side has no presentity. */
+  outside,
   /** Dialogs of the callee: one a fork that has a To tag, those that are over too. */
   forks: v.array(
     v.object({

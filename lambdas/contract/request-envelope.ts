@@ -1,6 +1,6 @@
 /** RequestEnvelope: one parsed SIP request on its way from a gateway to a function. */
 import * as v from 'valibot';
-import { callParty } from './call.ts';
+import { callParty, trunkChallenge } from './call.ts';
 import { CONTRACT_VERSION, epochMs, flowId, gatewayId, headerEntries, identity } from './schemas.ts';
 
 export const sipRequest = v.object({
@@ -29,6 +29,8 @@ export const requestEnvelope = v.object({
   presentity: v.optional(v.string()),
   /** Of a request in the dialog of a call: the other side, whose flow is gone. The answer is a `route` to where it is now. */
   party: v.optional(callParty),
+  /** Of a request that went to a trunk, which asked for credentials: they come as header fields of a 200. */
+  challenge: v.optional(trunkChallenge),
   request: sipRequest,
 });
 export type RequestEnvelope = v.InferOutput<typeof requestEnvelope>;

@@ -96,15 +96,16 @@ export function variablesOf(headers: HeaderFields, { fixed, headers: allowed }: 
 
 export interface CallFacts {
   readonly domain: string;
-  readonly caller: Address;
-  readonly callee: Address;
+  /** None of somebody outside. */
+  readonly caller: Address | undefined;
+  readonly callee: Address | undefined;
   readonly type: CallType;
   readonly variables: Readonly<Record<string, string>>;
 }
 
 /** The profiles that a call counts in. Of its tenant's users it counts for both: a call is a call of each of them. */
 export function profilesOf({ domain, caller, callee, type, variables }: CallFacts): CallProfile[] {
-  const users = new Set([caller, callee].filter((each) => each.domain === domain).map(({ user }) => user));
+  const users = new Set([caller, callee].flatMap((each) => (each?.domain === domain ? [each.user] : [])));
   const account = variables[ACCOUNT_VARIABLE];
   return [
     { profile: 'total', value: '' },

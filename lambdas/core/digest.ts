@@ -52,14 +52,14 @@ export function readCredentials(params: Params): CredentialsResult {
 
 /** Hash of user name, realm and password, hex: what is stored instead of the password. */
 export function ha1Of(algorithm: DigestAlgorithm, username: string, realm: string, password: string): string {
-  return hash(algorithm, `${username}:${realm}:${password}`);
+  return digestHash(algorithm, `${username}:${realm}:${password}`);
 }
 
 /** The response that these credentials should carry, hex (RFC 7616 section 3.4.1, qop=auth). */
 export function expectedResponse(credentials: DigestCredentials, method: string, ha1: string): string {
   const { algorithm, nonce, nc, cnonce, qop, uri } = credentials;
-  const ha2 = hash(algorithm, `${method}:${uri}`);
-  return hash(algorithm, `${ha1}:${nonce}:${nc}:${cnonce}:${qop}:${ha2}`);
+  const ha2 = digestHash(algorithm, `${method}:${uri}`);
+  return digestHash(algorithm, `${ha1}:${nonce}:${nc}:${cnonce}:${qop}:${ha2}`);
 }
 
 /**
@@ -98,6 +98,7 @@ function algorithmOf(name: string | undefined): DigestAlgorithm | undefined {
   return ALGORITHMS.find((each) => each === name.toUpperCase());
 }
 
-function hash(algorithm: DigestAlgorithm, text: string): string {
+/** Hex. */
+export function digestHash(algorithm: DigestAlgorithm, text: string): string {
   return createHash(NODE_HASH[algorithm]).update(text, 'utf8').digest('hex');
 }

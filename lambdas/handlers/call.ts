@@ -1,14 +1,19 @@
 /** Lambda entry of INVITE, and of requests in a call whose sender or target a gateway does not know. */
+import { randomBytes } from 'node:crypto';
 import { routeCall } from '#roles/call-router.ts';
 import { readEnvironment } from '#runtime/environment.ts';
 import { createTelemetry } from '#runtime/telemetry.ts';
 import { openLeaseBook } from '#table/lease-book.ts';
 import { createRequestHandler } from './request-handler.ts';
-import { createRequestPorts } from './request-ports.ts';
+import { createRequestPorts, createTrunkLoader } from './request-ports.ts';
 
 const environment = readEnvironment();
 const telemetry = createTelemetry(environment.logLevel);
 const requestPorts = createRequestPorts(environment);
-const ports = { ...requestPorts, leases: openLeaseBook(requestPorts.table), telemetry };
+const { table } = requestPorts;
+const ports = {
+  ...{ ...requestPorts, leases: openLeaseBook(table), telemetry },
+  ...{ loadTrunk: createTrunkLoader(table), randomBytes },
+};
 
 export const handler = createRequestHandler('call', (envelope, nowMs) => routeCall(envelope, ports, nowMs), telemetry);

@@ -1,6 +1,7 @@
 /** What the roles of the request functions need from outside, made once per function instance. */
 
 import type { Address } from '#core/identity.ts';
+import type { CallRouterPorts } from '#roles/call-router.ts';
 import type { ListServerPorts } from '#roles/list-server.ts';
 import type { RequestPorts } from '#roles/request-ports.ts';
 import { createCache } from '#runtime/cache.ts';
@@ -10,6 +11,7 @@ import { openDynamoDbTable } from '#table/dynamodb.ts';
 import { loadList } from '#table/list-item.ts';
 import type { Table } from '#table/table.ts';
 import { loadTenant } from '#table/tenant-item.ts';
+import { loadTrunk } from '#table/trunk-item.ts';
 import { loadUser } from '#table/user-item.ts';
 
 const KEEP_USERS_MS = 10_000;
@@ -44,6 +46,10 @@ export function createListFinder(table: Table): ListServerPorts['findList'] {
   });
   return ({ domain, user }) => lists(`${domain}#${user}`);
 }
+
+/** Finds the trunk of a tenant, at most {@link KEEP_TENANTS_MS} old: most have none. */
+export const createTrunkLoader = (table: Table): CallRouterPorts['loadTrunk'] =>
+  createCache((domain) => loadTrunk(table, domain), { keepMs: KEEP_TENANTS_MS, maxEntries: MAX_CACHED });
 
 function addressOfKey(key: string): Address {
   const [domain, user] = namesOf(key);

@@ -7,6 +7,7 @@ import type { Binding } from '#core/binding.ts';
 import { bindingsOfDevice, instanceOf, qOf, type Replaces } from '#core/call-invite.ts';
 import { SipRejection } from '#core/error.ts';
 import { type Address, addressOfAor } from '#core/identity.ts';
+import type { Trunk } from '#core/trunk.ts';
 import { loadRegistration } from '#table/binding-item.ts';
 import { loadCalls } from '#table/call-item.ts';
 import type { LeaseBook } from '#table/lease-book.ts';
@@ -21,22 +22,25 @@ export interface FinderPorts {
 export interface Destination {
   readonly callee: Address;
   readonly targets: readonly CallTarget[];
+  /** Of a number outside. */
+  readonly trunk?: Trunk;
 }
 
 type Party = NonNullable<RequestEnvelope['party']>;
 
 /**
  * All devices of a user, or one of them. One Query, and one GetItem a gateway that is not known yet.
- * @throws {SipRejection} 404 when there is no such user, 480 when it cannot be reached
+ * @returns undefined when there is no such user
+ * @throws {SipRejection} 480 when it cannot be reached
  */
 export async function findCallee(
   callee: Address,
   instance: string | undefined,
   ports: FinderPorts,
   nowMs: number,
-): Promise<Destination> {
+): Promise<Destination | undefined> {
   const { user, bindings } = await loadRegistration(ports.table, callee, nowMs);
-  if (user === undefined) throw new SipRejection(404, 'Not Found');
+  if (user === undefined) return undefined;
   const meant = instance === undefined ? bindings : bindingsOfDevice(bindings, { instance });
   const targets = await targetsOf(meant, ports, nowMs);
   if (targets.length === 0) throw new SipRejection(480, 'Temporarily Unavailable');

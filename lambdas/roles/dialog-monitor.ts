@@ -51,10 +51,11 @@ async function takeSnapshot(snapshot: CallSnapshot, ports: DialogMonitorPorts, n
   return isTaken;
 }
 
-/** A callee that has not answered in any way is not shown. */
+/** A callee that has not answered in any way is not shown; who is outside never is. */
 export async function showCall(snapshot: CallSnapshot, ports: DialogMonitorPorts, nowMs: number): Promise<void> {
   const sides: readonly CallSide[] = snapshot.forks.length > 0 ? ['caller', 'callee'] : ['caller'];
-  await Promise.all(sides.map((side) => showSide(snapshot, side, ports, nowMs)));
+  const inside = sides.filter((side) => side !== snapshot.outside);
+  await Promise.all(inside.map((side) => showSide(snapshot, side, ports, nowMs)));
 }
 
 async function showSide(

@@ -25,6 +25,9 @@ export const BY_GATEWAY_INDEX = 'byGateway';
 
 export const tenantKey = (domain: string): Key => ({ PK: `TENANT#${domain}`, SK: 'TENANT' });
 
+/** Where a tenant's trunk stands, with its secret: apart from the policy, which more functions read. */
+export const trunkKey = (domain: string): Key => ({ PK: tenantKey(domain).PK, SK: 'TRUNK' });
+
 /** Partition that holds a user's profile and bindings. */
 export const userPartition = (domain: string, user: string): string => `USER#${domain}#${user}`;
 

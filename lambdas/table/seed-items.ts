@@ -1,9 +1,11 @@
 /** Items of a tenant with its accounts, for whoever seeds a table (local stack, tests). */
-import { ha1Of } from '#core/digest.ts';
-import { formatAor } from '#core/sip/uri.ts';
+import { type DigestAlgorithm, ha1Of } from '#core/digest.ts';
+import { formatAor, parseUri } from '#core/sip/uri.ts';
+import type { Trunk } from '#core/trunk.ts';
 import { listItem } from './list-item.ts';
 import type { Item } from './table.ts';
 import { type GivenPolicy, tenantItem } from './tenant-item.ts';
+import { trunkItem } from './trunk-item.ts';
 import { type StoredCredentials, userItem } from './user-item.ts';
 
 export interface SeedTenant {
@@ -15,6 +17,7 @@ export interface SeedTenant {
   /** Accounts that may publish for everyone in the tenant. */
   readonly publishers: readonly string[];
   readonly policy: GivenPolicy;
+  readonly trunk?: Trunk | undefined;
 }
 
 const FIRST_USER = 1001;
@@ -31,6 +34,7 @@ export function seedItems(tenant: SeedTenant): Item[] {
   };
   return [
     tenantItem(domain, policy),
+    ...(tenant.trunk ? [trunkItem(domain, tenant.trunk)] : []),
     ...names.map((user) => account(user, 'user', `User ${user}`)),
     ...publishers.map((user) => account(user, 'publisher', user)),
     listItem(
@@ -54,10 +58,10 @@ const LOCAL_CALLS: GivenPolicy['calls'] = {
 };
 
 /** Tenants that the local stack starts with. */
-export function localTenants(usersPerTenant: number): readonly SeedTenant[] {
+export function localTenants(usersPerTenant: number, trunk?: Trunk): readonly SeedTenant[] {
   const shared = { users: usersPerTenant, publishers: ['pbx'], policy: { minExpiresSeconds: 3, calls: LOCAL_CALLS } };
   return [
-    { ...shared, domain: 'demo.example', passwordPrefix: 'demo' },
+    { ...shared, domain: 'demo.example', passwordPrefix: 'demo', trunk },
     { ...shared, domain: 'acme.example', passwordPrefix: 'acme' },
   ];
 }
@@ -71,4 +75,23 @@ export function storedCredentials(user: string, domain: string, password: string
     md5WithDomain: ha1Of('MD5', full, domain, password),
     sha256WithDomain: ha1Of('SHA-256', full, domain, password),
   };
+}
+
+/**
+ * Reads `sip:account:password@host:port;transport=tcp`, with `;realm=` and `;addresses=` (separated by commas) if they are
+ * not the host.
+ * @returns undefined when it is no such URI
+ */
+export function readTrunkUri(text: string): Trunk | undefined {
+  const [, username, password, at = ''] = /^sip:(?:([^:@]+):([^@]*)@)?(.+)$/.exec(text) ?? [];
+  const uri = parseUri(`sip:${at}`);
+  const transport = uri?.params.get('transport')?.toUpperCase() ?? 'TCP';
+  if (uri === undefined || (transport !== 'TCP' && transport !== 'TLS')) return undefined;
+  const { host, port, params } = uri;
+  const realm = params.get('realm') ?? host;
+  const addresses = (params.get('addresses') ?? host).split(',');
+  const trunk: Trunk = { transport, host, addresses, callerId: {}, ...(port !== undefined && { port }) };
+  if (username === undefined || password === undefined) return trunk;
+  const hash = (algorithm: DigestAlgorithm): string => ha1Of(algorithm, username, realm, password);
+  return { ...trunk, account: { username, realm, ha1: { md5: hash('MD5'), sha256: hash('SHA-256') } } };
 }

@@ -1,5 +1,6 @@
 /** Calls for tests of the functions' side: a tenant with users, INVITEs, and what a gateway would tell. */
 
+import { randomBytes } from 'node:crypto';
 import * as v from 'valibot';
 import { type CallSnapshot, callSnapshot } from '#contract/call.ts';
 import { gatewayIdOf } from '#contract/ids.ts';
@@ -11,6 +12,7 @@ import { openLeaseBook } from '#table/lease-book.ts';
 import { saveLease } from '#table/lease-item.ts';
 import { seedItems } from '#table/seed-items.ts';
 import { type GivenPolicy, loadTenant } from '#table/tenant-item.ts';
+import { loadTrunk } from '#table/trunk-item.ts';
 import { loadUser } from '#table/user-item.ts';
 import { envelopeOf, type TestRequest } from './envelope.ts';
 
@@ -62,6 +64,8 @@ export const routerPorts = (table: DynamoDbTable): CallRouterPorts => ({
   loadTenant: (domain) => loadTenant(table, domain),
   leases: openLeaseBook(table),
   telemetry: { log: () => undefined },
+  loadTrunk: (domain) => loadTrunk(table, domain),
+  randomBytes,
 });
 
 export interface TestInvite extends Partial<TestRequest> {

@@ -11,6 +11,8 @@ export interface LocalStack {
   /** WebSocket URL of a gateway, counted from 0. */
   url(index?: number): string;
   httpUrl(index?: number): string;
+  /** Port where trunks reach a gateway over TCP. */
+  trunkPort(index?: number): number;
   readonly dynamoDbEndpoint: string;
   readonly lambdaEndpoint: string;
   /** HTTP API, with `/v1`. */
@@ -29,6 +31,8 @@ export interface LocalStack {
 
 export interface StackOptions {
   readonly gateways?: number;
+  /** Trunk of demo.example, as for `npm start -- --trunk`; without it there are no listeners for trunks. */
+  readonly trunk?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -40,11 +44,13 @@ export async function startStack(options: StackOptions = {}): Promise<LocalStack
   const gateways = options.gateways ?? 1;
   const port = await freePortRange(gateways);
   const [dynamodbPort, lambdaPort, apiPort] = [await freePort(), await freePort(), await freePort()];
+  const trunkPort = options.trunk === undefined ? 0 : await freePortRange(gateways);
   const ports = {
     ...{ PORT: port, GATEWAYS: gateways, DYNAMODB_PORT: dynamodbPort },
-    ...{ LAMBDA_PORT: lambdaPort, API_PORT: apiPort },
+    ...{ LAMBDA_PORT: lambdaPort, API_PORT: apiPort, TRUNK_PORT: trunkPort },
   };
-  const env = Object.fromEntries(Object.entries(ports).map(([name, value]) => [name, String(value)]));
+  const trunk = options.trunk === undefined ? {} : { TRUNK: options.trunk };
+  const env = Object.fromEntries(Object.entries({ ...ports, ...trunk }).map(([name, value]) => [name, String(value)]));
   const supervisor = fork(MAIN, options.args ?? [], {
     env: { ...process.env, ...env, ...options.env },
     execArgv: [],
@@ -68,6 +74,7 @@ export async function startStack(options: StackOptions = {}): Promise<LocalStack
   return {
     url: (index = 0) => `ws://127.0.0.1:${port + index}/`,
     httpUrl: (index = 0) => `http://127.0.0.1:${port + index}/`,
+    trunkPort: (index = 0) => trunkPort + index,
     dynamoDbEndpoint: `http://127.0.0.1:${dynamodbPort}`,
     lambdaEndpoint: `http://127.0.0.1:${lambdaPort}`,
     apiUrl: `http://127.0.0.1:${apiPort}/v1`,
