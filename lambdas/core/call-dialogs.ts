@@ -1,7 +1,7 @@
 /** A call as the dialogs of its two parties (RFC 4235 section 3.7). Pure. */
 import { createHash } from 'node:crypto';
 import type { CallSnapshot } from '#contract/call.ts';
-import type { Dialog, Participant, StateEvent } from './dialog.ts';
+import type { Dialog, DialogState, Participant, StateEvent } from './dialog.ts';
 
 /** Which end of a call somebody is at. */
 export type CallSide = 'caller' | 'callee';
@@ -42,8 +42,8 @@ function callerDialog(call: CallSnapshot): Dialog {
     state: call.state,
     ...(call.state === 'terminated' && endOf(call, 'caller', call.status)),
     startedAtMs: call.startedAtMs,
-    local: participant(caller.aor, caller.contactUri),
-    remote: participant(callee.aor, callee.contactUri),
+    local: participant(caller.aor, caller.contactUri, call.state),
+    remote: participant(callee.aor, callee.contactUri, call.state),
   };
 }
 
@@ -61,8 +61,8 @@ function forkDialog(call: CallSnapshot, fork: Fork): Dialog {
     state,
     ...(state === 'terminated' && forkEnd(call, fork)),
     startedAtMs: call.startedAtMs,
-    local: participant(callee.aor, fork.contactUri),
-    remote: participant(caller.aor, caller.contactUri),
+    local: participant(callee.aor, fork.contactUri, state),
+    remote: participant(caller.aor, caller.contactUri, state),
   };
 }
 
@@ -85,9 +85,10 @@ function eventOf({ cause, endedBy }: CallSnapshot, side: CallSide): StateEvent |
   return endedBy === side ? 'local-bye' : 'remote-bye';
 }
 
-const participant = (aor: string, contactUri: string | undefined): Participant => ({
+/** Of a dialog that is over nobody needs the target. */
+const participant = (aor: string, contactUri: string | undefined, state: DialogState): Participant => ({
   identity: { uri: aor },
-  ...(contactUri !== undefined && { target: { uri: contactUri, params: [] } }),
+  ...(contactUri !== undefined && state !== 'terminated' && { target: { uri: contactUri, params: [] } }),
 });
 
 /** What the wire says of tags may be long, an id may not. */

@@ -1,5 +1,6 @@
 /** What a tenant lets its calls do: where they may go, how long, how many at once, what is kept of them. Pure. */
 import { type Address, forbidden } from './identity.ts';
+import { PUBLICATION_LIMITS } from './publication.ts';
 import type { HeaderFields } from './sip/message.ts';
 
 /** Classes of called numbers. */
@@ -53,7 +54,8 @@ export const DEFAULT_CALL_POLICY: CallPolicy = {
   maxCallSeconds: 12 * 3_600,
   recordDays: 90,
   prefixes: [],
-  limits: [],
+  // As many as publications: the state of a user has that much room.
+  limits: [{ profile: 'user', limit: PUBLICATION_LIMITS.perPresentity, status: 486 }],
   variables: { fixed: {}, headers: [] },
 };
 

@@ -11,8 +11,11 @@ import { type Parts, type SweepRule, stampOf, sweepOf, updateOf } from './public
 import { updateWithin } from './publication-write.ts';
 import type { Item, Table } from './table.ts';
 
-/** A call that has ended stands so long, so that an older word of it which comes late finds it. */
-const KEEP_ENDED_MS = 60_000;
+/**
+ * A call that has ended stands so long, so that an older word of it which comes late finds it: no longer than the
+ * function that writes it can run, for the item of who has many calls is to stay small.
+ */
+const KEEP_ENDED_MS = 30_000;
 /** A call that nobody ended leaves the lamp so long after its own end, well after the sweep of calls. */
 const LEASE_MARGIN_MS = 180_000;
 const MAX_ATTEMPTS = 3;

@@ -28,6 +28,7 @@ import { T0 } from '#test/support/envelope.ts';
 const RUNS = 25;
 const CALLS = 8;
 const WORKERS = 4;
+const STORM = 30;
 const USERS = ['1001', '1002', '1003'] as const;
 const LIMITS = { total: 4, user: 2 } as const;
 /** The dead gateway of all calls; its lease lapsed before they began. */
@@ -196,4 +197,27 @@ it('holds for concurrent starts, ends, crashes and redeliveries of the calls of 
     { numRuns: RUNS, endOnFailure: true },
   );
   expect(sawFullTenant).toBe(true);
+});
+
+it('admits exactly as many of a storm of calls as the limit allows, and refuses the others as it says', async () => {
+  const domain = 'storm.example';
+  const limits = [{ profile: 'total', limit: 5, status: 486 as const, reason: 'All Lines Busy' }];
+  await seedTenant(table, domain, { limits });
+  await bind(table, domain, '1002', T0);
+  const ports = routerPorts(table);
+  // A table that is too slow means 503 and another try, which must not count twice.
+  const placeCall = async (callId: string): ReturnType<typeof routeCall> => {
+    for (;;) {
+      try {
+        return await routeCall(inviteOf({ domain, callId, gatewayId: 'gateway-1' }), ports, T0);
+      } catch (error) {
+        if (!(error instanceof DependencyUnavailable)) throw error;
+      }
+    }
+  };
+  const outcomes = await Promise.all(Array.from({ length: STORM }, (_, index) => placeCall(`storm-${index}`)));
+  expect(outcomes.filter(({ route }) => route !== undefined)).toHaveLength(5);
+  const refused = outcomes.filter(({ route }) => route === undefined).map(({ response }) => response);
+  expect(new Set(refused.map(({ status, reason }) => `${status} ${reason}`))).toEqual(new Set(['486 All Lines Busy']));
+  expect(await loadStatistics(table, domain)).toEqual({ processed: 5, failed: 0, early: 5, active: 0 });
 });

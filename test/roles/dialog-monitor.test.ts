@@ -211,6 +211,18 @@ describe('forks', () => {
   });
 });
 
+describe('a call to another tenant', () => {
+  it('shows at each party in its own tenant, and counts in that of the caller', async () => {
+    const callee = { aor: `sip:1002@other-${domain}`, tag: 'to-0' };
+    await tell({ ...talking(), more: { ...answered(0), callee } });
+    const abroad = await loadPresentity(table, { domain: `other-${domain}`, user: '1002' });
+    expect(composeDialogs(abroad.publications, T0)).toMatchObject([{ state: 'confirmed', direction: 'recipient' }]);
+    expect(await dialogsOf('1002')).toEqual([IDLE]);
+    expect(await loadStatistics(table, domain)).toMatchObject({ active: 1 });
+    expect(await loadStatistics(table, `other-${domain}`)).toMatchObject({ processed: 0, active: 0 });
+  });
+});
+
 describe('beside publications', () => {
   it('a call keeps what others publish, and is not counted among it', async () => {
     await tell(talking());
@@ -221,20 +233,20 @@ describe('beside publications', () => {
     expect((await statesOf('1002')).toSorted()).toEqual(['confirmed', 'early']);
     await tell(over());
     expect(await statesOf('1002')).toEqual(['early']);
-    await sweep({ table, telemetry }, T0 + 61_000);
+    await sweep({ table, telemetry }, T0 + 31_000);
     const { publications } = await presentity('1002');
     expect(publications.map(({ publisher }) => publisher)).toEqual([`sip:pbx@${domain}`]);
     expect(await presentity('1002')).toMatchObject({ publicationCount: 1, dueAtMs: T0 + 3_600_000 });
   });
 
-  it('what is left of a call is swept after a minute without a new version', async () => {
+  it('what is left of a call is swept after half a minute without a new version', async () => {
     await tell(talking());
     await tell(over());
     const before = await presentity('1002');
     expect(before.publications).toHaveLength(1);
-    await sweep({ table, telemetry }, T0 + 59_000);
+    await sweep({ table, telemetry }, T0 + 29_000);
     expect((await presentity('1002')).publications).toHaveLength(1);
-    await sweep({ table, telemetry }, T0 + 61_000);
+    await sweep({ table, telemetry }, T0 + 31_000);
     const after = await presentity('1002');
     expect([after.publications, after.version]).toEqual([[], before.version]);
     expect(await tell({ ...talking(), sequence: 8 }, T0 + 62_000)).toEqual({ taken: 0, stale: 1 });

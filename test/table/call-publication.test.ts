@@ -65,9 +65,9 @@ describe('the dialogs of a call in the state of a party', () => {
     expect((await states()).toSorted()).toEqual(['confirmed', 'early']);
     expect(await dueAtMs()).toBe(T0 + 500_000 + 180_000);
     await tell('a', { sequence: 2, state: 'terminated' });
-    expect(await dueAtMs()).toBe(T0 + 60_000);
+    expect(await dueAtMs()).toBe(T0 + 30_000);
     await tell('c', { sequence: 1, state: 'early' });
-    expect(await dueAtMs()).toBe(T0 + 60_000);
+    expect(await dueAtMs()).toBe(T0 + 30_000);
     expect((await states()).toSorted()).toEqual(['early', 'early']);
   });
 

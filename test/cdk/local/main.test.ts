@@ -168,7 +168,12 @@ describe('a local stack that cannot start', () => {
     const squatter = createServer();
     const port = await freePort();
     await once(squatter.listen(port, '127.0.0.1'), 'listening');
-    const { code, output } = await runMain([], { LAMBDA_PORT: String(port), PORT: '18390', DYNAMODB_PORT: '18391' });
+    const { code, output } = await runMain([], {
+      LAMBDA_PORT: String(port),
+      PORT: '18390',
+      DYNAMODB_PORT: '18391',
+      API_PORT: '18393',
+    });
     squatter.close();
     expect(code).toBe(1);
     expect(output).toContain(`Port ${port} for the Lambda Invoke API is taken`);
@@ -176,7 +181,8 @@ describe('a local stack that cannot start', () => {
   });
 
   it('tells how to get Java when there is none', async () => {
-    const env = { PATH: '/nowhere', PORT: '18390', DYNAMODB_PORT: '18391', LAMBDA_PORT: '18392' };
+    const ports = { PORT: '18390', DYNAMODB_PORT: '18391', LAMBDA_PORT: '18392', API_PORT: '18393' };
+    const env = { PATH: '/nowhere', ...ports };
     const { code, output } = await runMain([], env);
     expect(code).toBe(1);
     expect(output).toMatch(/needs Java 17 or newer[\s\S]*apt-get install/);
