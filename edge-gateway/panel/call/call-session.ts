@@ -11,6 +11,7 @@ import type { Party } from '#gateway/panel/dialog-info.ts';
 const DECLINED = 603;
 /** The server no longer knows the dialog (RFC 5057). */
 const GONE: readonly number[] = [404, 408, 410, 481, 482, 485];
+const CALLER_FIRST_MS = 4_000;
 const NOW_ELSEWHERE = { statusCode: 200, reasonPhrase: 'Call completed elsewhere' } as const;
 
 export interface CallSessionEvents {
@@ -191,9 +192,16 @@ export class CallSession {
 
   #onPath(path: AudioPath): void {
     this.#update({ silent: path !== 'up' });
-    // One side is enough; both at once would only meet in a glare.
-    if (path === 'failed' && this.#online && !(this.#session instanceof Invitation))
-      void this.#ask(this.#call.held, true);
+    if (path === 'failed') void this.#repair();
+  }
+
+  /** One side is enough, both at once would only meet in a glare: the callee waits whether the caller does it. */
+  async #repair(): Promise<void> {
+    if (this.#session instanceof Invitation) await new Promise((resolve) => setTimeout(resolve, CALLER_FIRST_MS));
+    if (this.#finished || !this.#call.silent || !this.#online) return;
+    const status = await this.#ask(this.#call.held, true);
+    // No audio, and nobody who could be asked for it.
+    if (status >= 500 && !this.#finished) this.hangUp({ kind: 'lost' });
   }
 
   #enter(phase: CallPhase): void {

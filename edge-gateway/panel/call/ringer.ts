@@ -23,7 +23,7 @@ const RAMP_SECONDS = 0.02;
 export function soundOf(calls: readonly Call[]): Sound {
   const incoming = calls.some(({ phase }) => phase === 'incoming');
   if (incoming) return calls.some(({ phase }) => phase !== 'incoming') ? 'waiting' : 'ring';
-  return calls.some(({ phase, held }) => phase === 'ringing' && !held) ? 'ringback' : 'none';
+  return calls.some(({ phase }) => phase === 'ringing') ? 'ringback' : 'none';
 }
 
 export class Ringer {

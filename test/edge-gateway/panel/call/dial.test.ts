@@ -5,6 +5,7 @@ const COLLEAGUES = [
   { extension: '1001', name: 'Amara Okafor' },
   { extension: '1002', name: 'Ben Carter' },
   { extension: '1003', name: 'Bea Carter-Lin' },
+  { extension: '1004', name: 'Ben Carter Junior' },
   { extension: 'ben', name: '' },
 ];
 const read = (text: string) => readDialled(text, 'demo.example', COLLEAGUES);
@@ -16,6 +17,7 @@ test.each([
   ['sip:1005@Acme.Example', 'sip:1005@acme.example', '1005'],
   ['1005@acme.example', 'sip:1005@acme.example', '1005'],
   ['amara okafor', 'sip:1001@demo.example', '1001'],
+  ['Ben Carter', 'sip:1002@demo.example', '1002'],
   ['okaf', 'sip:1001@demo.example', '1001'],
   ['ben', 'sip:ben@demo.example', 'ben'],
   ['reception', 'sip:reception@demo.example', 'reception'],
@@ -25,7 +27,7 @@ test.each([
 
 test.each([
   ['', /Type an extension/],
-  ['carter', /Ben Carter, Bea Carter-Lin/],
+  ['carter', /Ben Carter, Bea Carter-Lin, Ben Carter Junior/],
   ['no such person', /no extension/],
   ['a<b>', /no extension/],
 ])('%j is told what is wrong', (text, problem) => {
