@@ -20,9 +20,9 @@ import { carryOutOfOutcome } from './outcome-instructions.ts';
 import { ReportQueue } from './report-queue.ts';
 import { RequestPath } from './request-path.ts';
 import { SubscriptionTable } from './subscription-table.ts';
+import { createTelemetry, registerGauges, type Telemetry } from './telemetry.ts';
 import type { TrunkPorts } from './trunk/trunk-connections.ts';
 import { createTrunkListeners, type TrunkListeners } from './trunk/trunk-listeners.ts';
-import { createTelemetry, registerGauges, type Telemetry } from './telemetry.ts';
 import {
   closeFlow,
   createSipWebSocketServer,

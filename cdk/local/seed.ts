@@ -8,8 +8,8 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { TABLE } from '#cdk/system.ts';
-import type { LocalSettings } from './settings.ts';
 import { localTenants, seedItems } from '#table/seed-items.ts';
+import type { LocalSettings } from './settings.ts';
 
 const BATCH_SIZE = 25;
 const WRITERS = 16;

@@ -1,7 +1,8 @@
 /** Options of the local stack, from the command line and the environment. */
+
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Trunk } from '#core/trunk.ts';
 import { readTrunkUri } from '#table/seed-items.ts';
-import { Command, InvalidArgumentError, Option } from 'commander';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
@@ -40,7 +41,13 @@ export function readSettings(args: readonly string[]): LocalSettings {
     .addOption(number('--dynamodb-port', 'DYNAMODB_PORT', 8000, port, 'port of DynamoDB Local'))
     .addOption(number('--lambda-port', 'LAMBDA_PORT', 9001, port, 'port of the Lambda Invoke API'))
     .addOption(
-      number('--trunk-port', 'TRUNK_PORT', 5070, integer(0, 65_535), 'port for trunks at the first gateway, 0 for none'),
+      number(
+        '--trunk-port',
+        'TRUNK_PORT',
+        5070,
+        integer(0, 65_535),
+        'port for trunks at the first gateway, 0 for none',
+      ),
     )
     .addOption(trunkOption())
     .addOption(number('--users', 'LOCAL_USERS', 20, integer(0, 50_000), 'users in each tenant, 1001 and so on'))
@@ -74,7 +81,8 @@ function trunkOption(): Option {
   const text = 'trunk of demo.example, such as "sip:account:password@sip.provider.example:5060;transport=tcp"';
   return new Option('--trunk <uri>', text).env('TRUNK').argParser((uri) => {
     const trunk = readTrunkUri(uri);
-    if (trunk === undefined) throw new InvalidArgumentError('It must be a sip: URI with host and transport tcp or tls.');
+    if (trunk === undefined)
+      throw new InvalidArgumentError('It must be a sip: URI with host and transport tcp or tls.');
     return trunk;
   });
 }

@@ -8,6 +8,7 @@ import type { FunctionQueue } from '../backend.ts';
 import type { FlowTable, Transport } from '../flow-table.ts';
 import type { Outbox } from '../outbox.ts';
 import type { Counts, Log } from '../telemetry.ts';
+import type { TrunkLink } from '../trunk/trunk-link.ts';
 import { type Call, newsOf, snapshotOf } from './call.ts';
 import { composeBye, type Direction, isSameFlow, type Leg } from './call-dialog.ts';
 import { branchText } from './call-message.ts';
@@ -17,7 +18,6 @@ import type { Arrival, CallTransactions } from './call-transactions.ts';
 import type { FlowTokens } from './flow-token.ts';
 import type { CallCause } from './fork-machine.ts';
 import type { PeerLink } from './peer-link.ts';
-import type { TrunkLink } from '../trunk/trunk-link.ts';
 import { connectTrunk } from './trunk-target.ts';
 
 export interface CallSettings {

@@ -62,7 +62,8 @@ export class DialogPath {
       this.#refuse(server, 503);
       return;
     }
-    if (call.isConfirmed && this.#mayMove(direction.from, arrival)) moveLeg(this.#context, call, direction.from, arrival.flow);
+    if (call.isConfirmed && this.#mayMove(direction.from, arrival))
+      moveLeg(this.#context, call, direction.from, arrival.flow);
     noteRequest(direction.from, request.method, request);
     if (request.method === 'BYE') this.#hangUp(call, direction);
     void this.#pass({ call, arrival, request, direction, server });

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { type GatewayConfig, readTrunkTlsFiles, type TlsFiles } from '../config.ts';
 import { listen } from '../websocket-server.ts';
-import type { TrunkLinkPorts } from './trunk-link.ts';
 import { TrunkConnections, type TrunkPorts } from './trunk-connections.ts';
+import type { TrunkLinkPorts } from './trunk-link.ts';
 
 export interface TrunkListeners extends Pick<TrunkLinkPorts, 'connections' | 'listener'> {
   /** Opens the listeners; gives their ports. */

@@ -82,16 +82,17 @@ function rackOf(value: string, invite: Restamped['invite']): string {
 }
 
 /** An answer of the trunk as the call expects it. @param as another status than the one that came */
-export function composeForCall(response: SipResponse, given: number, as?: [status: number, reason: string]): SipResponse {
+export function composeForCall(
+  response: SipResponse,
+  given: number,
+  as?: [status: number, reason: string],
+): SipResponse {
   const [status, reason] = as ?? [response.status, response.reason];
   const method = parseCSeq(response.get('cseq') ?? '')?.method ?? '';
   const headers = response
     .entries()
     .filter(([name]) => as === undefined || !/^(?:www|proxy)-authenticate$/i.test(name))
-    .map(([name, value]): [string, string] => [
-      name,
-      longLowerName(name) === 'cseq' ? `${given} ${method}` : value,
-    ]);
+    .map(([name, value]): [string, string] => [name, longLowerName(name) === 'cseq' ? `${given} ${method}` : value]);
   const parsed = parseMessage(serializeResponse(status, reason, headers, response.body));
   return parsed.kind === 'response' ? parsed : response;
 }

@@ -43,7 +43,10 @@ function readChallenge(
   if (parsed?.scheme !== 'digest' || parsed.params.get('realm') !== realm || !parsed.params.get('nonce')) return;
   const given = parsed.params.get('algorithm')?.toUpperCase() ?? 'MD5';
   const algorithm = ALGORITHMS.find((each) => each === given);
-  const qops = parsed.params.get('qop')?.toLowerCase().split(/[\s,]+/);
+  const qops = parsed.params
+    .get('qop')
+    ?.toLowerCase()
+    .split(/[\s,]+/);
   if (algorithm === undefined || (qops !== undefined && !qops.includes('auth'))) return undefined;
   return { field, count, algorithm, params: parsed.params };
 }

@@ -55,7 +55,8 @@ export function isFromTrunk(addresses: readonly string[], sourceAddress: string)
 function isInNetwork(network: string, address: string): boolean {
   const [base = '', length] = network.split('/');
   const [baseNumber, number] = [ipv4Number(base), ipv4Number(address)];
-  if (baseNumber === undefined || number === undefined || !/^(?:[0-9]|[12][0-9]|3[0-2])$/.test(length ?? '')) return false;
+  if (baseNumber === undefined || number === undefined || !/^(?:[0-9]|[12][0-9]|3[0-2])$/.test(length ?? ''))
+    return false;
   const size = 2 ** (32 - Number(length));
   return Math.floor(baseNumber / size) === Math.floor(number / size);
 }

@@ -99,11 +99,7 @@ async function meetTrunkChallenge(
  * An INVITE of a trunk for a user of its tenant: the tenant is in the Request-URI, and the source address is the proof.
  * @throws {SipRejection} 403, whether or not there is such a tenant
  */
-async function routeFromTrunk(
-  envelope: RequestEnvelope,
-  ports: CallRouterPorts,
-  nowMs: number,
-): Promise<OutcomeInput> {
+async function routeFromTrunk(envelope: RequestEnvelope, ports: CallRouterPorts, nowMs: number): Promise<OutcomeInput> {
   const headers = headerFieldsOf(envelope.request.headers);
   const { domain } = addressOfRequestUri(envelope.request.requestUri);
   const trunk = await ports.loadTrunk(domain);
@@ -278,8 +274,7 @@ function trunkOf(trunk: Trunk | undefined): Pick<CallRoute, 'trunk'> {
 function assertedIdentity({ user }: Caller, headers: HeaderFields, trunk: Trunk | undefined): CallRoute['headers'] {
   const privacy = headers.all('privacy').flatMap((value) => value.toLowerCase().split(/[;,\s]+/));
   if (privacy.includes('id')) return [];
-  if (user === undefined)
-    return headers.all('p-asserted-identity').map((value) => ['P-Asserted-Identity', value]);
+  if (user === undefined) return headers.all('p-asserted-identity').map((value) => ['P-Asserted-Identity', value]);
   const uri = trunk ? callerIdOf(trunk, user.user) : aorOfIdentity(user);
   return [['P-Asserted-Identity', `<${uri}>`]];
 }
