@@ -141,12 +141,7 @@ export class RequestPath {
     }
     const receivedAtMs = nowMs();
     const exchange: Exchange = { flow, request, key, toTag: newTag(), receivedAtMs, bodyEncoding };
-    const refusal =
-      refused ??
-      answerGenerically(request, this.#served) ??
-      this.#limit(flow, request, receivedAtMs) ??
-      // A trunk brings calls; whatever else it wants, it has proven nothing.
-      (flow.isUnframed ? answer(403) : undefined);
+    const refusal = refused ?? answerGenerically(request, this.#served) ?? this.#limit(flow, request, receivedAtMs);
     if (refusal !== undefined) this.#answer(exchange, refusal);
     else takeTurn(flow, request.get('call-id') ?? '', () => this.#process(exchange));
   }
@@ -186,7 +181,8 @@ export class RequestPath {
       telemetry.counts.requestsLimited++;
       return unavailable(60, 'Too Many Subscriptions On This Flow');
     }
-    return undefined;
+    // A trunk brings calls; whatever else it wants, it has proven nothing.
+    return flow.isUnframed ? answer(403) : undefined;
   }
 
   #limitRate(flow: Flow, now: number): EnvelopedResponse | undefined {

@@ -55,10 +55,13 @@ export class TrunkConnections {
   async connect(peer: TrunkPeer): Promise<Flow> {
     const key = `${peer.transport} ${peer.host} ${peer.port ?? ''}`;
     const known = this.#opened.get(key);
-    if (known !== undefined) return known;
+    // Who hears that a connection is gone may ask for another one before it is forgotten here.
+    if (known !== undefined && !(await known).closed) return known;
+    const meanwhile = this.#opened.get(key);
+    if (meanwhile !== undefined && meanwhile !== known) return meanwhile;
     const opening = this.#open(peer);
     this.#opened.set(key, opening);
-    const forget = (): boolean => this.#opened.delete(key);
+    const forget = (): boolean => this.#opened.get(key) === opening && this.#opened.delete(key);
     opening.then((flow) => flow.stream.once('close', forget), forget);
     return opening;
   }

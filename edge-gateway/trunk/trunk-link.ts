@@ -55,6 +55,8 @@ interface Exchange {
   /** It has been answered in any way since it was sent last. */
   isHeard: boolean;
   isAsking: boolean;
+  /** Its last answer was a challenge, which has had its ACK. */
+  isAcknowledged: boolean;
   /** The CANCEL waits for an answer (RFC 3261 section 9.1). */
   cancel: SipRequest | undefined;
   expiry: NodeJS.Timeout;
@@ -98,7 +100,7 @@ export class TrunkLink {
     const given = parseCSeq(request.get('cseq') ?? '')?.sequence ?? 0;
     const exchange: Exchange = {
       ...{ request, side, domain, branch, given, sentBranch: branch, sequence: side.first(given), credentials: [] },
-      ...{ tries: 0, isHeard: false, isAsking: false, cancel: undefined },
+      ...{ tries: 0, isHeard: false, isAsking: false, isAcknowledged: false, cancel: undefined },
       expiry: setTimeout(() => this.#forget(exchange), UNANSWERED_MS).unref(),
     };
     this.#byBranch.set(branch, exchange);
@@ -136,7 +138,7 @@ export class TrunkLink {
     const branch = branchOf(ack.get('via') ?? '');
     const exchange = this.#byBranch.get(branch);
     if (exchange !== undefined) {
-      this.#sendLike(flow, exchange, ack);
+      if (!exchange.isAcknowledged) this.#sendLike(flow, exchange, ack);
       return;
     }
     const given = parseCSeq(ack.get('cseq') ?? '')?.sequence ?? 0;
@@ -206,6 +208,7 @@ export class TrunkLink {
     const { telemetry, outbox, deliver } = this.#ports;
     telemetry.counts.trunkChallenges++;
     exchange.isAsking = true;
+    exchange.isAcknowledged = true;
     if (request.method === 'INVITE')
       outbox.send(flow, composeOwnAck(request, response, this.#viaOf(flow, sentBranch), sequence));
     const credentials = await this.#ask(flow, exchange, response);
@@ -219,6 +222,7 @@ export class TrunkLink {
     }
     exchange.tries++;
     exchange.isHeard = false;
+    exchange.isAcknowledged = false;
     exchange.sequence = side.again();
     exchange.credentials = credentials;
     exchange.sentBranch = anotherBranch(branch);

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { Command } from 'commander';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
+import { measureCallRequests, measureCalls } from './calls.ts';
 import { type FanoutCase, measureFanout } from './fanout.ts';
 import { measureLatency } from './latency.ts';
 import { measureMemory } from './memory.ts';
@@ -58,6 +59,22 @@ async function requests(stack: LocalStack): Promise<void> {
     print(`  ${operation.padEnd(44)}${counts}`);
 }
 
+async function calls(stack: LocalStack): Promise<void> {
+  print('\nCalls through the local stack: INVITE, 180, 200, ACK, BYE');
+  for (const [pairs, number] of [
+    [1, 100],
+    [20, 400],
+  ] as const) {
+    const { callsPerSecond, gatewayMicrosPerCall, inviteMs } = await measureCalls(stack, pairs, number);
+    print(
+      `  ${pairs} at once: ${callsPerSecond.toFixed(1)} calls a second, gateway CPU ${(gatewayMicrosPerCall / 1000).toFixed(2)} ms per call, INVITE to INVITE p50 ${inviteMs.p50.toFixed(1)} ms p99 ${inviteMs.p99.toFixed(1)} ms`,
+    );
+  }
+  print('  DynamoDB requests');
+  for (const [step, counts] of Object.entries(await measureCallRequests(stack.dynamoDbEndpoint)))
+    print(`    ${step.padEnd(32)}${counts}`);
+}
+
 function parse(): void {
   spawnSync(process.execPath, [path.join(import.meta.dirname, 'parse.ts')], { stdio: 'inherit' });
 }
@@ -78,6 +95,7 @@ const WITH_STACK: Readonly<Record<string, readonly Bench[]>> = {
   race: [race],
   memory: [memory],
   requests: [requests],
+  calls: [calls],
 };
 
 async function run(names: readonly string[]): Promise<void> {

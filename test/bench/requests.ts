@@ -39,7 +39,7 @@ export async function measureRequests(endpoint: string): Promise<Record<string, 
   const count = async <T>(operation: string, work: () => Promise<T>): Promise<T> => {
     const before = { ...table.requestCounts };
     const result = await work();
-    costs[operation] = describe(before, table.requestCounts);
+    costs[operation] = describeCounts(before, table.requestCounts);
     return result;
   };
   const watch = (id: string) => subscribeOf({ to: PRESENTITY, toTag: id, gatewayId: 'gateway-1' });
@@ -104,7 +104,8 @@ const recordOf = (OldImage: unknown, NewImage: unknown): unknown => ({
 
 type Counts = DynamoDbTable['requestCounts'];
 
-function describe(before: Counts, after: Counts): string {
+/** The requests between two counts, in words. */
+export function describeCounts(before: Counts, after: Counts): string {
   const used = Object.entries(after).flatMap(([name, value]) => {
     const requests = value - (Object.entries(before).find(([other]) => other === name)?.[1] ?? 0);
     return requests > 0 ? [`${requests} ${name}`] : [];

@@ -26,9 +26,9 @@ export class Inbox<T> {
     for (const wake of this.#wake.splice(0)) wake();
   };
 
-  /** The first value, from `since`, that matches. @throws after 20 s */
-  async next(matches: (value: T) => boolean, since = 0): Promise<T> {
-    const deadline = Date.now() + 20_000;
+  /** The first value, from `since`, that matches. @throws after that time */
+  async next(matches: (value: T) => boolean, since = 0, withinMs = 20_000): Promise<T> {
+    const deadline = Date.now() + withinMs;
     for (;;) {
       const found = this.#values.slice(since).find(matches);
       if (found !== undefined) return found;

@@ -22,6 +22,9 @@ export interface AnswerOptions {
 const tagIn = (value: string): string => /;tag=([^;]+)/.exec(value)?.[1] ?? '';
 export const uriIn = (value: string): string => /<([^>]+)>/.exec(value)?.[1] ?? value;
 
+/** The elements of a header field, which may stand on one line or on several. */
+const listed = (values: readonly string[]): string[] => values.flatMap((value) => value.split(/,\s*(?=<)/));
+
 /** One side of a dialog: what it needs to send a request in it. */
 export interface PhoneDialog {
   readonly callId: string;
@@ -122,7 +125,7 @@ export class Phone {
   dialogOf(response: ReceivedMessage): PhoneDialog {
     return {
       ...{ callId: response.header('call-id'), local: response.header('from'), remote: response.header('to') },
-      routes: response.headers('record-route').toReversed(),
+      routes: listed(response.headers('record-route')).toReversed(),
       remoteTarget: uriIn(response.header('contact')),
       cseq: Number.parseInt(response.header('cseq'), 10),
     };
@@ -136,7 +139,7 @@ export class Phone {
         local: `${invite.header('to')};tag=${tag}`,
         remote: invite.header('from'),
       },
-      ...{ routes: invite.headers('record-route'), remoteTarget: uriIn(invite.header('contact')), cseq: 0 },
+      ...{ routes: listed(invite.headers('record-route')), remoteTarget: uriIn(invite.header('contact')), cseq: 0 },
     };
   }
 

@@ -12,7 +12,7 @@ const SCENARIOS = path.resolve(import.meta.dirname, '../vectors/sipp');
 export interface SippRun {
   /** Resolves when the scenario has gone through to its end. @throws with what SIPp said when it did not */
   readonly passed: Promise<void>;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 export interface SippOptions {
@@ -48,7 +48,11 @@ export async function startSipp(
   });
   passed.catch(() => {}); // Nobody may be waiting for it.
   while (to === undefined && child.exitCode === null && !(await isPortTaken(port))) await sleep(20);
-  return { passed, stop: () => void child.kill('SIGKILL') };
+  const stop = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await passed.catch(() => {});
+  };
+  return { passed, stop };
 }
 
 function textOf(file: string): string {
