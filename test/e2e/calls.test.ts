@@ -259,6 +259,7 @@ describe('a lost line', () => {
   test('the talk goes on, and the call is there when the line is back', async () => {
     const [ada, ben] = await two('1001', '1002');
     await connect(ada, ben);
+    await Promise.all([ada.hears(), ben.hears()]);
     await ben.page.context().setOffline(true);
     await ben.says(/Reconnecting. You can go on talking/);
     expect(await ben.button('Hold').isDisabled()).toBe(true);
@@ -276,6 +277,7 @@ describe('a lost line', () => {
   test('who hangs up without a line is heard when it is back', async () => {
     const [ada, ben] = await two('1001', '1002');
     await connect(ada, ben);
+    await Promise.all([ada.hears(), ben.hears()]);
     await ben.page.context().setOffline(true);
     await ben.says(/Reconnecting/);
     await ben.button('Hang up').click();
@@ -288,6 +290,7 @@ describe('a lost line', () => {
   test('the gateway that keeps the call dies: who was on it is told at once, the other when the audio is gone', async () => {
     const [ada, ben] = await two('1001', '1002');
     await connect(ada, ben);
+    await Promise.all([ada.hears(), ben.hears()]);
     const restarted = stack.restarted('gateway-1');
     stack.kill('gateway-1');
     await ada.says(/Reconnecting/);

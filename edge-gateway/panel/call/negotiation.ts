@@ -1,8 +1,9 @@
 /** The re-INVITEs of one call, one after the other, with another try when both sides ask at once (RFC 3261 section 14.1). */
-import type { Session } from 'sip.js';
+import { type Session, SessionState } from 'sip.js';
 import type { MediaOptions } from '#gateway/panel/call/media.ts';
 
-const REQUEST_PENDING = 491;
+/** The other side's offer was under way: it said so, or our own connection could not make an offer beside it. */
+const GLARE: readonly number[] = [491, 0];
 const TRIES = 4;
 
 export interface Wish {
@@ -31,9 +32,13 @@ export class Negotiation {
 
   async #try(wish: Wish, tries: number): Promise<number> {
     const status = await this.#send(wish);
-    if (status !== REQUEST_PENDING || tries === 1) return status;
+    if (!GLARE.includes(status) || tries === 1 || !this.#isUp) return status;
     await new Promise((resolve) => setTimeout(resolve, glareWaitMs(this.#ownsCallId, Math.random())));
     return this.#try(wish, tries - 1);
+  }
+
+  get #isUp(): boolean {
+    return this.#session.state === SessionState.Established && this.#session.userAgent.isConnected();
   }
 
   #send({ hold, restart }: Wish): Promise<number> {
