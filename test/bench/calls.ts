@@ -11,6 +11,8 @@ import { describeCounts } from './requests.ts';
 
 const FIRST_CALLER = 1001;
 const FIRST_CALLEE = 2001;
+/** People who call each other in turn: nobody makes a hundred calls a minute. */
+const PAIRS = 60;
 const WARM_UP = 20;
 
 export interface CallsMeasured {
@@ -18,63 +20,80 @@ export interface CallsMeasured {
   readonly gatewayMicrosPerCall: number;
   /** From the caller's INVITE to the callee's. */
   readonly inviteMs: Quantiles;
+  /** Calls that the system refused. */
+  readonly refused: number;
 }
 
 interface Pair {
   readonly caller: Phone;
   readonly callee: Phone;
-  readonly sampleMs: (ms: number) => void;
 }
 
-/** Each of so many pairs makes one call after the other: INVITE, 180, 200, ACK, BYE. */
-export async function measureCalls(stack: LocalStack, pairs: number, calls: number): Promise<CallsMeasured> {
-  const samples: number[] = [];
-  const opened: Pair[] = [];
-  for (let i = 0; i < pairs; i++) opened.push(await openPair(stack, i, (ms) => samples.push(ms)));
-  await callAll(opened, Math.ceil(WARM_UP / pairs));
-  samples.length = 0;
+/** So many calls, so many at once: INVITE, 180, 200, ACK, BYE. */
+export async function measureCalls(stack: LocalStack, atOnce: number, calls: number): Promise<CallsMeasured> {
+  const pairs: Pair[] = [];
+  for (let i = 0; i < PAIRS; i++) pairs.push(await openPair(stack, i));
+  await callAll(pairs, atOnce, WARM_UP);
   const [beganMs, cpuBefore] = [performance.now(), cpuMicros(gatewayPid(stack))];
-  const each = Math.ceil(calls / pairs);
-  await callAll(opened, each);
+  const samples = await callAll(pairs, atOnce, calls);
   const seconds = (performance.now() - beganMs) / 1_000;
-  const gatewayMicrosPerCall = (cpuMicros(gatewayPid(stack)) - cpuBefore) / (each * pairs);
-  await Promise.all(opened.flatMap(({ caller, callee }) => [caller.client.close(), callee.client.close()]));
-  return { callsPerSecond: (each * pairs) / seconds, gatewayMicrosPerCall, inviteMs: quantiles(samples) };
+  const gatewayMicrosPerCall = (cpuMicros(gatewayPid(stack)) - cpuBefore) / calls;
+  await Promise.all(pairs.flatMap(({ caller, callee }) => [caller.client.close(), callee.client.close()]));
+  const refused = calls - samples.length;
+  return { callsPerSecond: samples.length / seconds, gatewayMicrosPerCall, inviteMs: quantiles(samples), refused };
 }
 
-async function openPair(stack: LocalStack, index: number, sampleMs: Pair['sampleMs']): Promise<Pair> {
+async function openPair(stack: LocalStack, index: number): Promise<Pair> {
   const caller = await Phone.connect(stack.url(), String(FIRST_CALLER + index));
   const callee = await Phone.connect(stack.url(), String(FIRST_CALLEE + index));
   for (const { client } of [caller, callee]) {
     const { status } = await client.register();
     if (status !== 200) throw new Error(`REGISTER was answered ${status}`);
   }
-  return { caller, callee, sampleMs };
+  return { caller, callee };
 }
 
-const callAll = (pairs: readonly Pair[], times: number): Promise<void[]> =>
-  Promise.all(
-    pairs.map(async (pair) => {
-      for (let i = 0; i < times; i++) await callOnce(pair);
-    }),
-  );
+/** @returns milliseconds from INVITE to INVITE, of the calls that were not refused */
+async function callAll(pairs: readonly Pair[], atOnce: number, calls: number): Promise<number[]> {
+  const samples: number[] = [];
+  const idle = [...pairs];
+  let left = calls;
+  const work = async (): Promise<void> => {
+    for (; left > 0; ) {
+      left--;
+      const pair = idle.shift();
+      if (pair === undefined) throw new Error('more calls at once than pairs');
+      const ms = await callOnce(pair);
+      if (ms !== undefined) samples.push(ms);
+      idle.push(pair);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  return samples;
+}
 
-async function callOnce({ caller, callee, sampleMs }: Pair): Promise<void> {
+const isFinal = ({ status, header }: ReceivedMessage): boolean => status >= 200 && header('cseq').endsWith('INVITE');
+
+async function callOnce({ caller, callee }: Pair): Promise<number | undefined> {
   const [sent, received] = [caller.client.received.length, callee.client.received.length];
   const beganMs = performance.now();
-  caller.invite(callee.client.user);
-  const invite = await next(callee, received, ({ method }) => method === 'INVITE');
-  sampleMs(performance.now() - beganMs);
-  callee.answer(invite, 180);
-  callee.answer(invite, 200, { body: SDP, headers: ['Content-Type: application/sdp'] });
-  const accepted = ({ status, header }: ReceivedMessage) => status >= 200 && header('cseq').endsWith('INVITE');
-  const answer = await next(caller, sent, accepted);
-  if (answer.status !== 200) throw new Error(`INVITE was answered ${answer.status}`);
-  const dialog = caller.dialogOf(answer);
+  const outgoing = caller.invite(callee.client.user);
+  const invited = next(callee, received, ({ method }) => method === 'INVITE');
+  const first = await Promise.race([invited, next(caller, sent, isFinal)]);
+  if (first.method !== 'INVITE') {
+    invited.catch(() => {});
+    caller.hopByHop('ACK', outgoing, first.header('to'));
+    return undefined;
+  }
+  const inviteMs = performance.now() - beganMs;
+  callee.answer(first, 180);
+  callee.answer(first, 200, { body: SDP, headers: ['Content-Type: application/sdp'] });
+  const dialog = caller.dialogOf(await next(caller, sent, isFinal));
   caller.sendIn(dialog, 'ACK');
   const bye = caller.sendIn(dialog, 'BYE');
   callee.answer(await next(callee, received, ({ method }) => method === 'BYE'), 200);
   await next(caller, sent, ({ status, header }) => status === 200 && header('cseq') === bye);
+  return inviteMs;
 }
 
 const next = (phone: Phone, since: number, matches: (message: ReceivedMessage) => boolean) =>

@@ -61,13 +61,13 @@ async function requests(stack: LocalStack): Promise<void> {
 
 async function calls(stack: LocalStack): Promise<void> {
   print('\nCalls through the local stack: INVITE, 180, 200, ACK, BYE');
-  for (const [pairs, number] of [
+  for (const [atOnce, number] of [
     [1, 100],
     [20, 400],
   ] as const) {
-    const { callsPerSecond, gatewayMicrosPerCall, inviteMs } = await measureCalls(stack, pairs, number);
+    const { callsPerSecond, gatewayMicrosPerCall, inviteMs, refused } = await measureCalls(stack, atOnce, number);
     print(
-      `  ${pairs} at once: ${callsPerSecond.toFixed(1)} calls a second, gateway CPU ${(gatewayMicrosPerCall / 1000).toFixed(2)} ms per call, INVITE to INVITE p50 ${inviteMs.p50.toFixed(1)} ms p99 ${inviteMs.p99.toFixed(1)} ms`,
+      `  ${atOnce} at once: ${callsPerSecond.toFixed(1)} calls a second, gateway CPU ${(gatewayMicrosPerCall / 1000).toFixed(2)} ms per call, INVITE to INVITE p50 ${inviteMs.p50.toFixed(1)} ms p99 ${inviteMs.p99.toFixed(1)} ms, refused ${refused} of ${number}`,
     );
   }
   print('  DynamoDB requests');
