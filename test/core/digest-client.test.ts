@@ -37,7 +37,10 @@ describe('a challenge is met (RFC 7616 section 3.9.1)', () => {
   });
 
   it('with the stronger of two, whatever their order', () => {
-    for (const both of [[MD5, SHA256], [SHA256, MD5]] as const)
+    for (const both of [
+      [MD5, SHA256],
+      [SHA256, MD5],
+    ] as const)
       expect(valueOf(meet(...both))?.get('algorithm')).toBe('SHA-256');
   });
 

@@ -125,7 +125,9 @@ class Lamp {
 
 /** States of the dialogs that are not over. */
 const statesIn = (body: string): string[] =>
-  [...body.matchAll(/<state[^>]*>([a-z]+)<\/state>/g)].map(([, state = '']) => state).filter((state) => state !== 'terminated');
+  [...body.matchAll(/<state[^>]*>([a-z]+)<\/state>/g)]
+    .map(([, state = '']) => state)
+    .filter((state) => state !== 'terminated');
 
 interface Call {
   readonly inviter: Inviter;
@@ -173,75 +175,95 @@ async function talking(one: string, other: string) {
 }
 
 describe('a call', () => {
-  it('rings, is answered, and ended by the callee', async () => {
-    const [caller, callee] = [await telephone('1001'), await telephone('1002', 1)];
-    const lamps = [await Lamp.of('1001'), await Lamp.of('1002')];
-    const { states, answers } = await call(caller, '1002');
-    const invitation = await received(callee);
-    await invitation.progress();
-    await answers.next((status) => status === 180);
-    await Promise.all(lamps.map((lamp) => lamp.is('ringing')));
-    await invitation.accept();
-    await states.next(up);
-    await Promise.all(lamps.map((lamp) => lamp.is('busy')));
-    const since = lamps.map(({ seen }) => seen);
-    await invitation.bye();
-    await states.next(over);
-    await Promise.all(lamps.map((lamp, i) => lamp.is('free', since[i])));
-  }, LONG);
+  it(
+    'rings, is answered, and ended by the callee',
+    async () => {
+      const [caller, callee] = [await telephone('1001'), await telephone('1002', 1)];
+      const lamps = [await Lamp.of('1001'), await Lamp.of('1002')];
+      const { states, answers } = await call(caller, '1002');
+      const invitation = await received(callee);
+      await invitation.progress();
+      await answers.next((status) => status === 180);
+      await Promise.all(lamps.map((lamp) => lamp.is('ringing')));
+      await invitation.accept();
+      await states.next(up);
+      await Promise.all(lamps.map((lamp) => lamp.is('busy')));
+      const since = lamps.map(({ seen }) => seen);
+      await invitation.bye();
+      await states.next(over);
+      await Promise.all(lamps.map((lamp, i) => lamp.is('free', since[i])));
+    },
+    LONG,
+  );
 
-  it('is cancelled by the caller', async () => {
-    const [caller, callee] = [await telephone('1001'), await telephone('1002', 1)];
-    const lamp = await Lamp.of('1002');
-    const { inviter, states, answers } = await call(caller, '1002');
-    const invitation = await received(callee);
-    const calleeStates = statesOf(invitation);
-    await lamp.is('ringing');
-    const since = lamp.seen;
-    await inviter.cancel();
-    await Promise.all([states.next(over), calleeStates.next(over), lamp.is('free', since)]);
-    await answers.next((status) => status === 487);
-  }, LONG);
+  it(
+    'is cancelled by the caller',
+    async () => {
+      const [caller, callee] = [await telephone('1001'), await telephone('1002', 1)];
+      const lamp = await Lamp.of('1002');
+      const { inviter, states, answers } = await call(caller, '1002');
+      const invitation = await received(callee);
+      const calleeStates = statesOf(invitation);
+      await lamp.is('ringing');
+      const since = lamp.seen;
+      await inviter.cancel();
+      await Promise.all([states.next(over), calleeStates.next(over), lamp.is('free', since)]);
+      await answers.next((status) => status === 487);
+    },
+    LONG,
+  );
 
-  it('is busy', async () => {
-    const [caller, callee] = [await telephone('1001'), await telephone('1002', 1)];
-    const lamp = await Lamp.of('1001');
-    const { states, answers } = await call(caller, '1002');
-    const invitation = await received(callee);
-    await lamp.is('ringing');
-    const since = lamp.seen;
-    await invitation.reject({ statusCode: 486 });
-    await Promise.all([answers.next((status) => status === 486), states.next(over)]);
-    await lamp.is('free', since);
-  }, LONG);
+  it(
+    'is busy',
+    async () => {
+      const [caller, callee] = [await telephone('1001'), await telephone('1002', 1)];
+      const lamp = await Lamp.of('1001');
+      const { states, answers } = await call(caller, '1002');
+      const invitation = await received(callee);
+      await lamp.is('ringing');
+      const since = lamp.seen;
+      await invitation.reject({ statusCode: 486 });
+      await Promise.all([answers.next((status) => status === 486), states.next(over)]);
+      await lamp.is('free', since);
+    },
+    LONG,
+  );
 
-  it('goes to two devices: one answers, the other stops ringing, the lamp is busy once', async () => {
-    const [caller, one, other] = [await telephone('1001'), await telephone('1002'), await telephone('1002', 1)];
-    const lamp = await Lamp.of('1002');
-    const { inviter, states } = await call(caller, '1002');
-    const [ringing, answering] = [await received(one), await received(other)];
-    const ringingStates = statesOf(ringing);
-    await answering.accept();
-    await Promise.all([states.next(up), ringingStates.next(over)]);
-    await lamp.is('busy');
-    const since = lamp.seen;
-    await inviter.bye();
-    await lamp.is('free', since);
-  }, LONG);
+  it(
+    'goes to two devices: one answers, the other stops ringing, the lamp is busy once',
+    async () => {
+      const [caller, one, other] = [await telephone('1001'), await telephone('1002'), await telephone('1002', 1)];
+      const lamp = await Lamp.of('1002');
+      const { inviter, states } = await call(caller, '1002');
+      const [ringing, answering] = [await received(one), await received(other)];
+      const ringingStates = statesOf(ringing);
+      await answering.accept();
+      await Promise.all([states.next(up), ringingStates.next(over)]);
+      await lamp.is('busy');
+      const since = lamp.seen;
+      await inviter.bye();
+      await lamp.is('free', since);
+    },
+    LONG,
+  );
 
-  it('goes to two devices, and both decline: the best answer', async () => {
-    const [caller, one, other] = [await telephone('1001'), await telephone('1002'), await telephone('1002', 1)];
-    const lamp = await Lamp.of('1002');
-    const { states, answers } = await call(caller, '1002');
-    const [first, second] = [await received(one), await received(other)];
-    await lamp.is('ringing');
-    const since = lamp.seen;
-    await first.reject({ statusCode: 486 });
-    await second.reject({ statusCode: 480 });
-    await states.next(over);
-    await answers.next((status) => status === 486 || status === 480);
-    await lamp.is('free', since);
-  }, LONG);
+  it(
+    'goes to two devices, and both decline: the best answer',
+    async () => {
+      const [caller, one, other] = [await telephone('1001'), await telephone('1002'), await telephone('1002', 1)];
+      const lamp = await Lamp.of('1002');
+      const { states, answers } = await call(caller, '1002');
+      const [first, second] = [await received(one), await received(other)];
+      await lamp.is('ringing');
+      const since = lamp.seen;
+      await first.reject({ statusCode: 486 });
+      await second.reject({ statusCode: 480 });
+      await states.next(over);
+      await answers.next((status) => status === 486 || status === 480);
+      await lamp.is('free', since);
+    },
+    LONG,
+  );
 });
 
 it('a CANCEL and the answer to the call cross: in the end nobody is in a call', async () => {
@@ -257,78 +279,98 @@ it('a CANCEL and the answer to the call cross: in the end nobody is in a call', 
 }, 90_000);
 
 describe('a call that stands', () => {
-  it('is put on hold by a re-INVITE, and the lamp stays', async () => {
-    const { inviter, taken, free } = await talking('1001', '1002');
-    inviter.sessionDescriptionHandlerOptionsReInvite = { constraints: { hold: true } };
-    const accepted = Promise.withResolvers<void>();
-    await inviter.invite({ requestDelegate: { onAccept: () => accepted.resolve() } });
-    await accepted.promise;
-    expect((taken.sessionDescriptionHandler as TextSession).received).toContain('a=sendonly');
-    const freed = free();
-    await taken.bye();
-    await freed;
-  }, LONG);
+  it(
+    'is put on hold by a re-INVITE, and the lamp stays',
+    async () => {
+      const { inviter, taken, free } = await talking('1001', '1002');
+      inviter.sessionDescriptionHandlerOptionsReInvite = { constraints: { hold: true } };
+      const accepted = Promise.withResolvers<void>();
+      await inviter.invite({ requestDelegate: { onAccept: () => accepted.resolve() } });
+      await accepted.promise;
+      expect((taken.sessionDescriptionHandler as TextSession).received).toContain('a=sendonly');
+      const freed = free();
+      await taken.bye();
+      await freed;
+    },
+    LONG,
+  );
 
-  it('survives a glare: both re-INVITE at once, one or both are told to wait (491)', async () => {
-    const { inviter, taken, states, free } = await talking('1001', '1002');
-    const outcome = (session: Session): Promise<number> =>
-      new Promise((resolve) => {
-        const take = ({ message }: { message: { statusCode?: number } }): void => resolve(message.statusCode ?? 0);
-        void session.invite({ requestDelegate: { onAccept: take, onReject: take } }).catch(() => resolve(0));
+  it(
+    'survives a glare: both re-INVITE at once, one or both are told to wait (491)',
+    async () => {
+      const { inviter, taken, states, free } = await talking('1001', '1002');
+      const outcome = (session: Session): Promise<number> =>
+        new Promise((resolve) => {
+          const take = ({ message }: { message: { statusCode?: number } }): void => resolve(message.statusCode ?? 0);
+          void session.invite({ requestDelegate: { onAccept: take, onReject: take } }).catch(() => resolve(0));
+        });
+      const statuses = await Promise.all([outcome(inviter), outcome(taken)]);
+      expect(statuses.every((status) => [200, 491, 500].includes(status))).toBe(true);
+      expect(statuses).toContain(491);
+      const freed = free();
+      await inviter.bye();
+      await Promise.all([states.next(over), freed]);
+    },
+    LONG,
+  );
+
+  it(
+    'is transferred: REFER, a new call, NOTIFYs in the dialog, then BYE',
+    async () => {
+      const target = await telephone('1003', 1);
+      const { inviter, taken, lamps } = await talking('1001', '1002');
+      const notified = new Inbox<string>();
+      taken.delegate = {
+        onRefer: (referral) => {
+          void referral.accept().then(() => referral.makeInviter().invite());
+        },
+      };
+      const lamp = await Lamp.of('1003');
+      const referred = Promise.withResolvers<number>();
+      await inviter.refer(uriOf('1003'), {
+        onNotify: (notification: Notification) =>
+          void notification.accept().then(() => notified.put(notification.request.body)),
+        requestDelegate: {
+          onAccept: ({ message }) => referred.resolve(message.statusCode ?? 0),
+          onReject: ({ message }) => referred.resolve(message.statusCode ?? 0),
+        },
       });
-    const statuses = await Promise.all([outcome(inviter), outcome(taken)]);
-    expect(statuses.every((status) => [200, 491, 500].includes(status))).toBe(true);
-    expect(statuses).toContain(491);
-    const freed = free();
-    await inviter.bye();
-    await Promise.all([states.next(over), freed]);
-  }, LONG);
+      expect(await referred.promise).toBe(202);
+      const passedOn = await received(target);
+      await passedOn.accept();
+      await lamp.is('busy');
+      await notified.next((body) => body.includes('200'));
+      const [since, sinceOwn] = [lamp.seen, lamps[0]?.seen];
+      await inviter.bye();
+      await lamps[0]?.is('free', sinceOwn);
+      await passedOn.bye();
+      await lamp.is('free', since);
+    },
+    LONG,
+  );
 
-  it('is transferred: REFER, a new call, NOTIFYs in the dialog, then BYE', async () => {
-    const target = await telephone('1003', 1);
-    const { inviter, taken, lamps } = await talking('1001', '1002');
-    const notified = new Inbox<string>();
-    taken.delegate = {
-      onRefer: (referral) => {
-        void referral.accept().then(() => referral.makeInviter().invite());
-      },
-    };
-    const lamp = await Lamp.of('1003');
-    const referred = Promise.withResolvers<number>();
-    await inviter.refer(uriOf('1003'), {
-      onNotify: (notification: Notification) =>
-        void notification.accept().then(() => notified.put(notification.request.body)),
-      requestDelegate: {
-        onAccept: ({ message }) => referred.resolve(message.statusCode ?? 0),
-        onReject: ({ message }) => referred.resolve(message.statusCode ?? 0),
-      },
-    });
-    expect(await referred.promise).toBe(202);
-    const passedOn = await received(target);
-    await passedOn.accept();
-    await lamp.is('busy');
-    await notified.next((body) => body.includes('200'));
-    const [since, sinceOwn] = [lamp.seen, lamps[0]?.seen];
-    await inviter.bye();
-    await lamps[0]?.is('free', sinceOwn);
-    await passedOn.bye();
-    await lamp.is('free', since);
-  }, LONG);
+  it(
+    'ends when the socket of a party is cut: the other side gets a BYE, both lamps go out',
+    async () => {
+      const { callee, states, free } = await talking('1001', '1002');
+      const freed = free();
+      await callee.agent.stop().catch(() => {});
+      callee.socket().terminate();
+      const beganMs = performance.now();
+      await Promise.all([states.next(over, 0, LAMP_MS), freed]);
+      expect(performance.now() - beganMs).toBeLessThan(LAMP_MS);
+    },
+    LONG,
+  );
 
-  it('ends when the socket of a party is cut: the other side gets a BYE, both lamps go out', async () => {
-    const { callee, states, free } = await talking('1001', '1002');
-    const freed = free();
-    await callee.agent.stop().catch(() => {});
-    callee.socket().terminate();
-    const beganMs = performance.now();
-    await Promise.all([states.next(over, 0, LAMP_MS), freed]);
-    expect(performance.now() - beganMs).toBeLessThan(LAMP_MS);
-  }, LONG);
-
-  it('is over for the lamps when the gateway that keeps it is killed', async () => {
-    const { free } = await talking('1001', '1002');
-    const freed = free();
-    stack.kill('gateway-1');
-    await Promise.all([freed, stack.restarted('gateway-1')]);
-  }, LONG);
+  it(
+    'is over for the lamps when the gateway that keeps it is killed',
+    async () => {
+      const { free } = await talking('1001', '1002');
+      const freed = free();
+      stack.kill('gateway-1');
+      await Promise.all([freed, stack.restarted('gateway-1')]);
+    },
+    LONG,
+  );
 });

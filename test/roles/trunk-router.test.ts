@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ha1Of } from '#core/digest.ts';
-import type { CallPolicy } from '#core/call-policy.ts';
 import type { RequestEnvelope } from '#contract/request-envelope.ts';
+import type { CallPolicy } from '#core/call-policy.ts';
+import { ha1Of } from '#core/digest.ts';
 import type { Trunk } from '#core/trunk.ts';
 import { routeCall } from '#roles/call-router.ts';
 import { loadSizes } from '#table/call-counters.ts';

@@ -67,7 +67,9 @@ export class TrunkPeer {
       const found = this.received.slice(since).find(matches);
       if (found !== undefined) return found;
       if (Date.now() > untilMs)
-        throw new Error(`not received; there are ${this.received.map(({ text }) => text.split('\r\n', 1)[0]).join(', ')}`);
+        throw new Error(
+          `not received; there are ${this.received.map(({ text }) => text.split('\r\n', 1)[0]).join(', ')}`,
+        );
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, 100);
       this.#wake.push(resolve);

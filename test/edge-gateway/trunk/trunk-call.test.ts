@@ -28,7 +28,12 @@ async function trunk(addresses = ['127.0.0.1']): Promise<{ peer: TrunkPeer; meet
     if (envelope.challenge) return meet.now().then(() => met(envelope));
     if (envelope.request.method !== 'INVITE' || envelope.identity === undefined) return undefined;
     const at = { transport: 'TCP' as const, host: '127.0.0.1', port: peer.port, addresses };
-    const route = { ...rig.routeOf(envelope), outside: 'callee' as const, trunk: at, trunkUri: 'sip:030@trunk.example' };
+    const route = {
+      ...rig.routeOf(envelope),
+      outside: 'callee' as const,
+      trunk: at,
+      trunkUri: 'sip:030@trunk.example',
+    };
     return { response: answerOf(480), route };
   };
   return { peer, meet };
@@ -110,6 +115,9 @@ describe('credentials', () => {
     const second = await peer.request('INVITE', 2);
     caller.hopByHop('CANCEL', invite);
     await caller.response(200, 'CANCEL');
+    const since = peer.received.length;
+    (await rig.phone('1002')).invite('030');
+    await peer.request('INVITE', 1, since); // what was sent before has come before
     expect(peer.received.some(({ method }) => method === 'CANCEL')).toBe(false);
     peer.answer(second, 180);
     const cancel = await peer.request('CANCEL', 2);
