@@ -22,7 +22,7 @@ const challenge = (algorithm: string, more = ', qop="auth, auth-int"', realm = R
 const MD5 = challenge(', algorithm=MD5');
 const SHA256 = challenge(', algorithm=SHA-256');
 const meet = (...challenges: ReturnType<typeof challenge>[]) => meetChallenge({ challenges }, ACCOUNT, REQUEST);
-const valueOf = (credentials: ReturnType<typeof meet>) => parseCredentials(credentials?.[1] ?? '')?.params;
+const paramsOf = (credentials: ReturnType<typeof meet>) => parseCredentials(credentials?.[1] ?? '')?.params;
 
 describe('a challenge is met (RFC 7616 section 3.9.1)', () => {
   it.each([
@@ -31,9 +31,9 @@ describe('a challenge is met (RFC 7616 section 3.9.1)', () => {
   ])('with %s', (algorithm, given, response) => {
     const credentials = meet(given);
     expect(credentials?.[0]).toBe('Authorization');
-    expect(valueOf(credentials)?.get('response')).toBe(response);
-    expect(valueOf(credentials)?.get('opaque')).toBe(OPAQUE);
-    expect(valueOf(credentials)?.get('algorithm')).toBe(algorithm);
+    expect(paramsOf(credentials)?.get('response')).toBe(response);
+    expect(paramsOf(credentials)?.get('opaque')).toBe(OPAQUE);
+    expect(paramsOf(credentials)?.get('algorithm')).toBe(algorithm);
   });
 
   it('with the stronger of two, whatever their order', () => {
@@ -41,13 +41,13 @@ describe('a challenge is met (RFC 7616 section 3.9.1)', () => {
       [MD5, SHA256],
       [SHA256, MD5],
     ] as const)
-      expect(valueOf(meet(...both))?.get('algorithm')).toBe('SHA-256');
+      expect(paramsOf(meet(...both))?.get('algorithm')).toBe('SHA-256');
   });
 
   it('of a proxy, with the count of the nonce in eight hex digits', () => {
     const credentials = meet({ ...challenge('', ', qop="auth"', REALM, 'Proxy-Authenticate'), count: 26 });
     expect(credentials?.[0]).toBe('Proxy-Authorization');
-    const params = valueOf(credentials) ?? new Map();
+    const params = paramsOf(credentials) ?? new Map();
     expect(params.get('nc')).toBe('0000001a');
     const read = readCredentials(params);
     if (read.kind !== 'credentials') throw new Error(read.kind);
@@ -56,7 +56,7 @@ describe('a challenge is met (RFC 7616 section 3.9.1)', () => {
   });
 
   it('without qop, as RFC 2069 had it: no nc, no cnonce', () => {
-    const params = valueOf(meet(challenge('', '')));
+    const params = paramsOf(meet(challenge('', '')));
     expect(params?.has('nc')).toBe(false);
     expect(params?.has('cnonce')).toBe(false);
     expect(params?.get('response')).toBe('7b2cc3b30e75b4777ea31027084363fd');

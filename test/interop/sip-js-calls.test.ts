@@ -167,9 +167,9 @@ async function talking(one: string, other: string) {
   await taken.accept();
   await made.states.next(up);
   await Promise.all(lamps.map((lamp) => lamp.is('busy')));
-  const free = (): Promise<void[]> => {
+  const free = async (): Promise<void> => {
     const since = lamps.map(({ seen }) => seen);
-    return Promise.all(lamps.map((lamp, i) => lamp.is('free', (since[i] ?? 1) - 1)));
+    await Promise.all(lamps.map((lamp, i) => lamp.is('free', (since[i] ?? 1) - 1)));
   };
   return { caller, callee, ...made, taken, takenStates, lamps, free };
 }

@@ -32,7 +32,9 @@ export class TrunkPeer {
   }
 
   get port(): number {
-    return (this.#server?.address() as AddressInfo).port;
+    const address = this.#server?.address() as AddressInfo | undefined;
+    if (address === undefined) throw new Error('this peer does not listen');
+    return address.port;
   }
 
   /** The other side has closed the connection. */

@@ -115,6 +115,9 @@ describe('credentials', () => {
     const second = await peer.request('INVITE', 2);
     caller.hopByHop('CANCEL', invite);
     await caller.response(200, 'CANCEL');
+    const since = peer.received.length;
+    (await rig.phone('1002')).invite('030');
+    await peer.request('INVITE', 1, since); // what was sent before has come before
     expect(peer.received.some(({ method }) => method === 'CANCEL')).toBe(false);
     peer.answer(second, 180);
     const cancel = await peer.request('CANCEL', 2);
