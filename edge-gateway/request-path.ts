@@ -174,6 +174,8 @@ export class RequestPath {
     if (isDraining()) return unavailable(1, 'Gateway Is Draining');
     const limited = this.#limitRate(flow, now);
     if (limited !== undefined) return limited;
+    // A trunk brings calls; whatever else it wants, it has proven nothing.
+    if (flow.isUnframed) return answer(403);
     if (request.method !== 'SUBSCRIBE') return undefined;
     const dialogTag = tagOf(request.get('to') ?? '');
     if (dialogTag !== undefined) return this.#ports.isEnding(subscriptionIdOf(dialogTag)) ? gone() : undefined;
@@ -181,8 +183,7 @@ export class RequestPath {
       telemetry.counts.requestsLimited++;
       return unavailable(60, 'Too Many Subscriptions On This Flow');
     }
-    // A trunk brings calls; whatever else it wants, it has proven nothing.
-    return flow.isUnframed ? answer(403) : undefined;
+    return undefined;
   }
 
   #limitRate(flow: Flow, now: number): EnvelopedResponse | undefined {
