@@ -3,10 +3,26 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { dynamoDbCommand, untilReady } from '#cdk/local/dynamodb-local.ts';
+import { BatchWriteItemCommand, DeleteTableCommand, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { dynamoDbCommand, ensureTable, localClient, untilReady } from '#cdk/local/dynamodb-local.ts';
 import { freePort } from '#cdk/local/ports.ts';
 import { startProcessGuard } from '#cdk/local/process-guard.ts';
 import { DYNAMODB_BROKER } from './dynamodb.ts';
+
+/** A Java process that has just begun takes seconds for its first writes, and the table port waits two for one. */
+async function warmUp(ready: string): Promise<void> {
+  const client = localClient(ready);
+  const TableName = 'warm-up';
+  await ensureTable(client, TableName);
+  const Item = { PK: { S: 'warm' }, SK: { S: 'up' } };
+  for (let i = 0; i < 20; i++) {
+    await client.send(new PutItemCommand({ TableName, Item }));
+    await client.send(new BatchWriteItemCommand({ RequestItems: { [TableName]: [{ PutRequest: { Item } }] } }));
+    await client.send(new GetItemCommand({ TableName, Key: Item, ConsistentRead: true }));
+  }
+  await client.send(new DeleteTableCommand({ TableName }));
+  client.destroy();
+}
 
 export default async function setup(): Promise<() => Promise<void>> {
   const guard = startProcessGuard();
@@ -18,8 +34,10 @@ export default async function setup(): Promise<() => Promise<void>> {
     const { command, args, cwd } = dynamoDbCommand({ port });
     child = spawn(command, args, { cwd, stdio: 'ignore', detached: true });
     guard.watch(child);
-    await untilReady(`http://127.0.0.1:${port}`);
-    return `http://127.0.0.1:${port}`;
+    const ready = `http://127.0.0.1:${port}`;
+    await untilReady(ready);
+    await warmUp(ready);
+    return ready;
   }
 
   const broker = createServer((_request, response) => {
