@@ -267,6 +267,8 @@ describe('a lost line', () => {
     await ben.page.context().setOffline(false);
     await ben.says(/In a call/);
     await ada.lamp('1002', 'busy');
+    // Until ben's re-INVITE is acknowledged ada has none of her own.
+    await Promise.all([ada.hears(), ben.hears()]);
     await ada.button('Hold').click();
     await ben.says(/other side holds/);
     await ada.button('Resume').click();

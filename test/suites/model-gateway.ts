@@ -57,6 +57,8 @@ export class ModelGateway {
   readonly #nowMs: () => number;
   /** What it no longer holds and has not told the functions yet. */
   readonly ended: EndedSubscription[] = [];
+  /** Of these, and of earlier ones: those that a NOTIFY has ended. */
+  readonly failed = new Set<string>();
   readonly #flows = new FlowTable();
   readonly #outbox = new Outbox();
   readonly #notifyPath;
@@ -72,7 +74,10 @@ export class ModelGateway {
       { holdBackBytes: 1_000_000, parkingMs: PARKING_MS, maxParked: 100, listWindowMs: 100 },
       {
         ...{ subscriptions, outbox, counts, log, nowMs },
-        reportEnded: (subscription) => this.ended.push(endedSubscription(subscription)),
+        reportEnded: (subscription, hasFailed) => {
+          this.ended.push(endedSubscription(subscription));
+          if (hasFailed) this.failed.add(subscription.id);
+        },
       },
     );
     const settings = { deadlineMs: 60_000, maxInFlight: 64, maxBatch: 4, maxWaiting: 1_000 };
@@ -85,7 +90,7 @@ export class ModelGateway {
       { gatewayId: this.id, gatewayHost: 'gw.invalid', maxRequestsPerSecond: 10_000, maxSubscriptionsPerFlow: 100 },
       {
         ...{ functions, subscriptions, notifyPath, forwardPath, outbox, telemetry, nowMs, isDraining },
-        isEnding: (subscription) => this.ended.some(({ id }) => id === subscription),
+        isEnding: (subscription) => this.failed.has(subscription) && this.ended.some(({ id }) => id === subscription),
         carryOut: (instructions, flow) => carryOutOfOutcome(instructions, flow, outcomePorts),
       },
     );

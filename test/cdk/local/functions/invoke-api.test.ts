@@ -10,7 +10,7 @@ import { LOCAL_AWS } from '#cdk/local/local-aws.ts';
 
 const FIXTURE = path.resolve(import.meta.dirname, '../../../support/fixtures/handler.mjs');
 const host = (functionName: string, modulePath = FIXTURE) =>
-  new FunctionHost({ functionName, modulePath, timeoutSeconds: 1, memoryMb: 128 });
+  new FunctionHost({ functionName, modulePath, timeoutSeconds: 3, memoryMb: 128 });
 
 const hosts = new Map([
   ['fixture', host('fixture')],
@@ -109,7 +109,7 @@ describe('Invoke API', () => {
   it('times an invocation out and goes on with a new worker, though the old one hangs', async () => {
     const answer = await invoke({ do: 'hang' });
     expect(answer.FunctionError).toBe('Unhandled');
-    expect(answer.value.errorMessage).toMatch(/Task timed out after 1.00 seconds$/);
+    expect(answer.value.errorMessage).toMatch(/Task timed out after 3.00 seconds$/);
     expect((await invoke({ do: 'counter' })).value).toBe(1);
   });
 
