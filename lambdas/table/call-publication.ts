@@ -1,8 +1,9 @@
 /** The dialogs of a call in the state of one of its parties: a publication that the system itself makes. */
 import { createHash } from 'node:crypto';
+import * as v from 'valibot';
 import type { CallSnapshot } from '#contract/call.ts';
 import { type CallSide, dialogsOf } from '#core/call-dialogs.ts';
-import { isLive } from '#core/dialog.ts';
+import { DIALOG_RANK, isLive } from '#core/dialog.ts';
 import { StaleWrite } from '#core/error.ts';
 import type { Address } from '#core/identity.ts';
 import { stateKey } from './keys.ts';
@@ -19,9 +20,11 @@ const KEEP_ENDED_MS = 30_000;
 /** A call that nobody ended leaves the lamp so long after its own end, well after the sweep of calls. */
 const LEASE_MARGIN_MS = 180_000;
 const MAX_ATTEMPTS = 3;
+const word = v.object({ rank: v.number(), seq: v.number() });
 
-/** `seq` says which word of the call this is. */
+/** `rank` of the call's state and `seq` of the word say what is newer: a state never goes back, whatever came last. */
 interface StoredCall extends StoredDialogs {
+  readonly rank: number;
   readonly seq: number;
 }
 
@@ -72,6 +75,7 @@ function storedOf(call: CallSnapshot, side: CallSide, nowMs: number): StoredCall
     by: SYSTEM,
     expMs: isOver ? nowMs + KEEP_ENDED_MS : call.expiresAtMs + LEASE_MARGIN_MS,
     atMs: nowMs,
+    rank: DIALOG_RANK[call.state],
     seq: call.sequence,
     live: Object.fromEntries(live.map((dialog) => [dialogField(dialog), dialog])),
     over: dialogs.filter((dialog) => !isLive(dialog)),
@@ -82,14 +86,14 @@ function storedOf(call: CallSnapshot, side: CallSide, nowMs: number): StoredCall
 function replacement(attribute: string, stored: StoredCall): Parts {
   return {
     set: ['#pub = :pub'],
-    conditions: ['(attribute_not_exists(#pub) OR #pub.#seq < :seq)'],
-    names: { '#pub': attribute, '#seq': 'seq' },
-    values: { ':pub': stored, ':seq': stored.seq },
+    conditions: ['(attribute_not_exists(#pub) OR #pub.#rank < :rank OR (#pub.#rank = :rank AND #pub.#seq < :seq))'],
+    names: { '#pub': attribute, '#rank': 'rank', '#seq': 'seq' },
+    values: { ':pub': stored, ':rank': stored.rank, ':seq': stored.seq },
   };
 }
 
-function isAsNew(item: Item | undefined, attribute: string, { seq }: StoredCall): boolean {
-  const standing = item?.[attribute];
-  if (typeof standing !== 'object' || standing === null || !('seq' in standing)) return false;
-  return typeof standing.seq === 'number' && standing.seq >= seq;
+function isAsNew(item: Item | undefined, attribute: string, { rank, seq }: StoredCall): boolean {
+  const standing = v.safeParse(word, item?.[attribute]);
+  if (!standing.success) return false;
+  return standing.output.rank > rank || (standing.output.rank === rank && standing.output.seq >= seq);
 }

@@ -194,7 +194,7 @@ it('holds for concurrent starts, ends, crashes and redeliveries of the calls of 
       await sweepAll(world);
       await check(world);
     }),
-    { numRuns: RUNS, endOnFailure: true },
+    { numRuns: RUNS, endOnFailure: true, seed: Number(process.env.CALLS_SEED ?? 1) },
   );
   expect(sawFullTenant).toBe(true);
 });

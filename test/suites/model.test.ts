@@ -13,7 +13,8 @@ import { twinTable } from './model-table.ts';
 
 const IN_MEMORY = Number(process.env.MODEL_RUNS ?? 300);
 const ON_DYNAMODB = 20;
-const seed = process.env.MODEL_SEED === undefined ? {} : { seed: Number(process.env.MODEL_SEED) };
+/** The same cases each time; `npm run model` looks for others. */
+const seed = { seed: Number(process.env.MODEL_SEED ?? 1) };
 
 let started: TestTable;
 let dynamoDb: DynamoDbTable;

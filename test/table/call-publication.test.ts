@@ -55,6 +55,8 @@ describe('the dialogs of a call in the state of a party', () => {
     expect(table.requestCounts.UpdateItem).toBe(writes + 1);
     expect(await states()).toEqual(['terminated']);
     await tell('a', { sequence: 2, state: 'confirmed' });
+    // Not even a later word takes a state back.
+    await tell('a', { sequence: 4, state: 'confirmed' });
     expect(await states()).toEqual(['terminated']);
   });
 
