@@ -36,6 +36,7 @@ export function createInvoke(endpoint: string | undefined): Invoke {
 }
 
 interface Waiting {
+  readonly sinceMs: number;
   readonly envelope: RequestEnvelope;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: unknown) => void;
@@ -69,12 +70,13 @@ export class FunctionQueue {
     if (this.#waiting.length >= this.#settings.maxWaiting)
       return Promise.reject(new DependencyUnavailable('too many requests wait', { retryAfterSeconds: 5 }));
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ envelope, resolve, reject });
+      this.#waiting.push({ sinceMs: performance.now(), envelope, resolve, reject });
       this.#start();
     });
   }
 
   #start(): void {
+    this.#refuseLate();
     if (this.#inFlight >= this.#settings.maxInFlight || this.#waiting.length === 0) return;
     const batch = this.#waiting.splice(0, this.#settings.maxBatch);
     this.#inFlight++;
@@ -82,6 +84,14 @@ export class FunctionQueue {
       this.#inFlight--;
       this.#start();
     });
+  }
+
+  /** Who has waited as long as a call may take is told to come again: silence would only make it repeat itself. */
+  #refuseLate(): void {
+    const latestMs = performance.now() - this.#settings.deadlineMs;
+    const inTime = this.#waiting.findIndex(({ sinceMs }) => sinceMs > latestMs);
+    const late = this.#waiting.splice(0, inTime < 0 ? this.#waiting.length : inTime);
+    for (const { reject } of late) reject(new DependencyUnavailable('waited too long', { retryAfterSeconds: 5 }));
   }
 
   async #run(batch: readonly Waiting[]): Promise<void> {
