@@ -7,6 +7,9 @@ export interface Key {
   readonly SK: string;
 }
 
+/** Names the place of what is sealed in an item (core/sealed-text). */
+export const placeOf = ({ PK, SK }: Key): string => JSON.stringify([PK, SK]);
+
 /** Sort-key prefix of a user's bindings. */
 export const BINDING_PREFIX = 'BINDING#';
 /** Sort key of a user's own record. */

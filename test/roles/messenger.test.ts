@@ -18,6 +18,7 @@ import { ALICE, BOB } from '#test/support/dialogs.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { envelopeOf, type TestRequest } from '#test/support/envelope.ts';
 import { type FakeGateway, INSTRUCTION_SECRET, startFakeGateway } from '#test/support/fake-gateway.ts';
+import { TEST_SECRETS } from '#test/support/secrets.ts';
 import { token } from '#test/support/sip-client.ts';
 
 let started: TestTable;
@@ -43,13 +44,12 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   user = `50${++count}`;
-  const ha1 = { md5: 'a', sha256: 'b', md5WithDomain: 'c', sha256WithDomain: 'd' };
-  await table.put(userItem({ ...recipient(), role: 'user', ha1 }));
+  await table.put(userItem({ ...recipient(), role: 'user', sealedHa1: 'of no use here' }));
   [one, two] = await Promise.all([startFakeGateway(), startFakeGateway()]);
   await Promise.all([lease('gateway-1', one.address), lease('gateway-2', two.address)]);
   ports = {
     table,
-    nonceSecret: async () => 's3cret',
+    ...TEST_SECRETS,
     loadUser: async () => undefined,
     loadTenant: async () => undefined,
     leases: openLeaseBook(table),
