@@ -132,10 +132,10 @@ export const FUNCTIONS = {
   },
   api: {
     entry: 'lambdas/handlers/api.ts',
-    what: 'HTTP API: calls, profiles, statistics and records for operators',
+    what: 'HTTP API: tenants, people and keys, and what happens, for operators and tenants',
     memoryMb: 512,
     timeoutSeconds: 20,
-    tableActions: ['GetItem', 'Query', 'BatchGetItem'],
+    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem'],
     secrets: ['instruction', 'admin', 'vault'],
     trigger: { kind: 'http' },
     reachesGateways: true,

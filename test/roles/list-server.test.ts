@@ -8,7 +8,7 @@ import { type DynamoDbTable, openDynamoDbTable, type TableOperation } from '#tab
 import { watcherKey } from '#table/keys.ts';
 import { listItem, loadList } from '#table/list-item.ts';
 import { loadPresentity } from '#table/presentity-item.ts';
-import { DEFAULT_POLICY, tenantItem } from '#table/tenant-item.ts';
+import { completeTenant, tenantItem } from '#table/tenant-item.ts';
 import { loadUser, userItem } from '#table/user-item.ts';
 import { queryWatchers } from '#table/watcher-item.ts';
 import { ALICE, dialogElement, dialogInfo, publishOf, subscribeOf, type TestSubscribe } from '#test/support/dialogs.ts';
@@ -36,10 +36,8 @@ beforeAll(async () => {
   table = openDynamoDbTable(started);
   await table.put(tenantItem(DOMAIN, { minExpiresSeconds: 3 }));
   await table.writeBatch({ put: users(110).map(account), delete: [] });
-  const tenant = {
-    domain: DOMAIN,
-    policy: { ...DEFAULT_POLICY, minExpiresSeconds: 3, defaultExpiresSeconds: 600, maxExpiresSeconds: 600 },
-  };
+  const policy = { minExpiresSeconds: 3, defaultExpiresSeconds: 600, maxExpiresSeconds: 600 };
+  const tenant = completeTenant(DOMAIN, { policy });
   ports = {
     table,
     chance: () => 0,
