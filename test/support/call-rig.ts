@@ -191,6 +191,15 @@ export class CallRig {
     }
   }
 
+  /** What functions were asked about one call: those of earlier tests may still be ending. */
+  asked(callId: string): RequestEnvelope[] {
+    const isOfCall = ([name, value]: readonly [string, string]): boolean =>
+      name.toLowerCase() === 'call-id' && value === callId;
+    return this.functions.invocations
+      .flatMap(({ envelopes }) => envelopes)
+      .filter(({ request }) => request.headers.some(isOfCall));
+  }
+
   async clear(): Promise<void> {
     await Promise.all(this.#phones.splice(0).map((phone) => phone.client.close()));
     this.#registrations = [];

@@ -17,7 +17,7 @@ describe('requests in the dialog need no function (RFC 3261 section 16.12)', () 
     '%s passes both ways',
     async (method) => {
       const { caller, callee, ours, theirs } = await converse();
-      const asked = rig.functions.invocations.length;
+      const asked = rig.asked(ours.callId).length;
       const mine = caller.sendIn(ours, method, ['X-Mark: é'], 'body é');
       const received = await callee.request(method);
       expect(received.header('x-mark')).toBe('é');
@@ -28,7 +28,7 @@ describe('requests in the dialog need no function (RFC 3261 section 16.12)', () 
       const other = callee.sendIn(theirs, method);
       caller.answer(await caller.request(method), 481);
       expect((await callee.finalAnswer(other)).status).toBe(481);
-      expect(rig.functions.invocations).toHaveLength(asked);
+      expect(rig.asked(ours.callId)).toHaveLength(asked);
       expect((await rig.untilState(ours.callId, 'confirmed')).sequence).toBeLessThan(4);
     },
   );

@@ -215,7 +215,7 @@ describe('races', () => {
     const later = alice.client.received.length;
     alice.client.raw(outgoing.text);
     expect((await alice.response(486, 'INVITE', later)).text).toBe(busy.text);
-    expect(rig.functions.invocations.filter(({ name }) => name === 'call')).toHaveLength(1);
+    expect(rig.asked(outgoing.callId)).toHaveLength(1);
   });
 
   test('the ACK is lost: each repeated 200 goes on, and so does the ACK', async () => {

@@ -20,10 +20,15 @@ async function refusalOf(phone: Phone, headers: readonly string[], body = SDP): 
   return final.status;
 }
 
+/** How many INVITEs functions were asked about; calls of earlier tests may still be ending. */
+const invitesAsked = (): number =>
+  rig.functions.invocations.flatMap(({ envelopes }) => envelopes).filter(({ request }) => request.method === 'INVITE')
+    .length;
+
 describe('what a proxy refuses before it asks anybody (RFC 3261 section 16.3)', () => {
   test('Max-Forwards 0, Proxy-Require, malformed, too many Vias or Record-Routes, too large', async () => {
     const alice = await rig.phone('1001');
-    const asked = rig.functions.invocations.length;
+    const asked = invitesAsked();
     const text = (line: string): string =>
       alice.client
         .compose({
@@ -51,7 +56,7 @@ describe('what a proxy refuses before it asks anybody (RFC 3261 section 16.3)', 
     ).toBe(400);
     expect(await refusalOf(alice, ['Max-Breadth: 0'])).toBe(440);
     expect(await refusalOf(alice, [], 'x'.repeat(60_000))).toBe(513);
-    expect(rig.functions.invocations).toHaveLength(asked);
+    expect(invitesAsked()).toBe(asked);
   });
 
   test('a body that is not UTF-8', async () => {

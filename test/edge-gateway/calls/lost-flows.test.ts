@@ -61,7 +61,7 @@ describe('a party whose connection breaks in the call', () => {
     back.answer(received, 200);
     expect((await caller.finalAnswer(info)).status).toBe(200);
     expect(callee.requests('INFO')).toEqual([]);
-    const asked = rig.functions.invocations.flatMap(({ envelopes }) => envelopes).filter(({ party }) => party);
+    const asked = rig.asked(ours.callId).filter(({ party }) => party);
     expect(asked).toHaveLength(1);
     expect(asked[0]?.party).toEqual({
       ...{ aor: 'sip:1002@demo.example', contactUri: uriIn(callee.client.contact), instance: BOB },
