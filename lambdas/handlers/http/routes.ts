@@ -2,7 +2,8 @@
 import { CALL_ROUTES } from './calls.ts';
 import { openApiRoute } from './openapi.ts';
 import type { Route } from './route.ts';
+import { USER_ROUTES } from './users.ts';
 
-const RESOURCES: readonly Route[] = [...CALL_ROUTES];
+const RESOURCES: readonly Route[] = [...USER_ROUTES, ...CALL_ROUTES];
 
 export const ROUTES: readonly Route[] = [...RESOURCES, openApiRoute(RESOURCES)];
