@@ -10,7 +10,7 @@ export type TableAction =
   | 'BatchGetItem'
   | 'BatchWriteItem';
 /** Secrets that a function or the gateway reads at start. */
-export type SecretName = 'nonce' | 'instruction' | 'admin';
+export type SecretName = 'nonce' | 'instruction' | 'admin' | 'vault';
 
 export interface FunctionDescription {
   /** Source of the handler; the bundle is `dist/functions/<name>/index.mjs`, its export `handler`. */
@@ -36,7 +36,7 @@ export const FUNCTIONS = {
     memoryMb: 512,
     timeoutSeconds: 10,
     tableActions: ['GetItem', 'Query', 'PutItem', 'DeleteItem'],
-    secrets: ['nonce'],
+    secrets: ['nonce', 'vault'],
     trigger: { kind: 'gateway', methods: ['REGISTER'] },
     reachesGateways: false,
   },
@@ -46,7 +46,7 @@ export const FUNCTIONS = {
     memoryMb: 512,
     timeoutSeconds: 10,
     tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem', 'BatchWriteItem'],
-    secrets: ['nonce'],
+    secrets: ['nonce', 'vault'],
     trigger: { kind: 'gateway', methods: ['SUBSCRIBE'] },
     reachesGateways: false,
   },
@@ -56,7 +56,7 @@ export const FUNCTIONS = {
     memoryMb: 512,
     timeoutSeconds: 10,
     tableActions: ['GetItem', 'Query', 'UpdateItem'],
-    secrets: ['nonce'],
+    secrets: ['nonce', 'vault'],
     trigger: { kind: 'gateway', methods: ['PUBLISH'] },
     reachesGateways: false,
   },
@@ -66,7 +66,7 @@ export const FUNCTIONS = {
     memoryMb: 512,
     timeoutSeconds: 10,
     tableActions: ['GetItem', 'Query', 'PutItem', 'DeleteItem'],
-    secrets: ['nonce', 'instruction'],
+    secrets: ['nonce', 'vault', 'instruction'],
     trigger: { kind: 'gateway', methods: ['MESSAGE'] },
     reachesGateways: true,
   },
@@ -76,7 +76,7 @@ export const FUNCTIONS = {
     memoryMb: 512,
     timeoutSeconds: 10,
     tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem'],
-    secrets: ['nonce'],
+    secrets: ['nonce', 'vault'],
     trigger: { kind: 'gateway', methods: ['INVITE'] },
     reachesGateways: false,
   },
@@ -132,11 +132,11 @@ export const FUNCTIONS = {
   },
   api: {
     entry: 'lambdas/handlers/api.ts',
-    what: 'HTTP API: calls, profiles, statistics and records for operators',
+    what: 'HTTP API: tenants, people and keys, and what happens, for operators and tenants',
     memoryMb: 512,
     timeoutSeconds: 20,
-    tableActions: ['GetItem', 'Query', 'BatchGetItem'],
-    secrets: ['instruction', 'admin'],
+    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem'],
+    secrets: ['instruction', 'admin', 'vault'],
     trigger: { kind: 'http' },
     reachesGateways: true,
   },

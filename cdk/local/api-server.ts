@@ -1,4 +1,5 @@
 /** Process `lampfield-api`: the HTTP API as API Gateway is in front of its function, over the Lambda Invoke API. */
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
@@ -74,6 +75,7 @@ function eventOf(request: IncomingMessage, body: Buffer): object {
     rawQueryString: query.join('?'),
     headers: Object.fromEntries(headers),
     requestContext: {
+      requestId: randomUUID(),
       http: { method: request.method, path: rawPath, protocol: 'HTTP/1.1', sourceIp: request.socket.remoteAddress },
       time: new Date().toUTCString(),
       timeEpoch: Date.now(),

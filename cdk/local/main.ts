@@ -25,6 +25,7 @@ import { openRunFolder, type RunFolder } from './run-folder.ts';
 import { seedTable } from './seed.ts';
 import { type LocalSettings, readSettings } from './settings.ts';
 import { Supervisor } from './supervisor.ts';
+import { readVaultKey } from './vault-key.ts';
 
 const READY_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 5_000;
@@ -74,12 +75,15 @@ async function findProblem(settings: LocalSettings): Promise<string | undefined>
 }
 
 async function startAll(supervisor: Supervisor, settings: LocalSettings, runFolder: RunFolder): Promise<void> {
-  const secrets = { nonce: randomBytes(32).toString('hex'), instruction: randomBytes(32).toString('hex') };
   const { folder, databaseFolder } = runFolder;
+  const secrets = {
+    ...{ nonce: randomBytes(32).toString('hex'), instruction: randomBytes(32).toString('hex') },
+    vault: readVaultKey(folder, settings.vaultKey),
+  };
   const facts: StackFacts = { settings, runFolder: folder, databaseFolder, secrets };
   supervisor.start(dynamoDbProcess(facts));
   supervisor.start(functionsProcess(facts));
-  const streamArn = await prepareTable(settings);
+  const streamArn = await prepareTable(settings, secrets.vault);
   await untilOk(`${lambdaEndpoint(settings)}/healthz`);
   supervisor.start(streamsProcess(facts, streamArn));
   supervisor.start(schedulerProcess(facts));
@@ -95,12 +99,12 @@ async function startAll(supervisor: Supervisor, settings: LocalSettings, runFold
 }
 
 /** @returns the ARN of the table's stream */
-async function prepareTable(settings: LocalSettings): Promise<string> {
+async function prepareTable(settings: LocalSettings, vaultKey: string): Promise<string> {
   const endpoint = dynamoDbEndpoint(settings);
   await untilReady(endpoint);
   const client = localClient(endpoint);
   const { created, streamArn } = await ensureTable(client, TABLE_NAME);
-  await seedTable(client, TABLE_NAME, settings, created);
+  await seedTable(client, TABLE_NAME, { ...settings, vaultKey }, created);
   client.destroy();
   return streamArn;
 }

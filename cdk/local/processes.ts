@@ -23,7 +23,7 @@ export interface StackFacts {
   /** Folder of checkpoints and of records that were given up. */
   readonly runFolder: string;
   readonly databaseFolder: string;
-  readonly secrets: { readonly nonce: string; readonly instruction: string };
+  readonly secrets: { readonly nonce: string; readonly instruction: string; readonly vault: string };
 }
 
 export const dynamoDbEndpoint = ({ dynamodbPort }: LocalSettings) => `http://127.0.0.1:${dynamodbPort}`;
@@ -46,6 +46,7 @@ export function functionsProcess({ settings, secrets }: StackFacts): ProcessSpec
     NONCE_SECRET: secrets.nonce,
     INSTRUCTION_SECRET: secrets.instruction,
     ADMIN_SECRET: settings.adminKey,
+    VAULT_SECRET: secrets.vault,
     LOG_LEVEL: settings.logLevel,
   });
 }

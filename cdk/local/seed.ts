@@ -1,4 +1,6 @@
 /** Puts the local tenants with their users into the table. */
+
+import { randomBytes } from 'node:crypto';
 import {
   type AttributeValue,
   BatchWriteItemCommand,
@@ -8,6 +10,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { TABLE } from '#cdk/system.ts';
+import { createVault } from '#core/sealed-text.ts';
 import { localTenants, seedItems } from '#table/seed-items.ts';
 import type { LocalSettings } from './settings.ts';
 
@@ -18,11 +21,12 @@ const WRITERS = 16;
 export async function seedTable(
   client: DynamoDBClient,
   TableName: string,
-  { users, trunk }: Pick<LocalSettings, 'users' | 'trunk'>,
+  { users, trunk, vaultKey }: Pick<LocalSettings, 'users' | 'trunk'> & { readonly vaultKey: string },
   isNew: boolean,
 ): Promise<void> {
+  const vault = createVault(vaultKey, randomBytes);
   const items = localTenants(users, trunk)
-    .flatMap(seedItems)
+    .flatMap((tenant) => seedItems(tenant, vault))
     .map((item) => marshall(item, { removeUndefinedValues: true }));
   const size = isNew ? BATCH_SIZE : 1;
   const batches = Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>

@@ -24,6 +24,8 @@ export interface LocalSettings {
   readonly users: number;
   /** Folder that keeps the data; without it they end with the stack. */
   readonly data?: string;
+  /** Keys of what is sealed in the table; without them they are kept beside the data. */
+  readonly vaultKey?: string;
   /** How long a gateway that is stopped takes to let its flows go. */
   readonly drainSeconds: number;
   readonly logLevel: (typeof LOG_LEVELS)[number];
@@ -97,6 +99,12 @@ function commandOf(): Command {
       number('--drain-seconds', 'DRAIN_SECONDS', 0, integer(0, 600), 'time in which a gateway lets its flows go'),
     )
     .addOption(new Option('--data <folder>', 'keep the data in this folder').env('DATA_DIR'))
+    .addOption(
+      new Option(
+        '--vault-key <text>',
+        'keys of the secrets in the table, the first one seals; else kept with the data',
+      ).env('VAULT_SECRET'),
+    )
     .addOption(logLevelOption())
     .option('--demo', 'play a lively day of a small company', false)
     .allowExcessArguments(false);

@@ -11,6 +11,7 @@ const SECRETS = {
   nonce: 'Key of the digest nonces (RFC 7616) that functions give out',
   instruction: 'Key that signs instructions from functions to gateways',
   admin: 'Admin key: bearer token of the HTTP API',
+  vault: 'Keys of the secrets that stand in the table; several with blanks between them, the first one seals',
 } as const satisfies Record<SecretName, string>;
 
 const ATTRIBUTE_TYPES = { N: dynamodb.AttributeType.NUMBER, S: dynamodb.AttributeType.STRING } as const;
@@ -31,6 +32,7 @@ export class DataStack extends Stack {
       nonce: this.#createSecret('NonceSecret', 'nonce', removalPolicy),
       instruction: this.#createSecret('InstructionSecret', 'instruction', removalPolicy),
       admin: this.#createSecret('AdminSecret', 'admin', removalPolicy),
+      vault: this.#createSecret('VaultSecret', 'vault', removalPolicy),
     };
   }
 

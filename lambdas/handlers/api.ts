@@ -1,5 +1,7 @@
 /** Lambda entry of the HTTP API (API Gateway, payload version 2.0). */
+import { randomBytes } from 'node:crypto';
 import { Problem } from '#core/problem.ts';
+import { identifyCaller } from '#roles/key-authenticator.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { readEnvironment } from '#runtime/environment.ts';
 import { createGatewayClient } from '#runtime/gateway-client.ts';
@@ -8,38 +10,43 @@ import { createTelemetry, errorFields } from '#runtime/telemetry.ts';
 import { openDynamoDbTable } from '#table/dynamodb.ts';
 import { openLeaseBook } from '#table/lease-book.ts';
 import { loadTenant } from '#table/tenant-item.ts';
-import { type ApiResponse, readRequest, refusal, requireKey } from './api-request.ts';
-import { answerApi } from './api-routes.ts';
+import type { ApiPorts } from './http/ports.ts';
+import { type ApiRequest, type ApiResponse, readRequest, refusal, requestIdOf } from './http/request.ts';
+import { answerApi } from './http/router.ts';
 
 const environment = readEnvironment();
 const table = openDynamoDbTable({ tableName: environment.tableName, endpoint: environment.dynamoDbEndpoint });
 const telemetry = createTelemetry(environment.logLevel);
-const readKey = createSecretReader(environment.adminSecret);
-const ports = {
+const adminKey = createSecretReader(environment.adminSecret);
+const ports: ApiPorts = {
   table,
   leases: openLeaseBook(table),
-  loadTenant: (domain: string) => loadTenant(table, domain),
+  // What was written a moment ago is there: the one who wrote it goes on with it.
+  loadTenant: (domain) => loadTenant(table, domain, { consistent: true }),
   gateways: createGatewayClient(createSecretReader(environment.instructionSecret)),
+  random: randomBytes,
 };
 
 /** Never throws: an error becomes its answer. */
 export async function handler(event: unknown): Promise<ApiResponse> {
   const startedMs = systemClock();
-  let request: ReturnType<typeof readRequest> | undefined;
+  const requestId = requestIdOf(event);
+  let request: ApiRequest | undefined;
   let failure: unknown;
   let response: ApiResponse;
   try {
-    request = readRequest(event);
-    requireKey(request, await readKey());
-    response = await answerApi(request, ports, startedMs);
+    const read = readRequest(event);
+    request = read;
+    const identify = () => identifyCaller({ table, adminKey }, read.headers.authorization, startedMs);
+    response = await answerApi(read, ports, startedMs, identify);
   } catch (error) {
     failure = error;
-    response = refusal(error);
+    response = refusal(error, requestId);
   }
   const isDefect = failure !== undefined && !(failure instanceof Problem);
   telemetry.log(isDefect ? 'error' : 'info', 'api', {
     ...{ method: request?.method, path: request?.path.slice(0, 3).join('/'), outcome: response.statusCode },
-    ...{ durationMs: systemClock() - startedMs, ...(isDefect && errorFields(failure)) },
+    ...{ requestId, durationMs: systemClock() - startedMs, ...(isDefect && errorFields(failure)) },
   });
   return response;
 }

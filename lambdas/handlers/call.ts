@@ -13,7 +13,7 @@ const requestPorts = createRequestPorts(environment);
 const { table } = requestPorts;
 const ports = {
   ...{ ...requestPorts, leases: openLeaseBook(table), telemetry },
-  ...{ loadTrunk: createTrunkLoader(table), randomBytes },
+  ...{ loadTrunk: createTrunkLoader(requestPorts), randomBytes },
 };
 
 export const handler = createRequestHandler('call', (envelope, nowMs) => routeCall(envelope, ports, nowMs), telemetry);

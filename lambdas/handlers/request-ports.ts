@@ -1,12 +1,14 @@
 /** What the roles of the request functions need from outside, made once per function instance. */
 
 import type { Address } from '#core/identity.ts';
+import type { VaultReader } from '#core/sealed-text.ts';
 import type { CallRouterPorts } from '#roles/call-router.ts';
 import type { ListServerPorts } from '#roles/list-server.ts';
 import type { RequestPorts } from '#roles/request-ports.ts';
 import { createCache } from '#runtime/cache.ts';
 import type { Environment } from '#runtime/environment.ts';
 import { createSecretReader, type SecretReader } from '#runtime/secret.ts';
+import { createVaultReader } from '#runtime/vault.ts';
 import { openDynamoDbTable } from '#table/dynamodb.ts';
 import { loadList } from '#table/list-item.ts';
 import type { Table } from '#table/table.ts';
@@ -22,11 +24,12 @@ const MAX_CACHED = 10_000;
 /** Ports over DynamoDB and the function's environment. */
 export function createRequestPorts(environment: Environment): RequestPorts {
   const table = openDynamoDbTable({ tableName: environment.tableName, endpoint: environment.dynamoDbEndpoint });
-  return cachedPorts(table, createSecretReader(environment.nonceSecret));
+  const vault = createVaultReader(createSecretReader(environment.vaultSecret));
+  return cachedPorts(table, createSecretReader(environment.nonceSecret), vault);
 }
 
 /** Ports over any table; for tests and benches too. */
-export function cachedPorts(table: Table, nonceSecret: SecretReader): RequestPorts {
+export function cachedPorts(table: Table, nonceSecret: SecretReader, vault: VaultReader): RequestPorts {
   const users = createCache((key) => loadUser(table, ...namesOf(key)), {
     keepMs: KEEP_USERS_MS,
     maxEntries: MAX_CACHED,
@@ -35,7 +38,7 @@ export function cachedPorts(table: Table, nonceSecret: SecretReader): RequestPor
     keepMs: KEEP_TENANTS_MS,
     maxEntries: MAX_CACHED,
   });
-  return { table, nonceSecret, loadUser: (domain, user) => users(`${domain}#${user}`), loadTenant: tenants };
+  return { table, nonceSecret, vault, loadUser: (domain, user) => users(`${domain}#${user}`), loadTenant: tenants };
 }
 
 /** Finds lists, at most {@link KEEP_LISTS_MS} old: most names are none, and stay none. */
@@ -48,8 +51,8 @@ export function createListFinder(table: Table): ListServerPorts['findList'] {
 }
 
 /** Finds the trunk of a tenant, at most {@link KEEP_TENANTS_MS} old: most have none. */
-export const createTrunkLoader = (table: Table): CallRouterPorts['loadTrunk'] =>
-  createCache((domain) => loadTrunk(table, domain), { keepMs: KEEP_TENANTS_MS, maxEntries: MAX_CACHED });
+export const createTrunkLoader = ({ table, vault }: RequestPorts): CallRouterPorts['loadTrunk'] =>
+  createCache((domain) => loadTrunk(table, vault, domain), { keepMs: KEEP_TENANTS_MS, maxEntries: MAX_CACHED });
 
 function addressOfKey(key: string): Address {
   const [domain, user] = namesOf(key);

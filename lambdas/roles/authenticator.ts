@@ -10,10 +10,10 @@ import { responseOf } from '#core/rejection.ts';
 import { type Params, parseCredentials } from '#core/sip/header.ts';
 import { type HeaderFields, headerFieldsOf } from '#core/sip/message.ts';
 import { parseUri } from '#core/sip/uri.ts';
-import type { User } from '#table/user-item.ts';
+import { decoyUser, openHa1, type StoredCredentials } from '#table/user-item.ts';
 import type { RequestPorts } from './request-ports.ts';
 
-export type AuthenticatorPorts = Pick<RequestPorts, 'nonceSecret' | 'loadUser'>;
+export type AuthenticatorPorts = Pick<RequestPorts, 'nonceSecret' | 'vault' | 'loadUser'>;
 
 /** As who the sender is asked for credentials: as the server that it speaks to, or as a proxy on its way. */
 export type Challenger = 'server' | 'proxy';
@@ -53,7 +53,10 @@ export async function authenticate(
   requireFitting(credentials, from, envelope.request.requestUri);
 
   const user = isStorable(from) ? await ports.loadUser(from.domain, from.user) : undefined;
-  const isProven = verifyResponse(credentials, envelope.request.method, user && ha1For(user, credentials));
+  const vault = await ports.vault();
+  // The same work for a name that nobody has.
+  const ha1 = ha1For(openHa1(vault, user ?? decoyUser(vault)), from, credentials);
+  const isProven = verifyResponse(credentials, envelope.request.method, ha1) && user !== undefined;
   const isFresh = isNonceValid(credentials.nonce, scope, nowMs) && !envelope.nonceReplayed;
   if (!user || !isProven || !isFresh) throw challenge(challenger, scope, nowMs, isProven);
   return { domain: user.domain, user: user.user, role: user.role };
@@ -116,9 +119,9 @@ function namesSame(left: string, right: string): boolean {
   return a !== undefined && b !== undefined && a.user === b.user && a.host === b.host && a.port === b.port;
 }
 
-function ha1For({ ha1, ...user }: User, { username, algorithm }: DigestCredentials): string {
+function ha1For(ha1: StoredCredentials, { user }: Address, { username, algorithm }: DigestCredentials): string {
   // A user name may itself look like `name@domain`: the name alone goes first.
-  const isNameAlone = username === user.user;
+  const isNameAlone = username === user;
   if (algorithm === 'MD5') return isNameAlone ? ha1.md5 : ha1.md5WithDomain;
   return isNameAlone ? ha1.sha256 : ha1.sha256WithDomain;
 }

@@ -12,6 +12,8 @@ const variables = v.object({
   INSTRUCTION_SECRET_ARN: v.optional(text),
   ADMIN_SECRET: v.optional(text),
   ADMIN_SECRET_ARN: v.optional(text),
+  VAULT_SECRET: v.optional(text),
+  VAULT_SECRET_ARN: v.optional(text),
   EXPIRE_LOOP_SECONDS: v.optional(v.pipe(v.string(), v.regex(/^\d+$/), v.transform(Number)), '0'),
   LOG_LEVEL: v.optional(v.picklist(['debug', 'info', 'warn', 'error', 'silent']), 'info'),
 });
@@ -29,6 +31,7 @@ export interface Environment {
   readonly nonceSecret?: SecretSource;
   readonly instructionSecret?: SecretSource;
   readonly adminSecret?: SecretSource;
+  readonly vaultSecret?: SecretSource;
   /** How long one scheduled run of `expire` loops; 0 for a single pass. */
   readonly expireLoopSeconds: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -45,6 +48,7 @@ export function readEnvironment(source: Readonly<Record<string, string | undefin
     nonceSecret: secretSource(known.NONCE_SECRET, known.NONCE_SECRET_ARN),
     instructionSecret: secretSource(known.INSTRUCTION_SECRET, known.INSTRUCTION_SECRET_ARN),
     adminSecret: secretSource(known.ADMIN_SECRET, known.ADMIN_SECRET_ARN),
+    vaultSecret: secretSource(known.VAULT_SECRET, known.VAULT_SECRET_ARN),
     expireLoopSeconds: known.EXPIRE_LOOP_SECONDS,
     logLevel: known.LOG_LEVEL,
   };

@@ -7,6 +7,9 @@ export interface Key {
   readonly SK: string;
 }
 
+/** Names the place of what is sealed in an item (core/sealed-text). */
+export const placeOf = ({ PK, SK }: Key): string => JSON.stringify([PK, SK]);
+
 /** Sort-key prefix of a user's bindings. */
 export const BINDING_PREFIX = 'BINDING#';
 /** Sort key of a user's own record. */
@@ -141,11 +144,20 @@ export const recordKey = (domain: string, endedAtMs: number, callKey: string): K
   SK: `RECORD#${sortableTime(endedAtMs)}#${callKey}`,
 });
 
+/** One API key, by the id in its prefix: who shows a key is found before a tenant is known. */
+export const apiKeyKey = (id: string): Key => ({ PK: `KEY#${id}`, SK: 'KEY' });
+
 /** The sparse index of what can be listed: partition `listedAs`, sort `listedBy`, keys only. */
 export const LISTED_INDEX = 'listed';
 /** `listedAs` of a tenant's live calls, and of all tenants. */
 export const listedCalls = (domain: string): string => `CALLS#${domain}`;
 export const LISTED_TENANTS = 'TENANTS';
+/** `listedAs` of a tenant's users and publishers; `listedBy` is the name. */
+export const listedUsers = (domain: string): string => `USERS#${domain}`;
+/** `listedAs` of a tenant's event lists; `listedBy` is the name. */
+export const listedLists = (domain: string): string => `LISTS#${domain}`;
+/** `listedAs` of a tenant's API keys, and without a tenant of the operators'; `listedBy` is the id. */
+export const listedKeys = (domain: string | undefined): string => `KEYS#${domain ?? ''}`;
 /** `listedBy` of a call: calls are listed by their start. */
 export const listedCall = (startedAtMs: number, callKey: string): string => `${sortableTime(startedAtMs)}#${callKey}`;
 

@@ -1,12 +1,13 @@
 /** Items of a tenant with its accounts, for whoever seeds a table (local stack, tests). */
 import { type DigestAlgorithm, ha1Of } from '#core/digest.ts';
+import type { Vault } from '#core/sealed-text.ts';
 import { formatAor, parseUri } from '#core/sip/uri.ts';
 import type { Trunk } from '#core/trunk.ts';
 import { listItem } from './list-item.ts';
 import type { Item } from './table.ts';
 import { type GivenPolicy, tenantItem } from './tenant-item.ts';
 import { trunkItem } from './trunk-item.ts';
-import { type StoredCredentials, userItem } from './user-item.ts';
+import { type StoredCredentials, sealHa1, userItem } from './user-item.ts';
 
 export interface SeedTenant {
   readonly domain: string;
@@ -25,16 +26,16 @@ const LIST_NAME = 'blf-all';
 const LIST_SIZE = 10;
 
 /** Tenant, users, publishers and the list `blf-all` of the first ten users. */
-export function seedItems(tenant: SeedTenant): Item[] {
+export function seedItems(tenant: SeedTenant, vault: Vault): Item[] {
   const { domain, passwordPrefix, users, publishers, policy } = tenant;
   const names = Array.from({ length: users }, (_, index) => String(FIRST_USER + index));
   const account = (user: string, role: 'user' | 'publisher', displayName: string): Item => {
     const ha1 = storedCredentials(user, domain, `${passwordPrefix}-${user}`);
-    return userItem({ domain, user, role, displayName, ha1 });
+    return userItem({ domain, user, role, displayName, sealedHa1: sealHa1(vault, { domain, user }, ha1) });
   };
   return [
     tenantItem(domain, policy),
-    ...(tenant.trunk ? [trunkItem(domain, tenant.trunk)] : []),
+    ...(tenant.trunk ? [trunkItem(domain, tenant.trunk, vault)] : []),
     ...names.map((user) => account(user, 'user', `User ${user}`)),
     ...publishers.map((user) => account(user, 'publisher', user)),
     listItem(

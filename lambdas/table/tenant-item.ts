@@ -6,6 +6,9 @@ import type { MessagePolicy } from '#core/instant-message.ts';
 import { PROFILE_CHOICES, type RenderingPolicy } from '#core/rendering-profile.ts';
 import { LISTED_TENANTS, tenantKey } from './keys.ts';
 import type { Item, Table } from './table.ts';
+import { completeQuotas, type GivenQuotas, givenQuotas, type TenantQuotas } from './tenant-quotas.ts';
+import { completeSignIn, type GivenSignIn, givenSignIn, type TenantSignIn } from './tenant-sign-in.ts';
+import { completeWatch, type GivenWatch, givenWatch, type TenantWatch } from './tenant-watch.ts';
 
 /** Policy of a tenant; seconds are for REGISTER, SUBSCRIBE and PUBLISH alike. */
 export interface TenantPolicy extends MessagePolicy {
@@ -38,11 +41,29 @@ export const DEFAULT_POLICY: TenantPolicy = {
 export interface Tenant {
   readonly domain: string;
   readonly policy: TenantPolicy;
+  readonly signIn: TenantSignIn;
+  readonly watch: TenantWatch;
+  readonly quotas: TenantQuotas;
+  /** What is set, as the HTTP API shows it. */
+  readonly given: GivenTenant;
+  /** Of the last change by the HTTP API; 0 before the first. */
+  readonly version: number;
+}
+
+/** What a tenant is given; all the rest are defaults. */
+export interface GivenTenant {
+  readonly displayName?: string | undefined;
+  readonly policy?: GivenPolicy | undefined;
+  readonly signIn?: GivenSignIn | undefined;
+  readonly watch?: GivenWatch | undefined;
+  readonly quotas?: GivenQuotas | undefined;
 }
 
 /** A whole SIP message has 64 KiB. */
 const MAX_MESSAGE_BYTES = 60_000;
-const seconds = v.optional(v.pipe(v.number(), v.minValue(1)));
+const MAX_SECONDS = 30 * 24 * 3_600;
+const MAX_RULES = 500;
+const seconds = v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(MAX_SECONDS)));
 const choice = <Values extends readonly [string, ...string[]]>(values: Values) => v.optional(v.picklist(values));
 const partialProfile = v.object({
   dialogs: choice(PROFILE_CHOICES.dialogs),
@@ -54,21 +75,20 @@ const partialProfile = v.object({
   identities: choice(PROFILE_CHOICES.identities),
 });
 const text = v.pipe(v.string(), v.nonEmpty(), v.maxLength(256));
+const rules = <Rule extends v.GenericSchema>(rule: Rule) => v.pipe(v.array(rule), v.maxLength(MAX_RULES));
 const callSeconds = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(7 * 24 * 3_600)));
 const calls = v.object({
-  federation: v.optional(v.array(text)),
+  federation: v.optional(rules(text)),
   noAnswerSeconds: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(3_600))),
   noAnswerStatus: v.optional(v.picklist([408, 480])),
   maxCallSeconds: callSeconds,
   recordDays: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(3_650))),
-  prefixes: v.optional(
-    v.array(v.object({ prefix: text, type: v.picklist(CALL_TYPES), exact: v.optional(v.boolean()) })),
-  ),
+  prefixes: v.optional(rules(v.object({ prefix: text, type: v.picklist(CALL_TYPES), exact: v.optional(v.boolean()) }))),
   limits: v.optional(
-    v.array(
+    rules(
       v.object({
         profile: text,
-        value: v.optional(v.string()),
+        value: v.optional(v.pipe(v.string(), v.maxLength(256))),
         limit: v.pipe(v.number(), v.integer(), v.minValue(0)),
         status: v.optional(v.picklist([486, 503]), 486),
         reason: v.optional(text),
@@ -77,49 +97,81 @@ const calls = v.object({
   ),
   variables: v.optional(
     v.object({
-      fixed: v.optional(v.record(text, v.string()), {}),
-      headers: v.optional(v.array(v.object({ header: text, name: text })), []),
+      fixed: v.optional(v.record(text, v.pipe(v.string(), v.maxLength(256))), {}),
+      headers: v.optional(rules(v.object({ header: text, name: text })), []),
     }),
-  ),
-});
-const tenantAttributes = v.object({
-  policy: v.optional(
-    v.object({
-      minExpiresSeconds: seconds,
-      defaultExpiresSeconds: seconds,
-      maxExpiresSeconds: seconds,
-      rendering: v.optional(
-        v.object({
-          profile: v.optional(partialProfile),
-          userAgents: v.optional(
-            v.array(v.object({ userAgent: v.pipe(v.string(), v.nonEmpty()), profile: partialProfile })),
-          ),
-        }),
-      ),
-      storeAndForward: v.optional(v.boolean()),
-      calls: v.optional(calls),
-      maxMessageBytes: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(MAX_MESSAGE_BYTES))),
-    }),
-    {},
   ),
 });
 
+/** Policy as a tenant sets it. */
+export const givenPolicy = v.object({
+  minExpiresSeconds: seconds,
+  defaultExpiresSeconds: seconds,
+  maxExpiresSeconds: seconds,
+  rendering: v.optional(
+    v.object({
+      profile: v.optional(partialProfile),
+      userAgents: v.optional(rules(v.object({ userAgent: text, profile: partialProfile }))),
+    }),
+  ),
+  storeAndForward: v.optional(v.boolean()),
+  calls: v.optional(calls),
+  maxMessageBytes: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(MAX_MESSAGE_BYTES))),
+});
+
+/** All that a tenant sets: the body of its resource, and what the item keeps of it. */
+export const givenTenant = v.object({
+  displayName: v.optional(v.pipe(v.string(), v.nonEmpty(), v.maxLength(256))),
+  policy: v.optional(givenPolicy),
+  signIn: v.optional(givenSignIn),
+  watch: v.optional(givenWatch),
+  quotas: v.optional(givenQuotas),
+});
+const tenantAttributes = v.object({ ...givenTenant.entries, version: v.optional(v.number(), 0) });
+
 /** One GetItem. @returns undefined when there is no such tenant */
-export async function loadTenant(table: Table, domain: string): Promise<Tenant | undefined> {
-  const item = await table.get(tenantKey(domain));
-  return item && { domain, policy: decodePolicy(item) };
+export async function loadTenant(
+  table: Table,
+  domain: string,
+  options?: { readonly consistent: boolean },
+): Promise<Tenant | undefined> {
+  const item = await table.get(tenantKey(domain), options);
+  return item && decodeTenant(item, domain);
 }
 
 /** @throws {ContractError} when the item is not a tenant */
-function decodePolicy(item: Item): TenantPolicy {
+export function decodeTenant(item: Item, domain: string): Tenant {
   const result = v.safeParse(tenantAttributes, item);
-  if (!result.success) throw new ContractError(`Item ${item.PK}: ${v.summarize(result.issues)}`);
-  // What an item does not set is no property of the decoded object, so the defaults show through.
-  const { calls: given, ...policy } = result.output.policy;
-  return { ...DEFAULT_POLICY, ...policy, calls: { ...DEFAULT_CALL_POLICY, ...given } };
+  // Without the values: some of them are secrets.
+  const problems = result.issues?.map((issue) => v.getDotPath(issue)).join(', ');
+  if (!result.success) throw new ContractError(`Item ${item.PK} is not right: ${problems}`);
+  const { version, ...given } = result.output;
+  return completeTenant(domain, given, version);
 }
 
+/** A tenant that sets this, with the defaults for the rest. */
+export function completeTenant(domain: string, given: GivenTenant, version = 0): Tenant {
+  return {
+    ...{ domain, version, given },
+    policy: completePolicy(given.policy ?? {}),
+    signIn: completeSignIn(given.signIn ?? {}),
+    watch: completeWatch(given.watch ?? {}),
+    quotas: completeQuotas(given.quotas ?? {}),
+  };
+}
+
+// What is not set is no property of the decoded object, so the defaults show through.
+const completePolicy = ({ calls: given, ...policy }: GivenPolicy): TenantPolicy => ({
+  ...DEFAULT_POLICY,
+  ...policy,
+  calls: { ...DEFAULT_CALL_POLICY, ...given },
+});
+
 /** The tenant stands in the list of all tenants. */
-export function tenantItem(domain: string, policy: GivenPolicy): Item {
-  return { ...tenantKey(domain), policy, listedAs: LISTED_TENANTS, listedBy: domain };
+export function tenantItem(
+  domain: string,
+  policy: GivenPolicy,
+  others: Omit<GivenTenant, 'policy'> & { readonly version?: number } = {},
+): Item {
+  return { ...tenantKey(domain), policy, ...others, listedAs: LISTED_TENANTS, listedBy: domain };
 }

@@ -2,7 +2,8 @@
 import * as v from 'valibot';
 import type { Identity } from '#contract/schemas.ts';
 import { ContractError } from '#core/error.ts';
-import { profileKey } from './keys.ts';
+import type { Vault } from '#core/sealed-text.ts';
+import { placeOf, profileKey } from './keys.ts';
 import type { Item, Table } from './table.ts';
 
 /** Digest secrets HA1, hex: of the user name alone, and of `user@domain`, which some endpoints send as username. */
@@ -18,19 +19,21 @@ export interface User {
   readonly user: string;
   readonly role: Identity['role'];
   readonly displayName?: string;
-  readonly ha1: StoredCredentials;
+  /** {@link StoredCredentials} under the key of the vault. */
+  readonly sealedHa1: string;
 }
 
 const userAttributes = v.object({
   role: v.picklist(['user', 'publisher']),
   displayName: v.optional(v.string()),
-  ha1: v.object({
-    md5: v.string(),
-    sha256: v.string(),
-    md5WithDomain: v.string(),
-    sha256WithDomain: v.string(),
-  }),
+  sealedHa1: v.string(),
 });
+
+const storedCredentials = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({ md5: v.string(), sha256: v.string(), md5WithDomain: v.string(), sha256WithDomain: v.string() }),
+);
 
 /** One GetItem. @returns undefined when there is no such user */
 export async function loadUser(table: Table, domain: string, user: string): Promise<User | undefined> {
@@ -47,4 +50,28 @@ export function decodeUser(item: Item, domain: string, user: string): User {
 
 export function userItem({ domain, user, ...attributes }: User): Item {
   return { ...profileKey(domain, user), ...attributes };
+}
+
+/** The credentials of a user as its item holds them. */
+export function sealHa1(vault: Vault, { domain, user }: Pick<User, 'domain' | 'user'>, ha1: StoredCredentials): string {
+  return vault.seal(JSON.stringify(ha1), placeOf(profileKey(domain, user)));
+}
+
+const decoys = new WeakMap<Vault, Omit<User, 'role'>>();
+
+/** Nobody's account: opening it takes as long as a user's, and no password fits. */
+export function decoyUser(vault: Vault): Omit<User, 'role'> {
+  const known = decoys.get(vault);
+  if (known) return known;
+  const nobody = { domain: 'invalid', user: 'nobody' };
+  const none = { md5: '0'.repeat(32), sha256: '0'.repeat(64) };
+  const ha1 = { ...none, md5WithDomain: none.md5, sha256WithDomain: none.sha256 };
+  const decoy = { ...nobody, sealedHa1: sealHa1(vault, nobody, ha1) };
+  decoys.set(vault, decoy);
+  return decoy;
+}
+
+/** @throws {SealBroken} when they are not what was sealed for this user */
+export function openHa1(vault: Vault, { domain, user, sealedHa1 }: Omit<User, 'role'>): StoredCredentials {
+  return v.parse(storedCredentials, vault.open(sealedHa1, placeOf(profileKey(domain, user))));
 }

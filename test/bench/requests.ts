@@ -15,6 +15,7 @@ import { loadUser } from '#table/user-item.ts';
 import { dialogElement, dialogInfo, publishOf, subscribeOf } from '#test/support/dialogs.ts';
 import { envelopeOf } from '#test/support/envelope.ts';
 import { INSTRUCTION_SECRET, startFakeGateway } from '#test/support/fake-gateway.ts';
+import { TEST_SECRETS } from '#test/support/secrets.ts';
 import { createListFinder } from '../../lambdas/handlers/request-ports.ts';
 import { measureCall } from './call-requests.ts';
 
@@ -73,7 +74,7 @@ function requestPortsOf(table: DynamoDbTable) {
     randomBytes,
     chance: () => 0,
     findList: createListFinder(table),
-    nonceSecret: async () => 'of the bench',
+    ...TEST_SECRETS,
     loadUser: (domain: string, user: string) => loadUser(table, domain, user),
     loadTenant: () => tenant,
   };

@@ -3,6 +3,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { openDynamoDbTable } from '#table/dynamodb.ts';
 import { seedItems } from '#table/seed-items.ts';
+import { TEST_VAULT } from '#test/support/secrets.ts';
 import { type LocalStack, startStack } from '../support/local-stack.ts';
 import { launchBrowser } from './browser.ts';
 import { openPhone, type Phone, SOON } from './phone.ts';
@@ -83,7 +84,10 @@ test('nobody is there: it says that the message was not delivered', async () => 
 test('a company that keeps messages: it says so, and the message comes with the next sign-in', async () => {
   const table = openDynamoDbTable({ tableName: 'lampfield', endpoint: stack.dynamoDbEndpoint });
   const policy = { minExpiresSeconds: 3, storeAndForward: true };
-  for (const item of seedItems({ domain: 'keep.example', passwordPrefix: 'keep', users: 10, publishers: [], policy }))
+  for (const item of seedItems(
+    { domain: 'keep.example', passwordPrefix: 'keep', users: 10, publishers: [], policy },
+    TEST_VAULT,
+  ))
     await table.put(item);
   table.close();
   const ada = await open('1001', 'keep');

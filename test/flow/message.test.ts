@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openDynamoDbTable } from '#table/dynamodb.ts';
 import { seedItems } from '#table/seed-items.ts';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
+import { TEST_VAULT } from '#test/support/secrets.ts';
 import { type ReceivedMessage, SipClient, token } from '#test/support/sip-client.ts';
 
 let stack: LocalStack;
@@ -11,7 +12,7 @@ beforeAll(async () => {
   stack = await startStack({ gateways: 2 });
   const table = openDynamoDbTable({ tableName: 'lampfield', endpoint: stack.dynamoDbEndpoint });
   const tenant = { domain: 'keep.example', passwordPrefix: 'keep', users: 4, publishers: [] };
-  for (const item of seedItems({ ...tenant, policy: { minExpiresSeconds: 3, storeAndForward: true } }))
+  for (const item of seedItems({ ...tenant, policy: { minExpiresSeconds: 3, storeAndForward: true } }, TEST_VAULT))
     await table.put(item);
   table.close();
 }, 90_000);

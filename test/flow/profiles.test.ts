@@ -3,6 +3,7 @@ import { type DynamoDbTable, openDynamoDbTable } from '#table/dynamodb.ts';
 import { seedItems } from '#table/seed-items.ts';
 import type { TenantPolicy } from '#table/tenant-item.ts';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
+import { TEST_VAULT } from '#test/support/secrets.ts';
 import { dialogInfo, dialogStates, SipClient, type TestSubscription } from '#test/support/sip-client.ts';
 
 let stack: LocalStack;
@@ -26,7 +27,8 @@ afterAll(async () => {
 /** A tenant like the local ones, with a policy of its own. */
 async function seed(domain: string, policy: Partial<TenantPolicy>): Promise<void> {
   const tenant = { domain, passwordPrefix: domain.split('.')[0] ?? '', users: 3, publishers: ['pbx'] };
-  for (const item of seedItems({ ...tenant, policy: { minExpiresSeconds: 3, ...policy } })) await table.put(item);
+  for (const item of seedItems({ ...tenant, policy: { minExpiresSeconds: 3, ...policy } }, TEST_VAULT))
+    await table.put(item);
 }
 
 async function connect(user: string, domain = 'demo.example'): Promise<SipClient> {

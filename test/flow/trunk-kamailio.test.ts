@@ -1,4 +1,5 @@
 /** A trunk that is Kamailio: TLS with a certificate of its own authority, digest on every request, a proxy in between. */
+
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '#cdk/local/ports.ts';
 import { openDynamoDbTable } from '#table/dynamodb.ts';
@@ -7,6 +8,7 @@ import { trunkItem } from '#table/trunk-item.ts';
 import { type Kamailio, makeCertificate, startKamailio } from '#test/support/kamailio.ts';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
 import { Phone, SDP } from '#test/support/phone.ts';
+import { TEST_VAULT } from '#test/support/secrets.ts';
 import { startSipp } from '#test/support/sipp.ts';
 
 const ACCOUNT = { account: 'acme', password: 'pass-of-the-trunk', realm: 'provider.example' };
@@ -89,7 +91,7 @@ it('a trunk whose certificate nobody vouches for is not spoken to', async () => 
   const port = await freePort();
   const wrong = readTrunkUri(`sip:a:b@127.0.0.1:${port};transport=tls;realm=x`);
   if (wrong === undefined) throw new Error('no trunk');
-  await table.put(trunkItem('acme.example', wrong));
+  await table.put(trunkItem('acme.example', wrong, TEST_VAULT));
   table.close();
   const other = await startKamailio({ ...ACCOUNT, tlsPort: port, certificate: makeCertificate(), next: '127.0.0.1:9' });
   onTestFinished(() => other.stop());

@@ -1,8 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DependencyUnavailable } from '#core/error.ts';
 import { routeCall } from '#roles/call-router.ts';
 import { reportCalls } from '#roles/dialog-monitor.ts';
-import type { OperatorDeskPorts } from '#roles/operator-desk.ts';
+import { identifyCaller } from '#roles/key-authenticator.ts';
 import { createGatewayClient } from '#runtime/gateway-client.ts';
 import { type DynamoDbTable, openDynamoDbTable } from '#table/dynamodb.ts';
 import { openLeaseBook } from '#table/lease-book.ts';
@@ -11,14 +12,15 @@ import { bind, inviteOf, lease, routerPorts, seedTenant, snapshotOf, type TestCa
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { T0 } from '#test/support/envelope.ts';
 import { type FakeGateway, INSTRUCTION_SECRET, startFakeGateway } from '#test/support/fake-gateway.ts';
-import { readRequest, refusal, requireKey } from '../../lambdas/handlers/api-request.ts';
-import { answerApi } from '../../lambdas/handlers/api-routes.ts';
+import type { ApiPorts } from '../../lambdas/handlers/http/ports.ts';
+import { readRequest, refusal } from '../../lambdas/handlers/http/request.ts';
+import { answerApi } from '../../lambdas/handlers/http/router.ts';
 
 let started: TestTable;
 let table: DynamoDbTable;
 let gateway: FakeGateway;
 let client: ReturnType<typeof createGatewayClient>;
-let ports: OperatorDeskPorts;
+let ports: ApiPorts;
 let count = 0;
 let domain: string;
 
@@ -39,7 +41,13 @@ beforeEach(async () => {
   domain = `a${String(++count).padStart(2, '0')}.example`;
   await seedTenant(table, domain, { limits: [{ profile: 'user', limit: 7, status: 486 }] });
   await bind(table, domain, '1002', T0);
-  ports = { table, leases: openLeaseBook(table), loadTenant: (each) => loadTenant(table, each), gateways: client };
+  ports = {
+    table,
+    leases: openLeaseBook(table),
+    loadTenant: (each) => loadTenant(table, each),
+    gateways: client,
+    random: randomBytes,
+  };
   gateway.batches.length = 0;
   gateway.behaviour = {};
 });
@@ -49,9 +57,10 @@ const event = (method: string, url: string, headers: Record<string, string> = {}
   const [rawPath = '', rawQueryString = ''] = url.split('?');
   return { version: '2.0', rawPath, rawQueryString, headers, requestContext: { http: { method } } };
 };
-async function ask(method: string, url: string, over: Partial<OperatorDeskPorts> = {}) {
+const asOperator = async () => ({ key: 'admin', permission: 'admin' }) as const;
+async function ask(method: string, url: string, over: Partial<ApiPorts> = {}) {
   const response = await Promise.resolve()
-    .then(() => answerApi(readRequest(event(method, url)), { ...ports, ...over }, T0 + 30_000))
+    .then(() => answerApi(readRequest(event(method, url)), { ...ports, ...over }, T0 + 30_000, asOperator))
     .catch(refusal);
   const { statusCode, headers, body } = response;
   return { statusCode, headers, body: body === '' ? undefined : JSON.parse(body) };
@@ -83,24 +92,24 @@ async function hangUp(of: TestCall, endedAtMs = T0 + 65_000) {
 }
 
 describe('the admin key', () => {
-  const key = (headers: Record<string, string>) => {
-    try {
-      return requireKey(readRequest(event('GET', '/v1/calls', headers)), 's3cret-key');
-    } catch (error) {
-      return refusal(error);
-    }
-  };
+  const key = (headers: Record<string, string>) =>
+    identifyCaller(
+      { table, adminKey: async () => 's3cret-key' },
+      readRequest(event('GET', '/v1/calls', headers)).headers.authorization,
+      T0,
+    ).catch(refusal);
 
-  it('is a bearer token, and without it there is nothing to see (RFC 6750, RFC 9457)', () => {
-    expect(key({ authorization: 'Bearer s3cret-key' })).toBeUndefined();
-    expect(key({ Authorization: 'bearer s3cret-key' })).toBeUndefined();
+  it('is a bearer token, and without it there is nothing to see (RFC 6750, RFC 9457)', async () => {
+    const root = { key: 'admin', permission: 'admin' };
+    expect(await key({ authorization: 'Bearer s3cret-key' })).toEqual(root);
+    expect(await key({ Authorization: 'bearer s3cret-key' })).toEqual(root);
     for (const authorization of ['Bearer s3cret-kez', 'Bearer s3cret-key2', 'Basic s3cret-key', 'Bearer ', '']) {
-      expect(key({ authorization })).toMatchObject({
+      expect(await key({ authorization })).toMatchObject({
         statusCode: 401,
         headers: { 'www-authenticate': 'Bearer', 'content-type': 'application/problem+json' },
       });
     }
-    expect(key({})).toMatchObject({ statusCode: 401 });
+    expect(await key({})).toMatchObject({ statusCode: 401 });
   });
 });
 
@@ -258,7 +267,7 @@ describe('what is wrong with a request', () => {
   });
 
   it('is told apart from what is wrong here: 503 without the table, 500 for a defect', async () => {
-    const failing = (error: Error): Partial<OperatorDeskPorts> => ({ loadTenant: () => Promise.reject(error) });
+    const failing = (error: Error): Partial<ApiPorts> => ({ loadTenant: () => Promise.reject(error) });
     const url = `/v1/tenants/${domain}/calls`;
     expect(await ask('GET', url, failing(new DependencyUnavailable('away')))).toMatchObject({ statusCode: 503 });
     const defect = await ask('GET', url, failing(new TypeError('secret detail')));

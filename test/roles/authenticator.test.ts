@@ -4,20 +4,25 @@ import { SipRejection } from '#core/error.ts';
 import { NONCE_LIFETIME_MS } from '#core/nonce.ts';
 import { asAuthenticated, authenticate } from '#roles/authenticator.ts';
 import { storedCredentials } from '#table/seed-items.ts';
-import type { User } from '#table/user-item.ts';
+import { sealHa1, type User } from '#table/user-item.ts';
 import { authorizationOf, type DigestAnswer, envelopeOf, T0, type TestRequest } from '#test/support/envelope.ts';
+import { TEST_SECRETS, TEST_VAULT } from '#test/support/secrets.ts';
 
 const ALICE: Identity = { domain: 'demo.example', user: '1001', role: 'user' };
+const sealedFor = (user: string): string => {
+  const ha1 = storedCredentials(user, 'demo.example', `demo-${user}`);
+  return sealHa1(TEST_VAULT, { domain: 'demo.example', user }, ha1);
+};
 const USERS: readonly User[] = [
-  { ...ALICE, ha1: storedCredentials('1001', 'demo.example', 'demo-1001') },
-  { domain: 'demo.example', user: 'pbx', role: 'publisher', ha1: storedCredentials('pbx', 'demo.example', 'demo-pbx') },
+  { ...ALICE, sealedHa1: sealedFor('1001') },
+  { domain: 'demo.example', user: 'pbx', role: 'publisher', sealedHa1: sealedFor('pbx') },
 ];
 
 function portsWith(users: readonly User[]) {
   const loads: string[] = [];
   return {
     loads,
-    nonceSecret: async () => 's3cret',
+    ...TEST_SECRETS,
     loadUser: async (domain: string, user: string) => {
       loads.push(`${user}@${domain}`);
       return users.find((each) => each.domain === domain && each.user === user);

@@ -12,6 +12,7 @@ import { loadTenant, tenantItem } from '#table/tenant-item.ts';
 import { ALICE, BOB, dialogElement, dialogInfo, PBX, publishOf, type TestPublish } from '#test/support/dialogs.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { T0 } from '#test/support/envelope.ts';
+import { TEST_SECRETS } from '#test/support/secrets.ts';
 
 let started: TestTable;
 let table: DynamoDbTable;
@@ -27,7 +28,7 @@ beforeAll(async () => {
   ports = {
     table,
     randomBytes,
-    nonceSecret: async () => 's3cret',
+    ...TEST_SECRETS,
     loadUser: async () => undefined,
     loadTenant: createCache((domain) => loadTenant(table, domain), { keepMs: 60_000, maxEntries: 10 }),
   };

@@ -31,6 +31,7 @@ import {
 } from '#test/support/dialogs.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { activities, pidf, tupleElement } from '#test/support/presence.ts';
+import { TEST_SECRETS } from '#test/support/secrets.ts';
 
 const DAY_MS = 86_400_000;
 let started: TestTable;
@@ -52,7 +53,7 @@ beforeAll(async () => {
   table = openDynamoDbTable(started);
   const nothing = async () => undefined;
   requestPorts = {
-    ...{ table, randomBytes, chance: () => 0, nonceSecret: async () => 's3cret' },
+    ...{ table, randomBytes, chance: () => 0, ...TEST_SECRETS },
     ...{ loadUser: nothing, loadTenant: nothing, findList: nothing },
   };
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };

@@ -19,6 +19,7 @@ import { queryWatchers } from '#table/watcher-item.ts';
 import { dialogElement, dialogInfo, publishOf, subscribeOf, type TestPublish } from '#test/support/dialogs.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { type FakeGateway, INSTRUCTION_SECRET, startFakeGateway } from '#test/support/fake-gateway.ts';
+import { TEST_SECRETS } from '#test/support/secrets.ts';
 import { createListFinder } from '../../lambdas/handlers/request-ports.ts';
 
 let started: TestTable;
@@ -44,7 +45,7 @@ beforeAll(async () => {
     randomBytes,
     chance: () => 0,
     findList: createListFinder(table),
-    nonceSecret: async () => 's3cret',
+    ...TEST_SECRETS,
     loadUser: async () => undefined,
     loadTenant: async () => undefined,
   };

@@ -4,13 +4,11 @@ import { LIST_LIMITS } from '#core/resource-list.ts';
 import { expandList } from '#roles/list-expansion.ts';
 import type { Key } from '#table/keys.ts';
 import { listItem } from '#table/list-item.ts';
-import { storedCredentials } from '#table/seed-items.ts';
 import type { Item, Table } from '#table/table.ts';
 import { userItem } from '#table/user-item.ts';
 
 const DOMAIN = 'demo.example';
 const aor = (name: string): string => `sip:${name}@${DOMAIN}`;
-const ha1 = storedCredentials('x', DOMAIN, 'x');
 
 interface Tenant {
   /** Names of lists with the names in them; a name may be a user too, or nothing. */
@@ -22,7 +20,7 @@ interface Tenant {
 function tableOf({ lists, users }: Tenant): Pick<Table, 'getBatch'> & { batches: Key[][] } {
   const items: Item[] = [
     ...[...lists].map(([user, members]) => listItem({ domain: DOMAIN, user }, members.map(aor))),
-    ...[...users].map((user) => userItem({ domain: DOMAIN, user, role: 'user', ha1 })),
+    ...[...users].map((user) => userItem({ domain: DOMAIN, user, role: 'user', sealedHa1: 'of no use here' })),
   ];
   const batches: Key[][] = [];
   return {

@@ -8,13 +8,13 @@ import { type DynamoDbTable, openDynamoDbTable, type TableOperation } from '#tab
 import { watcherKey } from '#table/keys.ts';
 import { listItem, loadList } from '#table/list-item.ts';
 import { loadPresentity } from '#table/presentity-item.ts';
-import { storedCredentials } from '#table/seed-items.ts';
-import { DEFAULT_POLICY, tenantItem } from '#table/tenant-item.ts';
+import { completeTenant, tenantItem } from '#table/tenant-item.ts';
 import { loadUser, userItem } from '#table/user-item.ts';
 import { queryWatchers } from '#table/watcher-item.ts';
 import { ALICE, dialogElement, dialogInfo, publishOf, subscribeOf, type TestSubscribe } from '#test/support/dialogs.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { T0 } from '#test/support/envelope.ts';
+import { TEST_SECRETS } from '#test/support/secrets.ts';
 
 const DOMAIN = 'demo.example';
 const LIST_TYPES = 'application/dialog-info+xml, multipart/related, application/rlmi+xml';
@@ -26,8 +26,8 @@ let listCount = 0;
 /** A list of its own for each test. */
 let list: string;
 
-const ha1 = storedCredentials('x', DOMAIN, 'x');
-const account = (user: string) => userItem({ domain: DOMAIN, user, role: 'user', displayName: `User ${user}`, ha1 });
+const account = (user: string) =>
+  userItem({ domain: DOMAIN, user, role: 'user', displayName: `User ${user}`, sealedHa1: 'of no use here' });
 const aor = (user: string): string => `sip:${user}@${DOMAIN}`;
 const users = (count: number, from = 2001): string[] => Array.from({ length: count }, (_, at) => String(from + at));
 
@@ -36,14 +36,12 @@ beforeAll(async () => {
   table = openDynamoDbTable(started);
   await table.put(tenantItem(DOMAIN, { minExpiresSeconds: 3 }));
   await table.writeBatch({ put: users(110).map(account), delete: [] });
-  const tenant = {
-    domain: DOMAIN,
-    policy: { ...DEFAULT_POLICY, minExpiresSeconds: 3, defaultExpiresSeconds: 600, maxExpiresSeconds: 600 },
-  };
+  const policy = { minExpiresSeconds: 3, defaultExpiresSeconds: 600, maxExpiresSeconds: 600 };
+  const tenant = completeTenant(DOMAIN, { policy });
   ports = {
     table,
     chance: () => 0,
-    nonceSecret: async () => 's3cret',
+    ...TEST_SECRETS,
     findList: (address) => loadList(table, address),
     loadUser: (domain, user) => loadUser(table, domain, user),
     loadTenant: async () => tenant,

@@ -12,12 +12,13 @@ import { type DynamoDbTable, openDynamoDbTable } from '#table/dynamodb.ts';
 import { openLeaseBook } from '#table/lease-book.ts';
 import { saveLease } from '#table/lease-item.ts';
 import { loadMessages, MAILBOX_PLACES } from '#table/message-item.ts';
-import { DEFAULT_POLICY } from '#table/tenant-item.ts';
+import { completeTenant } from '#table/tenant-item.ts';
 import { userItem } from '#table/user-item.ts';
 import { ALICE, BOB } from '#test/support/dialogs.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { envelopeOf, type TestRequest } from '#test/support/envelope.ts';
 import { type FakeGateway, INSTRUCTION_SECRET, startFakeGateway } from '#test/support/fake-gateway.ts';
+import { TEST_SECRETS } from '#test/support/secrets.ts';
 import { token } from '#test/support/sip-client.ts';
 
 let started: TestTable;
@@ -43,13 +44,12 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   user = `50${++count}`;
-  const ha1 = { md5: 'a', sha256: 'b', md5WithDomain: 'c', sha256WithDomain: 'd' };
-  await table.put(userItem({ ...recipient(), role: 'user', ha1 }));
+  await table.put(userItem({ ...recipient(), role: 'user', sealedHa1: 'of no use here' }));
   [one, two] = await Promise.all([startFakeGateway(), startFakeGateway()]);
   await Promise.all([lease('gateway-1', one.address), lease('gateway-2', two.address)]);
   ports = {
     table,
-    nonceSecret: async () => 's3cret',
+    ...TEST_SECRETS,
     loadUser: async () => undefined,
     loadTenant: async () => undefined,
     leases: openLeaseBook(table),
@@ -153,17 +153,17 @@ describe('MESSAGE (RFC 3428)', () => {
     one.behaviour.forward = () => answered(200);
     expect((await send({ body: 'a'.repeat(1_301) })).response.status).toBe(413);
     expect(forwards(one)).toEqual([]);
-    const policy = { ...DEFAULT_POLICY, maxMessageBytes: 2_000 };
-    ports = { ...ports, loadTenant: async (domain) => ({ domain, policy }) };
+    const policy = { maxMessageBytes: 2_000 };
+    ports = { ...ports, loadTenant: async (domain) => completeTenant(domain, { policy }) };
     expect((await send({ body: 'a'.repeat(1_301) })).response.status).toBe(200);
   });
 });
 
 describe('store and forward', () => {
-  const KEEP = { ...DEFAULT_POLICY, storeAndForward: true };
+  const KEEP = { storeAndForward: true };
   const SEVEN_DAYS_MS = 7 * 24 * 3_600_000;
   beforeEach(() => {
-    ports = { ...ports, loadTenant: async (domain) => ({ domain, policy: KEEP }) };
+    ports = { ...ports, loadTenant: async (domain) => completeTenant(domain, { policy: KEEP }) };
   });
   const waiting = (nowMs = Date.now()) => loadMessages(table, recipient(), nowMs);
   const registerNow = (nowMs = Date.now()) => {

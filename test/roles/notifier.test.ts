@@ -21,6 +21,7 @@ import {
 } from '#test/support/dialogs.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { T0 } from '#test/support/envelope.ts';
+import { TEST_SECRETS } from '#test/support/secrets.ts';
 import { createListFinder } from '../../lambdas/handlers/request-ports.ts';
 
 let started: TestTable;
@@ -38,7 +39,7 @@ beforeAll(async () => {
     table,
     chance: () => 0,
     findList: createListFinder(table),
-    nonceSecret: async () => 's3cret',
+    ...TEST_SECRETS,
     loadUser: async () => undefined,
     loadTenant: createCache((domain) => loadTenant(table, domain), { keepMs: 60_000, maxEntries: 10 }),
   };

@@ -11,6 +11,7 @@ import { seedItems } from '#table/seed-items.ts';
 import { loadTenant } from '#table/tenant-item.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { authorizationOf, envelopeOf, T0, type TestRequest } from '#test/support/envelope.ts';
+import { TEST_SECRETS, TEST_VAULT } from '#test/support/secrets.ts';
 
 const INSTANCE = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-000A95A0E128>"';
 const POLICY = { minExpiresSeconds: 3 };
@@ -27,13 +28,19 @@ beforeAll(async () => {
   table = openDynamoDbTable(local);
   ports = {
     table,
-    nonceSecret: async () => 's3cret',
+    ...TEST_SECRETS,
     loadUser: () => Promise.reject(new Error('the registrar reads the user with the bindings')),
     loadTenant: (domain) => loadTenant(table, domain),
   };
   const tenants = [
-    seedItems({ domain: 'demo.example', passwordPrefix: 'demo', users: 40, publishers: ['pbx'], policy: POLICY }),
-    seedItems({ domain: 'acme.example', passwordPrefix: 'acme', users: 2, publishers: ['pbx'], policy: POLICY }),
+    seedItems(
+      { domain: 'demo.example', passwordPrefix: 'demo', users: 40, publishers: ['pbx'], policy: POLICY },
+      TEST_VAULT,
+    ),
+    seedItems(
+      { domain: 'acme.example', passwordPrefix: 'acme', users: 2, publishers: ['pbx'], policy: POLICY },
+      TEST_VAULT,
+    ),
   ];
   for (const item of tenants.flat()) await table.put(item);
 });

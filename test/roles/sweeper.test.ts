@@ -11,6 +11,7 @@ import type { Table } from '#table/table.ts';
 import { dialogElement, dialogInfo, publishOf, type TestPublish } from '#test/support/dialogs.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { T0 } from '#test/support/envelope.ts';
+import { TEST_SECRETS } from '#test/support/secrets.ts';
 
 let started: TestTable;
 let table: DynamoDbTable;
@@ -26,7 +27,7 @@ beforeAll(async () => {
   requestPorts = {
     table,
     randomBytes,
-    nonceSecret: async () => 's3cret',
+    ...TEST_SECRETS,
     loadUser: async () => undefined,
     loadTenant: async () => undefined,
   };

@@ -11,6 +11,7 @@ import { trunkItem } from '#table/trunk-item.ts';
 import { bind, inviteOf, lease, routerPorts, seedTenant } from '#test/support/calls.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { T0 } from '#test/support/envelope.ts';
+import { TEST_VAULT } from '#test/support/secrets.ts';
 
 let started: TestTable;
 let table: DynamoDbTable;
@@ -46,7 +47,7 @@ beforeEach(() => {
 
 async function tenant(calls: Partial<CallPolicy> = {}): Promise<void> {
   await seedTenant(table, domain, calls);
-  await table.put(trunkItem(domain, TRUNK));
+  await table.put(trunkItem(domain, TRUNK, TEST_VAULT));
 }
 
 const route = async (invite: Partial<Parameters<typeof inviteOf>[0]> = {}) => {

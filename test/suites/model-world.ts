@@ -15,6 +15,7 @@ import { endReplaced } from '#roles/replacement-monitor.ts';
 import { sweep } from '#roles/sweeper.ts';
 import type { LeaseBook } from '#table/lease-book.ts';
 import type { Table } from '#table/table.ts';
+import { TEST_SECRETS } from '#test/support/secrets.ts';
 import { createRequestHandler } from '../../lambdas/handlers/request-handler.ts';
 import { ModelGateway } from './model-gateway.ts';
 import { StreamedTable } from './model-table.ts';
@@ -75,7 +76,7 @@ export class World {
 
   #functions() {
     const ports = {
-      ...{ table: this.table, randomBytes, chance: () => 0, nonceSecret: async () => 's3cret' },
+      ...{ table: this.table, randomBytes, chance: () => 0, ...TEST_SECRETS },
       ...{ loadUser: async () => undefined, loadTenant: async () => undefined, findList: async () => undefined },
     };
     const clock = () => this.nowMs;

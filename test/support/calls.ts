@@ -15,6 +15,7 @@ import { type GivenPolicy, loadTenant } from '#table/tenant-item.ts';
 import { loadTrunk } from '#table/trunk-item.ts';
 import { loadUser } from '#table/user-item.ts';
 import { envelopeOf, type TestRequest } from './envelope.ts';
+import { TEST_SECRETS, TEST_VAULT } from './secrets.ts';
 
 export const GATEWAY = 'gateway-1';
 export const GATEWAY_ADDRESS = 'http://127.0.0.1:1';
@@ -26,7 +27,7 @@ export async function seedTenant(
   calls: GivenPolicy['calls'] = {},
 ): Promise<void> {
   const policy = { calls };
-  const items = seedItems({ domain, passwordPrefix: 'demo', users: 4, publishers: ['pbx'], policy });
+  const items = seedItems({ domain, passwordPrefix: 'demo', users: 4, publishers: ['pbx'], policy }, TEST_VAULT);
   await table.writeBatch({ put: items, delete: [] });
 }
 
@@ -59,12 +60,12 @@ export function bind(table: DynamoDbTable, domain: string, user: string, nowMs: 
 /** Ports over the table; tenants are read anew each time. */
 export const routerPorts = (table: DynamoDbTable): CallRouterPorts => ({
   table,
-  nonceSecret: async () => 's3cret',
+  ...TEST_SECRETS,
   loadUser: (domain, user) => loadUser(table, domain, user),
   loadTenant: (domain) => loadTenant(table, domain),
   leases: openLeaseBook(table),
   telemetry: { log: () => undefined },
-  loadTrunk: (domain) => loadTrunk(table, domain),
+  loadTrunk: (domain) => loadTrunk(table, TEST_SECRETS.vault, domain),
   randomBytes,
 });
 

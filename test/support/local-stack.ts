@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { freePort, isPortTaken } from '#cdk/local/ports.ts';
+import { VAULT_KEY } from './secrets.ts';
 
 const MAIN = path.resolve(import.meta.dirname, '../../cdk/local/main.ts');
 const READY_WITHIN_MS = 60_000;
@@ -52,7 +53,7 @@ export async function startStack(options: StackOptions = {}): Promise<LocalStack
   const trunk = options.trunk === undefined ? {} : { TRUNK: options.trunk };
   const env = Object.fromEntries(Object.entries({ ...ports, ...trunk }).map(([name, value]) => [name, String(value)]));
   const supervisor = fork(MAIN, options.args ?? [], {
-    env: { ...process.env, ...env, ...options.env },
+    env: { ...process.env, VAULT_SECRET: VAULT_KEY, ...env, ...options.env },
     execArgv: [],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });

@@ -3,14 +3,16 @@ import { classify } from '#core/call-policy.ts';
 import { ha1Of } from '#core/digest.ts';
 import { openDynamoDbTable } from '#table/dynamodb.ts';
 import { localTenants, seedItems } from '#table/seed-items.ts';
+import { openHa1 } from '#table/user-item.ts';
 import { startTable } from '#test/support/dynamodb.ts';
+import { TEST_SECRETS, TEST_VAULT } from '#test/support/secrets.ts';
 import { cachedPorts } from '../../lambdas/handlers/request-ports.ts';
 
 describe('seed items', () => {
   it('are the tenant, its users, its publisher and its list', () => {
     const [demo] = localTenants(20);
     if (!demo) throw new Error('a tenant was expected');
-    const items = seedItems(demo);
+    const items = seedItems(demo, TEST_VAULT);
     expect(items).toHaveLength(1 + 20 + 1 + 1);
     expect(new Set(items.map(({ PK, SK }) => `${PK} ${SK}`)).size).toBe(23);
     expect(items[0]).toMatchObject({ PK: 'TENANT#demo.example', SK: 'TENANT', policy: { minExpiresSeconds: 3 } });
@@ -24,13 +26,16 @@ describe('seed items', () => {
   it('read back as tenants and users, never with a password', async () => {
     const local = await startTable();
     const table = openDynamoDbTable(local);
-    const items = localTenants(2).flatMap(seedItems);
+    const items = localTenants(2).flatMap((tenant) => seedItems(tenant, TEST_VAULT));
     expect(JSON.stringify(items)).not.toContain('demo-1001');
     for (const item of items) await table.put(item);
 
-    const ports = cachedPorts(table, async () => 's3cret');
+    const ports = cachedPorts(table, TEST_SECRETS.nonceSecret, TEST_SECRETS.vault);
     const sha256 = ha1Of('SHA-256', 'pbx', 'acme.example', 'acme-pbx');
-    expect(await ports.loadUser('acme.example', 'pbx')).toMatchObject({ role: 'publisher', ha1: { sha256 } });
+    expect(JSON.stringify(items)).not.toContain(sha256);
+    const pbx = await ports.loadUser('acme.example', 'pbx');
+    expect(pbx).toMatchObject({ role: 'publisher', displayName: 'pbx' });
+    expect(pbx && openHa1(TEST_VAULT, pbx)).toMatchObject({ sha256 });
     expect(await ports.loadUser('acme.example', '1003')).toBeUndefined();
     const policy = {
       minExpiresSeconds: 3,

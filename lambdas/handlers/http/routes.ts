@@ -1,0 +1,8 @@
+/** All routes of the HTTP API. A new family gets a file of its own beside this one and a line here. */
+import { CALL_ROUTES } from './calls.ts';
+import { openApiRoute } from './openapi.ts';
+import type { Route } from './route.ts';
+
+const RESOURCES: readonly Route[] = [...CALL_ROUTES];
+
+export const ROUTES: readonly Route[] = [...RESOURCES, openApiRoute(RESOURCES)];

@@ -1,0 +1,10 @@
+/** Secrets of tests, and ports that hand them out. */
+import { randomBytes } from 'node:crypto';
+import { createVault, type Vault } from '#core/sealed-text.ts';
+
+/** Of every stack that a test starts, so that the test can write users into its table. */
+export const VAULT_KEY = 'vault-s3cret-of-the-tests';
+export const TEST_VAULT: Vault = createVault(VAULT_KEY, randomBytes);
+
+/** What request functions are given. */
+export const TEST_SECRETS = { nonceSecret: async () => 's3cret', vault: async () => TEST_VAULT } as const;
