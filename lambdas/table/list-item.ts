@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { ContractError } from '#core/error.ts';
 import { type Address, aorOfIdentity } from '#core/identity.ts';
 import type { ListEntry } from '#core/resource-list.ts';
-import { listKey, listOfKey, profileKey, userOfKey } from './keys.ts';
+import { listedLists, listKey, listOfKey, profileKey, userOfKey } from './keys.ts';
 import type { Item, Table } from './table.ts';
 import { decodeUser } from './user-item.ts';
 
@@ -49,12 +49,24 @@ export async function loadNames(
   return found;
 }
 
-export function listItem({ domain, user }: Address, members: readonly (string | ListEntry)[]): Item {
-  return { ...listKey(domain, user), members };
+/** A list with its version; 0 before the first change by the HTTP API. One consistent GetItem. */
+export async function loadStoredList(
+  table: Table,
+  { domain, user }: Address,
+): Promise<{ readonly members: readonly ListEntry[]; readonly version: number } | undefined> {
+  const item = await table.get(listKey(domain, user), { consistent: true });
+  return item && { members: decodeList(item), version: typeof item.version === 'number' ? item.version : 0 };
 }
 
+export function listItem(address: Address, members: readonly (string | ListEntry)[]): Item {
+  return { ...listKey(address.domain, address.user), members, ...listListing(address) };
+}
+
+/** The list stands in the list of its tenant's lists. */
+export const listListing = ({ domain, user }: Address) => ({ listedAs: listedLists(domain), listedBy: user });
+
 /** @throws {ContractError} when the item is not a list */
-function decodeList(item: Item): ListEntry[] {
+export function decodeList(item: Item): ListEntry[] {
   const result = v.safeParse(listAttributes, item);
   if (!result.success) throw new ContractError(`Item ${item.PK}: ${v.summarize(result.issues)}`);
   return result.output.members.map((member) => (typeof member === 'string' ? { uri: member } : member));

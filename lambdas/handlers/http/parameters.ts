@@ -23,6 +23,9 @@ export const userName = v.pipe(
   v.regex(/^[A-Za-z0-9_.!~*'()&=+$,;?-]{1,64}$/, "is no user name: 1 to 64 letters, digits or _.!~*'()&=+$,;?-"),
 );
 
+/** A time as text, in UTC. */
+export const time = v.pipe(v.string(), v.isoTimestamp());
+
 const keyId = v.pipe(v.string(), v.regex(/^[0-9a-f]{12}$/, 'is no id of a key'));
 
 /** By the name of the placeholder. */
@@ -77,14 +80,19 @@ export function pageOf({ query, place }: Paged): PageWish {
   return { limit: query.limit, from: result.output[1] };
 }
 
-/** A page, with the cursor of what follows. @param following undefined or empty when that was all */
+/** As {@link pageOf}, for a list whose places are one text. */
+export function pageAfter(context: Paged): { readonly limit: number; readonly after: string | undefined } {
+  const { limit, from } = pageOf(context);
+  return { limit, after: from[0] };
+}
+
+/** A page, with the cursor of what follows. @param following what it ended with; undefined when that was all */
 export function listAnswer(
   { place }: Pick<Context, 'place'>,
   items: readonly unknown[],
-  following: readonly string[] | undefined,
+  following: string | readonly string[] | undefined,
 ): Answer {
-  const isEnd = following === undefined || following.length === 0;
-  const next = isEnd ? undefined : Buffer.from(JSON.stringify([place, following])).toString('base64url');
+  const next = following && Buffer.from(JSON.stringify([place, [following].flat()])).toString('base64url');
   return { body: { items, next } };
 }
 
