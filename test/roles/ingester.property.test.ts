@@ -18,7 +18,6 @@ import { openMemoryTable } from '#test/support/memory-table.ts';
 const USERS = ['1001', '1002'];
 const IDS = ['a', 'b'];
 const STATES = ['trying', 'early', 'confirmed', 'terminated'] as const satisfies DialogState[];
-const HA1 = { md5: 'a', sha256: 'b', md5WithDomain: 'c', sha256WithDomain: 'd' };
 /** All of a case happens before what ended is forgotten. */
 const STEP_MS = 9_000;
 const LEASE_SECONDS = 3_600;
@@ -153,7 +152,7 @@ let count = 0;
 
 async function worldOn(table: Table, faults: readonly string[]): Promise<World> {
   const domain = `i${++count}.example`;
-  for (const user of USERS) await table.put(userItem({ domain, user, role: 'user', ha1: HA1 }));
+  for (const user of USERS) await table.put(userItem({ domain, user, role: 'user', sealedHa1: 'sealed' }));
   return { domain, ports: { table: faulty(table, faults), uniqueText: () => String(++count) } };
 }
 

@@ -14,7 +14,6 @@ import { T0 } from '#test/support/envelope.ts';
 import { openMemoryTable } from '#test/support/memory-table.ts';
 
 const DOMAIN = 'demo.example';
-const HA1 = { md5: 'a', sha256: 'b', md5WithDomain: 'c', sha256WithDomain: 'd' };
 
 let table: Table;
 let ports: IngesterPorts;
@@ -24,7 +23,7 @@ beforeEach(async () => {
   table = openMemoryTable();
   ports = { table, uniqueText: () => String(++count) };
   for (const user of ['1001', '1002', '1003'])
-    await table.put(userItem({ domain: DOMAIN, user, role: 'user', ha1: HA1 }));
+    await table.put(userItem({ domain: DOMAIN, user, role: 'user', sealedHa1: 'sealed' }));
 });
 
 type State = Parameters<typeof dialogWord>[0]['state'];
