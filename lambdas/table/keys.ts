@@ -95,6 +95,23 @@ export function dueShardOf(partitionKey: string): string {
 /** A Call-ID is the client's word: one that is longer stands as its hash. */
 const MAX_CALL_ID_LENGTH = 512;
 
+/** Sort key of a source of events; its presentities stand beside it. */
+export const SOURCE_SORT_KEY = 'SOURCE';
+
+/** Partition of a source that says of its users over HTTP what they do. */
+export const sourcePartition = (domain: string, source: string): string => `SOURCE#${domain}#${source}`;
+export const sourceKey = (domain: string, source: string): Key => ({
+  PK: sourcePartition(domain, source),
+  SK: SOURCE_SORT_KEY,
+});
+
+/** Sort-key prefix of the presentities that a source may have a word about. */
+export const REPORTED_PREFIX = 'PRESENTITY#';
+export const reportedKey = (domain: string, source: string, user: string): Key => ({
+  PK: sourcePartition(domain, source),
+  SK: `${REPORTED_PREFIX}${user}`,
+});
+
 /** Partition of the calls of one Call-ID. */
 export function callPartition(domain: string, callId: string): string {
   const isLong = callId.length > MAX_CALL_ID_LENGTH;
@@ -175,6 +192,8 @@ export const listedUser = (role: string, user: string): string => `${role}#${use
 export const listedLists = (domain: string): string => `LISTS#${domain}`;
 /** `listedAs` of a tenant's API keys, and without a tenant of the operators'; `listedBy` is the id. */
 export const listedKeys = (domain: string | undefined): string => `KEYS#${domain ?? ''}`;
+/** `listedAs` of a tenant's sources. */
+export const listedSources = (domain: string): string => `SOURCES#${domain}`;
 /** `listedBy` of a call: calls are listed by their start. */
 export const listedCall = (startedAtMs: number, callKey: string): string => `${sortableTime(startedAtMs)}#${callKey}`;
 

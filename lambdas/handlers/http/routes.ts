@@ -1,6 +1,7 @@
 /** All routes of the HTTP API. A new family gets a file of its own beside this one and a line here. */
 import { AUDIT_ROUTES } from './audit.ts';
 import { CALL_ROUTES } from './calls.ts';
+import { INGEST_ROUTES } from './ingest.ts';
 import { KEY_ROUTES } from './keys.ts';
 import { LIST_ROUTES } from './lists.ts';
 import { openApiRoute } from './openapi.ts';
@@ -17,6 +18,7 @@ const RESOURCES: readonly Route[] = [
   ...KEY_ROUTES,
   ...AUDIT_ROUTES,
   ...CALL_ROUTES,
+  ...INGEST_ROUTES,
 ];
 
 export const ROUTES: readonly Route[] = [...RESOURCES, openApiRoute(RESOURCES)];
