@@ -14,7 +14,7 @@ describe('seed items', () => {
     if (!demo) throw new Error('a tenant was expected');
     const items = seedItems(demo, TEST_VAULT);
     expect(items).toHaveLength(1 + 1 + 20 + 1 + 1);
-    expect(new Set(items.map(({ PK, SK }) => `${PK} ${SK}`)).size).toBe(23);
+    expect(new Set(items.map(({ PK, SK }) => `${PK} ${SK}`)).size).toBe(24);
     expect(items[0]).toMatchObject({ PK: 'TENANT#demo.example', SK: 'TENANT', policy: { minExpiresSeconds: 3 } });
     expect(items[0]).toMatchObject({ listedAs: 'TENANTS', listedBy: 'demo.example' });
     const list = items.find(({ SK }) => SK === 'LIST');
