@@ -103,9 +103,10 @@ export function carryOut(
 ): SubscriptionId[] {
   switch (instruction.kind) {
     case 'notify': {
-      const { notification, presentity } = instruction;
-      const { held, unknown } = lookUp(instruction.subscriptionIds, instruction, ports);
-      ports.notifyPath.takeState(held, notification, presentity);
+      // What a list withholds is told by the outcome that is awaited, too.
+      const forPending = instruction.instance === undefined ? instruction : undefined;
+      const { held, unknown } = lookUp(instruction.subscriptionIds, forPending, ports);
+      ports.notifyPath.takeState(held, instruction.notification, instruction);
       return unknown;
     }
     case 'end': {

@@ -7,7 +7,7 @@ import type { SipResponse } from '#core/sip/message.ts';
 import type { Flow } from './flow-table.ts';
 import { gatherChanges, offerMember } from './list-subscription.ts';
 import { activeState, bodiless, composeNotify, NOTIFY_BRANCH_PREFIX, newestOf, newsFor } from './notify-message.ts';
-import type { NotifyPathPorts, NotifyPathSettings } from './notify-path-ports.ts';
+import type { MemberState, NotifyPathPorts, NotifyPathSettings } from './notify-path-ports.ts';
 import { RateKeeper } from './rate-keeper.ts';
 import { ReadyFlows } from './ready-flows.ts';
 import {
@@ -52,12 +52,12 @@ export class NotifyPath {
     return this.#outstanding.size;
   }
 
-  /** Takes one state, of `presentity`, for many subscriptions; the document is shared by all of them. */
-  takeState(subscriptions: readonly Subscription[], notification: Notification, presentity?: string): void {
+  /** Takes one state for many subscriptions; the document is shared by all of them. */
+  takeState(subscriptions: readonly Subscription[], notification: Notification, of: MemberState = {}): void {
     let document: Document | undefined;
     for (const subscription of subscriptions) {
       if (subscription.list !== undefined) {
-        this.#takeMember(subscription, subscription.list, presentity, notification);
+        this.#takeMember(subscription, subscription.list, of, notification);
         continue;
       }
       document ??= internDocument(subscription.resource, notification);
@@ -67,8 +67,8 @@ export class NotifyPath {
   }
 
   /** The first change of a list's member opens a window; all that change within it go in one NOTIFY. */
-  #takeMember(subscription: Subscription, list: WatchedList, aor: string | undefined, state: Notification): void {
-    if (aor === undefined || !offerMember(list, aor, state)) {
+  #takeMember(subscription: Subscription, list: WatchedList, of: MemberState, state: Notification): void {
+    if (of.presentity === undefined || !offerMember(list, of.presentity, state, of.instance)) {
       this.#ports.counts.notifiesStale++;
       return;
     }
@@ -80,15 +80,15 @@ export class NotifyPath {
     });
   }
 
-  /** Latest wins: an older or equal state is dropped, a newer one replaces the one that waits. */
+  /** Latest wins: an older or equal state is dropped, a newer one replaces the one that waits. The first one activates. */
   #offer(subscription: Subscription, document: Document): void {
-    const { counts } = this.#ports;
-    const newest = subscription.waiting ?? subscription.delivered;
-    if (document.presentityVersion <= newest.presentityVersion) {
-      counts.notifiesStale++;
+    const wasPending = subscription.isPending;
+    subscription.isPending = false;
+    if (!wasPending && document.presentityVersion <= newestOf(subscription).presentityVersion) {
+      this.#ports.counts.notifiesStale++;
       return;
     }
-    if (subscription.waiting !== undefined) counts.notifiesReplaced++;
+    if (subscription.waiting !== undefined) this.#ports.counts.notifiesReplaced++;
     subscription.waiting = document;
     this.#ready.addFlowOf(subscription);
   }

@@ -55,6 +55,7 @@ export class SubscriptionPath {
     subscription.expiresAtMs = opened.expiresAtMs;
     this.#frame(subscription, asked, opened.eventId);
     notifyPath.attach(subscription, flow);
+    subscription.isPending = opened.isPending === true;
     if (flow.closed) {
       // The flow died while the function worked: park it, the client may take it over.
       notifyPath.park(flow);
@@ -66,6 +67,8 @@ export class SubscriptionPath {
     }
     const newest =
       opened.list === undefined ? this.#ports.pending.newest(opened.id, opened.notification) : opened.notification;
+    // What has come meanwhile is for one who may see.
+    if (newest !== opened.notification) subscription.isPending = false;
     const isKnown = opened.suppressed === 'body' && newest === opened.notification;
     notifyPath.notifyRefreshed(subscription, internDocument(subscription.resource, newest), isKnown);
   }

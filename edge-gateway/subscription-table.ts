@@ -67,6 +67,8 @@ export class Subscription {
   /** When the outstanding NOTIFY was sent; 0 when none is outstanding. */
   sentAtMs = 0;
   suspect = false;
+  /** Nobody has allowed it yet. */
+  isPending = false;
   /** Of an event list: its documents are composed when they are sent, and `delivered` and `waiting` only say whether. */
   list: WatchedList | undefined;
   /** The last NOTIFY failed: the next one must not be a difference to it. */

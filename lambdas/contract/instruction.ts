@@ -12,13 +12,17 @@ import {
 } from './schemas.ts';
 import { sipResponse } from './sip-response.ts';
 
-/** Send one state to many subscriptions; the body is rendered once. */
+/** Send one state to many subscriptions; the body is rendered once. One that was pending is active from then on. */
 export const notifyInstruction = v.object({
   kind: v.literal('notify'),
   subscriptionIds: v.array(subscriptionId),
   /** AOR whose state this is: a subscription to an event list needs to know which member. */
   presentity: v.optional(v.string()),
   notification,
+  /** In an event list the member no longer shows its state, but this. */
+  instance: v.optional(
+    v.object({ state: v.picklist(['pending', 'terminated']), reason: v.optional(terminationReason) }),
+  ),
 });
 
 /** End subscriptions with a last NOTIFY `terminated`. */

@@ -127,7 +127,7 @@ function withoutRendering(local: Participant | undefined): Participant | undefin
 }
 
 /** Call-ID and tags go too: with them a call can be replaced (RFC 4235 section 6). */
-function withoutIdentities({ id, direction, state, startedAtMs }: Dialog): Dialog {
+export function withoutIdentities({ id, direction, state, startedAtMs }: Dialog): Dialog {
   return { id, state, ...(direction && { direction }), ...(startedAtMs !== undefined && { startedAtMs }) };
 }
 

@@ -4,6 +4,7 @@ import type { Address } from '#core/identity.ts';
 import type { VaultReader } from '#core/sealed-text.ts';
 import type { CallRouterPorts } from '#roles/call-router.ts';
 import type { ListServerPorts } from '#roles/list-server.ts';
+import type { NotifierPorts } from '#roles/notifier.ts';
 import type { RequestPorts } from '#roles/request-ports.ts';
 import { createCache } from '#runtime/cache.ts';
 import type { Environment } from '#runtime/environment.ts';
@@ -15,9 +16,11 @@ import type { Table } from '#table/table.ts';
 import { loadTenant } from '#table/tenant-item.ts';
 import { loadTrunk } from '#table/trunk-item.ts';
 import { loadUser } from '#table/user-item.ts';
+import { loadWatchRules } from '#table/watch-rules.ts';
 
 const KEEP_USERS_MS = 10_000;
-const KEEP_TENANTS_MS = 30_000;
+const KEEP_TENANTS_MS = 5_000;
+const KEEP_WATCH_RULES_MS = 5_000;
 const KEEP_LISTS_MS = 10_000;
 const MAX_CACHED = 10_000;
 
@@ -48,6 +51,15 @@ export function createListFinder(table: Table): ListServerPorts['findList'] {
     maxEntries: MAX_CACHED,
   });
   return ({ domain, user }) => lists(`${domain}#${user}`);
+}
+
+/** Finds what accounts say of watching, at most {@link KEEP_WATCH_RULES_MS} old. */
+export function createWatchRulesFinder(table: Table): NotifierPorts['findWatchRules'] {
+  const rules = createCache((key) => loadWatchRules(table, addressOfKey(key)), {
+    keepMs: KEEP_WATCH_RULES_MS,
+    maxEntries: MAX_CACHED,
+  });
+  return ({ domain, user }) => rules(`${domain}#${user}`);
 }
 
 /** Finds the trunk of a tenant, at most {@link KEEP_TENANTS_MS} old: most have none. */

@@ -12,6 +12,6 @@ export interface RequestPorts {
   readonly vault: VaultReader;
   /** Account of `user` at `domain`, at most 10 s old; undefined when there is none. */
   readonly loadUser: (domain: string, user: string) => Promise<User | undefined>;
-  /** Tenant of a domain, at most 30 s old; undefined when there is none. */
+  /** Tenant of a domain, at most 5 s old; undefined when there is none. */
   readonly loadTenant: (domain: string) => Promise<Tenant | undefined>;
 }

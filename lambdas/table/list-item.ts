@@ -3,9 +3,10 @@ import * as v from 'valibot';
 import { ContractError } from '#core/error.ts';
 import { type Address, aorOfIdentity } from '#core/identity.ts';
 import type { ListEntry } from '#core/resource-list.ts';
+import type { WatchRules } from '#core/watch-policy.ts';
 import { listedLists, listKey, listOfKey, profileKey, userOfKey } from './keys.ts';
 import type { Item, Table } from './table.ts';
-import { decodeUser } from './user-item.ts';
+import { decodeWatchRules } from './watch-rules.ts';
 
 const listAttributes = v.object({
   /** URIs, of presentities or of other lists; with a name to show if the user's own does not fit. */
@@ -27,7 +28,7 @@ export async function loadList(
 
 /** What one name of a tenant is: a user, a list, both, or (left out of {@link loadNames}) nothing. */
 export interface NamedThing {
-  readonly user?: { readonly displayName?: string };
+  readonly user?: { readonly displayName?: string; readonly rules: WatchRules };
   readonly list?: readonly ListEntry[];
 }
 
@@ -43,11 +44,18 @@ export async function loadNames(
     const address = user ?? listOfKey(item.PK);
     if (address === undefined) continue;
     const aor = aorOfIdentity(address);
-    const thing = user ? { user: decodeUser(item, user.domain, user.user) } : { list: decodeList(item) };
+    const thing = user ? { user: decodeNamed(item) } : { list: decodeList(item) };
     found.set(aor, { ...found.get(aor), ...thing });
   }
   return found;
 }
+
+const namedAttributes = v.object({ displayName: v.optional(v.string()) });
+
+const decodeNamed = (item: Item): NamedThing['user'] => ({
+  ...v.parse(namedAttributes, item),
+  rules: decodeWatchRules(item),
+});
 
 /** A list with its version; 0 before the first change by the HTTP API. One consistent GetItem. */
 export async function loadStoredList(

@@ -3,6 +3,7 @@
  * (bindings, watchers) that somebody watches. Each is one conditional UpdateItem.
  */
 import type { Address } from '#core/identity.ts';
+import { NO_STATE, type Presentity } from '#core/presentity.ts';
 import { stateKey } from './keys.ts';
 import { changesAttribute, decodePresentity, watchedAttribute } from './presentity-item.ts';
 import { ITEM_NAMES, stampOf } from './publication-expression.ts';
@@ -80,6 +81,29 @@ export async function countChangesUntil(
     names: { ...ITEM_NAMES, '#watched': watchedAttribute(event) },
     values: { ':now': nowMs, ':ttl': stamp.values[':ttl'], ':until': untilMs },
   });
+}
+
+/**
+ * Who may watch is decided anew from now on: whoever subscribes from here on looks at it. No change of the state by itself.
+ * For a running decision, {@link markSeenAnew} follows it.
+ */
+export async function markDecidedAnew(table: Table, { domain, user }: Address, nowMs: number): Promise<void> {
+  await table.update(stateKey(domain, user), {
+    update:
+      'SET #version = if_not_exists(#version, :now), #changed = if_not_exists(#changed, :now), #ttl = :ttl, accessAtMs = :now',
+    names: ITEM_NAMES,
+    values: { ':now': nowMs, ':ttl': stampOf(nowMs).values[':ttl'] },
+  });
+}
+
+/** Some see the same state in another way: a new version, so that it goes before what was sent until now. */
+export async function markSeenAnew(table: Table, { domain, user }: Address, nowMs: number): Promise<Presentity> {
+  const stamp = stampOf(nowMs);
+  const result = await table.update(stateKey(domain, user), {
+    update: `SET ${stamp.set.join(', ')}`,
+    ...{ names: stamp.names, values: stamp.values, returning: 'ALL_NEW' },
+  });
+  return result.item ? decodePresentity(result.item) : NO_STATE;
 }
 
 const COUNT_CHANGE = '#changes = if_not_exists(#changes, :none) + :one';

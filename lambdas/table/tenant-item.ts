@@ -48,6 +48,8 @@ export interface Tenant {
   readonly given: GivenTenant;
   /** Of the last change by the HTTP API; 0 before the first. */
   readonly version: number;
+  /** True once some user has said who may watch: until then no account is read to decide. */
+  readonly hasWatchRules: boolean;
 }
 
 /** What a tenant is given; all the rest are defaults. */
@@ -127,7 +129,11 @@ export const givenTenant = v.object({
   watch: v.optional(givenWatch),
   quotas: v.optional(givenQuotas),
 });
-const tenantAttributes = v.object({ ...givenTenant.entries, version: v.optional(v.number(), 0) });
+const tenantAttributes = v.object({
+  ...givenTenant.entries,
+  version: v.optional(v.number(), 0),
+  hasWatchRules: v.optional(v.boolean(), false),
+});
 
 /** One GetItem. @returns undefined when there is no such tenant */
 export async function loadTenant(
@@ -145,14 +151,14 @@ export function decodeTenant(item: Item, domain: string): Tenant {
   // Without the values: some of them are secrets.
   const problems = result.issues?.map((issue) => v.getDotPath(issue)).join(', ');
   if (!result.success) throw new ContractError(`Item ${item.PK} is not right: ${problems}`);
-  const { version, ...given } = result.output;
-  return completeTenant(domain, given, version);
+  const { version, hasWatchRules, ...given } = result.output;
+  return { ...completeTenant(domain, given, version), hasWatchRules };
 }
 
 /** A tenant that sets this, with the defaults for the rest. */
 export function completeTenant(domain: string, given: GivenTenant, version = 0): Tenant {
   return {
-    ...{ domain, version, given },
+    ...{ domain, version, given, hasWatchRules: false },
     policy: completePolicy(given.policy ?? {}),
     signIn: completeSignIn(given.signIn ?? {}),
     watch: completeWatch(given.watch ?? {}),

@@ -5,6 +5,7 @@ import { type FlowId, type GatewayId, gatewayIdOf, type SubscriptionId, subscrip
 import { ContractError } from '#core/error.ts';
 import type { Address } from '#core/identity.ts';
 import type { ListEntry } from '#core/resource-list.ts';
+import { accessOf } from '#core/watch-view.ts';
 import type { Watcher } from '#core/winfo.ts';
 import { presentityPartition, WATCHER_PREFIX, watcherKey, watcherPrefix } from './keys.ts';
 import { type Condition, type Item, partitionQuery, type Table } from './table.ts';
@@ -29,7 +30,7 @@ export interface SubscriptionPlace {
   readonly flowId: FlowId;
   /** What the watcher accepts (core/accept). */
   readonly contentType: string;
-  /** Encoded rendering profile (core/rendering-profile). */
+  /** Rendering profile and access (core/watch-view). */
   readonly rendering: string;
 }
 
@@ -230,7 +231,12 @@ function heldAmong(items: readonly Item[], event: string, nowMs: number): HeldSu
 
 /** Watchers that one document tells of; more are not told. */
 const MAX_WATCHERS_TOLD = 1_000;
-const toldAttributes = v.object({ watcher: v.string(), createdAtMs: v.number(), expiresAtMs: v.number() });
+const toldAttributes = v.object({
+  watcher: v.string(),
+  rendering: v.optional(v.string(), ''),
+  createdAtMs: v.number(),
+  expiresAtMs: v.number(),
+});
 
 /** One Query: who watches the presentity in this event package. */
 export async function loadWatchers(
@@ -241,15 +247,17 @@ export async function loadWatchers(
 ): Promise<Watcher[]> {
   const query = partitionQuery(presentityPartition(domain, user), watcherPrefix(event), {
     consistent: true,
-    projection: 'SK, watcher, createdAtMs, expiresAtMs',
+    projection: 'SK, watcher, rendering, createdAtMs, expiresAtMs',
     limit: MAX_WATCHERS_TOLD,
   });
   return (await table.query(query)).flatMap((item): Watcher[] => {
-    const { watcher, createdAtMs, expiresAtMs } = v.parse(toldAttributes, item);
-    if (expiresAtMs <= nowMs) return [];
+    const { watcher, rendering, createdAtMs, expiresAtMs } = v.parse(toldAttributes, item);
+    const access = accessOf(rendering);
+    // A list may hold somebody who may not be watched: that one has no watcher there.
+    if (expiresAtMs <= nowMs || access === 'blocked') return [];
     // The To tag itself would let others send requests in the dialog.
     const id = createHash('sha256').update(item.SK).digest('base64url').slice(0, 16);
-    return [{ id, uri: watcher, createdAtMs, expiresAtMs }];
+    return [{ id, uri: watcher, createdAtMs, expiresAtMs, isPending: access === 'pending' }];
   });
 }
 

@@ -11,6 +11,7 @@ import { gatewayIdOf, type SubscriptionId, subscriptionIdOf } from '#contract/id
 import type { Instruction } from '#contract/instruction.ts';
 import type { OutcomeInput } from '#contract/outcome.ts';
 import { parsePidf } from '#core/pidf.ts';
+import { NO_RULES } from '#core/watch-policy.ts';
 import { publish } from '#roles/compositor.ts';
 import { type FanOutPorts, fanOut } from '#roles/fan-out.ts';
 import { closeFlows } from '#roles/flow-closer.ts';
@@ -54,7 +55,7 @@ beforeAll(async () => {
   const nothing = async () => undefined;
   requestPorts = {
     ...{ table, randomBytes, chance: () => 0, ...TEST_SECRETS },
-    ...{ loadUser: nothing, loadTenant: nothing, findList: nothing },
+    ...{ loadUser: nothing, loadTenant: nothing, findList: nothing, findWatchRules: async () => NO_RULES },
   };
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
   streams = new DynamoDBStreamsClient({ endpoint: started.endpoint, region: 'local', credentials });
