@@ -10,6 +10,8 @@ import {
   dueShardOf,
   heldByGateway,
   type Key,
+  listedBindings,
+  listedOfUser,
   PROFILE_SORT_KEY,
   userPartition,
 } from './keys.ts';
@@ -74,6 +76,7 @@ export async function saveBinding(
     ...attributes,
     ...(isNews && { news: true }),
     heldBy: heldByGateway(binding.gatewayId),
+    ...{ listedAs: listedBindings(domain), listedBy: listedOfUser(user, id) },
     dueShard: dueShardOf(key.PK),
     dueAtMs: binding.expiresAtMs,
     ttl: Math.floor(binding.expiresAtMs / 1000) + TTL_GRACE_SECONDS,

@@ -194,6 +194,15 @@ export const listedLists = (domain: string): string => `LISTS#${domain}`;
 export const listedKeys = (domain: string | undefined): string => `KEYS#${domain ?? ''}`;
 /** `listedAs` of a tenant's sources. */
 export const listedSources = (domain: string): string => `SOURCES#${domain}`;
+/** `listedAs` of the presentities of a tenant that have a state, by name; of its subscriptions, bindings, devices. */
+export const listedPresentities = (domain: string): string => `PRESENTITIES#${domain}`;
+export const listedSubscriptions = (domain: string): string => `SUBSCRIPTIONS#${domain}`;
+export const listedBindings = (domain: string): string => `BINDINGS#${domain}`;
+export const listedDevices = (domain: string): string => `DEVICES#${domain}`;
+/** `listedAs` of all gateways. */
+export const LISTED_GATEWAYS = 'GATEWAYS';
+/** `listedBy` of what is listed by the user whose it is. */
+export const listedOfUser = (user: string, rest: string): string => `${user}#${rest}`;
 /** `listedBy` of a call: calls are listed by their start. */
 export const listedCall = (startedAtMs: number, callKey: string): string => `${sortableTime(startedAtMs)}#${callKey}`;
 

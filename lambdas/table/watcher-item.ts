@@ -6,7 +6,14 @@ import { ContractError } from '#core/error.ts';
 import type { Address } from '#core/identity.ts';
 import type { ListEntry } from '#core/resource-list.ts';
 import type { Watcher } from '#core/winfo.ts';
-import { presentityPartition, WATCHER_PREFIX, watcherKey, watcherPrefix } from './keys.ts';
+import {
+  listedOfUser,
+  listedSubscriptions,
+  presentityPartition,
+  WATCHER_PREFIX,
+  watcherKey,
+  watcherPrefix,
+} from './keys.ts';
 import { type Condition, type Item, partitionQuery, type Table } from './table.ts';
 
 /** What names a subscription, and stays the same as long as it lives (RFC 6665 section 4.4.1). */
@@ -86,7 +93,10 @@ const watcherAttributes = v.object({
 
 const listOfWatcher = v.object({ list: v.optional(storedList) });
 
-/** One PutItem. Unconditional: the id is random and new, so a repeated attempt meets only itself. */
+/**
+ * One PutItem. Unconditional: the id is random and new, so a repeated attempt meets only itself. It stands in the list of the
+ * tenant's subscriptions; the items of a list's members do not, the list's own names them.
+ */
 export async function putWatcher(
   table: Table,
   name: SubscriptionName,
@@ -95,7 +105,9 @@ export async function putWatcher(
   nowMs: number,
   list?: StoredList,
 ): Promise<void> {
-  await table.put({ ...watcherItem(name, place, times, nowMs), list });
+  const { domain, user } = name.presentity;
+  const listing = { listedAs: listedSubscriptions(domain), listedBy: listedOfUser(user, `${name.event}#${name.id}`) };
+  await table.put({ ...watcherItem(name, place, times, nowMs), ...listing, list });
 }
 
 /** The item of one subscription. */
