@@ -17,6 +17,8 @@ export interface Presentity {
   readonly changes?: Readonly<Record<string, number>>;
   /** By event package whose changes are counted: until when somebody watches it, epoch ms. */
   readonly watchedUntilMs?: Readonly<Record<string, number>>;
+  /** When publications were last removed by an operator, and by whom. */
+  readonly reset?: { readonly atMs: number; readonly by: string };
   /** Present when they were loaded. */
   readonly bindings?: readonly Binding[];
   /** Who watches it in the event package that was asked for; present when they were loaded. */

@@ -12,13 +12,15 @@ import { createVaultReader } from '#runtime/vault.ts';
 import { openDynamoDbTable } from '#table/dynamodb.ts';
 import { loadList } from '#table/list-item.ts';
 import type { Table } from '#table/table.ts';
-import { loadTenant } from '#table/tenant-item.ts';
+import { isServed, loadTenant } from '#table/tenant-item.ts';
 import { loadTrunk } from '#table/trunk-item.ts';
 import { loadUser } from '#table/user-item.ts';
 
 const KEEP_USERS_MS = 10_000;
 const KEEP_TENANTS_MS = 30_000;
 const KEEP_LISTS_MS = 10_000;
+/** What is written after it must be in time for the removal of the tenant: see roles/tenant-remover. */
+const KEEP_SERVED_MS = 5_000;
 const MAX_CACHED = 10_000;
 
 /** Ports over DynamoDB and the function's environment. */
@@ -48,6 +50,15 @@ export function createListFinder(table: Table): ListServerPorts['findList'] {
     maxEntries: MAX_CACHED,
   });
   return ({ domain, user }) => lists(`${domain}#${user}`);
+}
+
+/** Tells whether a tenant is there and not about to be removed, as it was some seconds ago at most. */
+export function createTenantCheck(table: Table): (domain: string) => Promise<boolean> {
+  const served = createCache(async (domain) => isServed(await loadTenant(table, domain)), {
+    keepMs: KEEP_SERVED_MS,
+    maxEntries: MAX_CACHED,
+  });
+  return served;
 }
 
 /** Finds the trunk of a tenant, at most {@link KEEP_TENANTS_MS} old: most have none. */

@@ -73,6 +73,15 @@ export const messageKey = (domain: string, user: string, place: string): Key => 
   SK: `MESSAGE#${place.padStart(2, '0')}`,
 });
 
+/** Partition of the changes of a presentity's lamp; apart from the watchers, which are read far more often. */
+export const historyPartition = (domain: string, user: string): string => `HISTORY#${domain}#${user}`;
+
+/** @param version of the state, since two changes may fall on one time */
+export const historyKey = (domain: string, user: string, atMs: number, version: number): Key => ({
+  PK: historyPartition(domain, user),
+  SK: `CHANGE#${sortableTime(atMs)}#${sortableTime(version)}`,
+});
+
 /** Names the newest subscription of one device to a presentity; `device` is a hash. */
 export const deviceKey = (domain: string, user: string, event: string, device: string): Key => ({
   PK: presentityPartition(domain, user),
