@@ -42,7 +42,11 @@ export interface PresentityChange {
 }
 
 /** One BatchWriteItem 25 changes. Safe to repeat: a change has its own key. */
-export async function saveChanges(table: Table, changes: readonly PresentityChange[], keepHours: number): Promise<void> {
+export async function saveChanges(
+  table: Table,
+  changes: readonly PresentityChange[],
+  keepHours: number,
+): Promise<void> {
   const items = changes.map(({ presentity: { domain, user }, change }): Item => {
     const ttl = Math.floor(change.atMs / 1_000) + keepHours * 3_600;
     return { ...historyKey(domain, user, change.atMs, change.version), ...change, ttl };

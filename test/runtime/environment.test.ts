@@ -10,6 +10,7 @@ describe('readEnvironment', () => {
       instructionSecret: undefined,
       adminSecret: undefined,
       expireLoopSeconds: 0,
+      historyHours: 24,
       logLevel: 'info',
     });
   });
