@@ -125,7 +125,7 @@ export async function removeExpiredBinding(table: Table, key: Key, nowMs: number
 }
 
 /** @throws {ContractError} when the item is not a binding */
-function decodeBinding(item: Item): Binding {
+export function decodeBinding(item: Item): Binding {
   const result = v.safeParse(bindingAttributes, item);
   if (!result.success) throw new ContractError(`Item ${item.PK} ${item.SK}: ${v.summarize(result.issues)}`);
   return { id: item.SK.slice(BINDING_PREFIX.length), ...result.output };

@@ -300,11 +300,11 @@ function ownLater(name: SubscriptionName, cseq: number, nowMs: number): Conditio
 // The table always gives the item that was asked for; the clock only stands in for the type's sake.
 function doneOf(item: Item | undefined, nowMs: number, holder: 'gatewayId' | 'previousGatewayId'): WatcherResult {
   if (item === undefined) return { kind: 'done', createdAtMs: nowMs };
-  const { createdAtMs, list, [holder]: heldBy } = decode(item);
+  const { createdAtMs, list, [holder]: heldBy } = decodeWatcher(item);
   return { kind: 'done', createdAtMs, heldBy, list };
 }
 
-type StoredWatcher = v.InferOutput<typeof watcherAttributes>;
+export type StoredWatcher = v.InferOutput<typeof watcherAttributes>;
 
 function repeatedOrRefused(
   item: Item | undefined,
@@ -312,7 +312,7 @@ function repeatedOrRefused(
   isRepeated: (stored: StoredWatcher) => boolean,
   nowMs: number,
 ): WatcherResult {
-  const stored = item && decode(item);
+  const stored = item && decodeWatcher(item);
   const isOwn =
     stored !== undefined &&
     stored.memberOf === undefined &&
@@ -326,7 +326,8 @@ function repeatedOrRefused(
   return isRepeated(stored) ? doneOf(item, nowMs, 'previousGatewayId') : { kind: 'outOfOrder' };
 }
 
-function decode(item: Item): StoredWatcher {
+/** @throws {ContractError} when the item is not a watcher */
+export function decodeWatcher(item: Item): StoredWatcher {
   const result = v.safeParse(watcherAttributes, item);
   if (!result.success) throw new ContractError(`Item ${item.PK} ${item.SK}: ${v.summarize(result.issues)}`);
   return result.output;

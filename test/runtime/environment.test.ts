@@ -9,6 +9,7 @@ describe('readEnvironment', () => {
       nonceSecret: undefined,
       instructionSecret: undefined,
       adminSecret: undefined,
+      vaultSecret: undefined,
       expireLoopSeconds: 0,
       historyHours: 24,
       logLevel: 'info',
