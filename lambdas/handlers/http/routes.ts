@@ -6,7 +6,6 @@ import { openApiRoute } from './openapi.ts';
 import type { Route } from './route.ts';
 import { USER_ROUTES } from './users.ts';
 
-const RESOURCES: readonly Route[] = [...USER_ROUTES, ...INGEST_ROUTES, ...CALL_ROUTES];
-const RESOURCES: readonly Route[] = [...USER_ROUTES, ...LIVE_ROUTES, ...CALL_ROUTES];
+const RESOURCES: readonly Route[] = [...USER_ROUTES, ...LIVE_ROUTES, ...INGEST_ROUTES, ...CALL_ROUTES];
 
 export const ROUTES: readonly Route[] = [...RESOURCES, openApiRoute(RESOURCES)];
