@@ -13,7 +13,12 @@ import { listChanges } from '#table/history-item.ts';
 import { listedBindings, listedPresentities, presentityOfKey, userOfKey } from '#table/keys.ts';
 import { type ListWish, listItems } from '#table/listing.ts';
 import { decodePresentity, loadPresentity } from '#table/presentity-item.ts';
-import { listSubscriptions, listWatchers, type StoredSubscription, type SubscriptionPage } from '#table/subscription-list.ts';
+import {
+  listSubscriptions,
+  listWatchers,
+  type StoredSubscription,
+  type SubscriptionPage,
+} from '#table/subscription-list.ts';
 import type { Table } from '#table/table.ts';
 import { loadUser } from '#table/user-item.ts';
 import { type DeliveryPorts, deliverTo } from './gateway-delivery.ts';
