@@ -92,10 +92,10 @@ export const FUNCTIONS = {
   },
   notify: {
     entry: 'lambdas/handlers/notify.ts',
-    what: 'Stream: a changed state goes to the gateways of its watchers',
+    what: 'Stream: a changed state goes to the gateways of its watchers, a changed policy decides who they are',
     memoryMb: 1024,
     timeoutSeconds: 30,
-    tableActions: ['GetItem', 'Query', 'UpdateItem', 'DeleteItem', 'BatchWriteItem'],
+    tableActions: ['GetItem', 'Query', 'UpdateItem', 'DeleteItem', 'BatchGetItem', 'BatchWriteItem'],
     secrets: ['instruction'],
     trigger: { kind: 'stream' },
     reachesGateways: true,
@@ -178,7 +178,8 @@ export const STREAM_MAPPING = {
   reportBatchItemFailures: true,
   /**
    * Lambda filter syntax: a presentity's state makes NOTIFYs, a binding that comes, changes or goes a new state, and a
-   * watcher that was replaced while another gateway held it ends there.
+   * watcher that was replaced while another gateway held it ends there. An account or a policy that changes decides anew
+   * who may watch, of a whole tenant step by step.
    */
   filterPattern: {
     $or: [
@@ -189,6 +190,8 @@ export const STREAM_MAPPING = {
         eventName: ['MODIFY'],
         dynamodb: { Keys: { SK: { S: [{ prefix: 'WATCHER#' }] } }, NewImage: { replaced: { BOOL: [true] } } },
       },
+      { eventName: ['INSERT', 'MODIFY'], dynamodb: { Keys: { SK: { S: ['PROFILE', 'REVIEW'] } } } },
+      { eventName: ['MODIFY'], dynamodb: { Keys: { SK: { S: ['TENANT'] } } } },
     ],
   },
 } as const;
