@@ -62,7 +62,11 @@ function operatorRow(place: Place, account: Account): HTMLElement {
     isOpen(kind, account),
   );
   const current = place.kind === 'tenant' ? 'tenants' : place.kind;
-  return row(kinds.map((kind) => placeLink(OPERATOR_PLACES[kind], { kind }, kind === current)));
+  const title = place.kind === 'tenant' ? [] : [element('h1', { class: 'visually-hidden' }, 'The deployment')];
+  return row(
+    kinds.map((kind) => placeLink(OPERATOR_PLACES[kind], { kind }, kind === current)),
+    ...title,
+  );
 }
 
 function tenantRow({ domain, tab: current }: Extract<Place, { kind: 'tenant' }>, account: Account): HTMLElement {

@@ -37,7 +37,7 @@ export const COMMON_SETTINGS: readonly Setting[] = [
     name: 'watch.default',
     label: 'Who may watch whom',
     choices: [
-      ['', 'Everyone of the company, unless set'],
+      ['', 'Everyone of the company, as nothing else is set'],
       ['everyone', 'Everyone of the company'],
       ['sameGroup', 'Who is in the same group'],
       ['listed', 'Who a user lists'],
@@ -52,10 +52,15 @@ export const COMMON_SETTINGS: readonly Setting[] = [
 
 /** What only operators may set. */
 export const QUOTA_SETTINGS: readonly Setting[] = [
-  { name: 'quotas.users', label: 'Users', kind: 'number' },
-  { name: 'quotas.flows', label: 'Connections at once', kind: 'number' },
-  { name: 'quotas.subscriptions', label: 'Subscriptions at once', kind: 'number' },
-  { name: 'quotas.calls', label: 'Calls at once', kind: 'number' },
+  {
+    name: 'quotas.users',
+    label: 'Most users',
+    kind: 'number',
+    hint: 'What is left empty has the default of the deployment.',
+  },
+  { name: 'quotas.flows', label: 'Most connections at once', kind: 'number' },
+  { name: 'quotas.subscriptions', label: 'Most subscriptions at once', kind: 'number' },
+  { name: 'quotas.calls', label: 'Most calls at once', kind: 'number' },
 ];
 
 export const fieldsOf = (settings: Settings, which: readonly Setting[]): Field[] =>

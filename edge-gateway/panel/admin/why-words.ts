@@ -4,22 +4,22 @@ import { shortAddress } from '#gateway/panel/admin/words.ts';
 
 type Source = Change['sources'][number];
 
-const CAUSES: Readonly<Record<string, string>> = {
-  publication: 'Published',
-  call: 'A call of this system',
-  source: 'Told over HTTP',
-  expiry: 'Ran out',
-  removal: 'Removed by its publisher',
-  reset: 'Reset by hand',
-  registration: 'A device came or went',
+/** With who it was, where that is somebody, and with the key of a reset. */
+const CAUSES: Readonly<Record<string, (who: string, by: string) => string>> = {
+  publication: (who) => `Published by ${who}`,
+  call: () => 'A call of this system',
+  source: (who) => `Told over HTTP by ${who}`,
+  expiry: (who) => `Ran out: it was told by ${who}`,
+  removal: (who) => `Taken back by ${who}`,
+  reset: (_who, by) => `Reset by hand with ${by}`,
+  registration: () => 'A device came or went',
 };
 
 /** "Published by pbx (dialog)", "Reset by hand with lf_1234". */
 export function causeText({ cause, publisher, event, by }: Source, domain: string): string {
-  const isPerson = publisher !== undefined && publisher !== 'system';
-  const who = isPerson ? ` by ${shortAddress(publisher, domain)}` : '';
+  const who = publisher === undefined || publisher === 'system' ? 'this system' : shortAddress(publisher, domain);
   const what = event === undefined || cause === 'call' ? '' : ` (${event})`;
-  return `${CAUSES[cause] ?? cause}${cause === 'removal' ? '' : who}${by === undefined ? '' : ` with ${by}`}${what}`;
+  return `${CAUSES[cause]?.(who, by ?? 'a key') ?? cause}${what}`;
 }
 
 type DialogFacts = Pick<PresentityDetails['dialogs'][number], 'state' | 'direction'> & {
