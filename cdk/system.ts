@@ -210,3 +210,11 @@ export const RECORD_EXPORT = {
 
 /** One run a minute that loops inside, so that expiry is prompt without a rule per second. */
 export const EXPIRE_SCHEDULE = { function: 'expire', everySeconds: 60, loopEverySeconds: 2 } as const;
+
+/** What pages of other origins, the console among them, may send to the HTTP API and read of its answers. */
+export const API_CORS = {
+  methods: ['GET', 'PUT', 'POST', 'DELETE'],
+  requestHeaders: ['authorization', 'content-type', 'if-match', 'if-none-match'],
+  responseHeaders: ['etag', 'location', 'retry-after', 'ratelimit', 'ratelimit-policy'],
+  maxAgeSeconds: 3_600,
+} as const;

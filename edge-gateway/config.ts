@@ -57,6 +57,8 @@ const environment = v.object({
   PANEL_DIR: v.optional(v.string()),
   /** STUN and TURN servers for the panel's calls. */
   ICE_SERVERS: v.optional(v.pipe(parsedJson, iceServers), '[]'),
+  /** Where the console finds the HTTP API, with `/v1`; the API must allow the console's origin. */
+  API_URL: v.optional(v.pipe(v.string(), v.url(), v.regex(/^https?:\/\/[^\s?#;,]+$/, 'must be an http or https URL'))),
   LOG_LEVEL: v.optional(v.picklist(['trace', 'debug', 'info', 'warn', 'error', 'silent']), 'info'),
   TLS_CERTIFICATE_FILE: v.optional(v.string()),
   TLS_KEY_FILE: v.optional(v.string()),

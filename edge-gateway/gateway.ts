@@ -10,13 +10,14 @@ import { type GatewayConfig, readTlsFiles } from './config.ts';
 import { FlowGuard } from './flow-guard.ts';
 import { type Flow, FlowTable } from './flow-table.ts';
 import { ForwardPath } from './forward-path.ts';
-import { createHttpListener, loadPanel } from './health.ts';
+import { createHttpListener } from './health.ts';
 import { iceServersFor } from './ice-servers.ts';
 import { carryOut, createInstructionServer, type IntakePorts, type PromptInstruction } from './instruction-intake.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { NotifyPath } from './notify-path.ts';
 import { Outbox } from './outbox.ts';
 import { carryOutOfOutcome } from './outcome-instructions.ts';
+import { loadPanel } from './panel-files.ts';
 import { ReportQueue } from './report-queue.ts';
 import { RequestPath } from './request-path.ts';
 import { SubscriptionTable } from './subscription-table.ts';
@@ -255,9 +256,12 @@ function sipServerOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): S
     ready: lease.isHeld && !parts.draining,
     detail: { leaseHeld: lease.isHeld, ...loadOf(parts) },
   });
-  const panel = loadPanel(config.PANEL_DIR);
+  const panel = loadPanel(config.PANEL_DIR, config.API_URL);
   const publicMetrics = config.PUBLIC_METRICS === 'true';
-  const panelConfig = () => ({ iceServers: iceServersFor(config.ICE_SERVERS, parts.nowMs()) });
+  const panelConfig = () => ({
+    iceServers: iceServersFor(config.ICE_SERVERS, parts.nowMs()),
+    apiUrl: config.API_URL,
+  });
   const http = createHttpListener({ panel, registry: telemetry.registry, publicMetrics, readiness, panelConfig });
   return createSipWebSocketServer(config, readTlsFiles(config), http, {
     ...parts,

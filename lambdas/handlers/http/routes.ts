@@ -6,6 +6,7 @@ import { KEY_ROUTES } from './keys.ts';
 import { LIST_ROUTES } from './lists.ts';
 import { LIVE_ROUTES } from './live.ts';
 import { openApiRoute } from './openapi.ts';
+import { OWN_KEY_ROUTES } from './own-key.ts';
 import type { Route } from './route.ts';
 import { TENANT_ROUTES } from './tenants.ts';
 import { TRUNK_ROUTES } from './trunks.ts';
@@ -17,6 +18,7 @@ const RESOURCES: readonly Route[] = [
   ...LIST_ROUTES,
   ...TRUNK_ROUTES,
   ...KEY_ROUTES,
+  ...OWN_KEY_ROUTES,
   ...AUDIT_ROUTES,
   ...LIVE_ROUTES,
   ...INGEST_ROUTES,
