@@ -115,7 +115,7 @@ export const FUNCTIONS = {
     what: 'Gateway report: renews the lease that says where a gateway is',
     memoryMb: 256,
     timeoutSeconds: 10,
-    tableActions: ['PutItem'],
+    tableActions: ['PutItem', 'Query'],
     secrets: [],
     trigger: { kind: 'gateway', methods: [] },
     reachesGateways: false,

@@ -3,6 +3,7 @@ import { AUDIT_ROUTES } from './audit.ts';
 import { CALL_ROUTES } from './calls.ts';
 import { INGEST_ROUTES } from './ingest.ts';
 import { KEY_ROUTES } from './keys.ts';
+import { LIMIT_ROUTES } from './limits.ts';
 import { LIST_ROUTES } from './lists.ts';
 import { LIVE_ROUTES } from './live.ts';
 import { openApiRoute } from './openapi.ts';
@@ -21,6 +22,7 @@ const RESOURCES: readonly Route[] = [
   ...OWN_KEY_ROUTES,
   ...AUDIT_ROUTES,
   ...LIVE_ROUTES,
+  ...LIMIT_ROUTES,
   ...INGEST_ROUTES,
   ...CALL_ROUTES,
 ];
