@@ -25,6 +25,8 @@ export class Flow implements OutboxOwner {
   readonly sourceAddress: string;
   readonly sourcePort: number;
   identity: Identity | undefined;
+  /** What was proven until a moment ago; its subscriptions and bindings end then. */
+  lapsed: { readonly identity: Identity; readonly endsAtMs: number } | undefined;
   /** True while bindings name this flow, so that its end must be reported. */
   registered = false;
   closed = false;

@@ -10,8 +10,10 @@ import { type GatewayConfig, readTlsFiles } from './config.ts';
 import { FlowGuard } from './flow-guard.ts';
 import { type Flow, FlowTable } from './flow-table.ts';
 import { ForwardPath } from './forward-path.ts';
+import { createSignIn, type SignInByToken } from './handshake-token.ts';
 import { createHttpListener, loadPanel } from './health.ts';
 import { iceServersFor } from './ice-servers.ts';
+import { IdentityKeeper } from './identity-keeper.ts';
 import { carryOut, createInstructionServer, type IntakePorts, type PromptInstruction } from './instruction-intake.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { NotifyPath } from './notify-path.ts';
@@ -59,6 +61,8 @@ interface Parts {
   readonly forwardPath: ForwardPath;
   readonly requestPath: RequestPath;
   readonly guard: FlowGuard;
+  readonly identities: IdentityKeeper;
+  readonly signIn: SignInByToken;
   readonly nowMs: () => number;
   /** None when no function routes calls. */
   readonly callParts: CallParts | undefined;
@@ -123,6 +127,7 @@ function assemble(config: GatewayConfig): Parts {
   const reportEnded = reports.subscriptionEnded.bind(reports);
   const notifyPath = new NotifyPath(notifySettings, { subscriptions, outbox, counts, log, nowMs, reportEnded });
   const gatewayHost = `${gatewayId.slice(-12)}.invalid`;
+  const identities = new IdentityKeeper({ notifyPath, reports, log, nowMs });
   const forwardPath = new ForwardPath({ gatewayHost, flows, outbox, counts, log });
   const requestSettings = {
     gatewayId,
@@ -147,11 +152,11 @@ function assemble(config: GatewayConfig): Parts {
       ? undefined
       : assembleCalls(config, {
           ...{ gatewayId, gatewayHost, transport: publicTransport(config), address: () => parts.address },
-          ...{ flows, outbox, invoke, queue: inviteQueue, telemetry, nowMs, trunks },
+          ...{ flows, outbox, invoke, queue: inviteQueue, telemetry, nowMs, trunks, identities },
         });
   const isDraining = (): boolean => parts.draining;
   const requestPorts = {
-    ...{ functions, subscriptions, notifyPath, forwardPath, outbox, telemetry, nowMs, isDraining },
+    ...{ functions, subscriptions, notifyPath, forwardPath, outbox, telemetry, identities, nowMs, isDraining },
     callPath: callParts?.callPath,
     isEnding: (id: SubscriptionId) => reports.isEnding(id),
     carryOut: (instructions: readonly Instruction[], flow: Flow) => carryOutOfOutcome(instructions, flow, outcomePorts),
@@ -172,9 +177,11 @@ function assemble(config: GatewayConfig): Parts {
   };
   const guardSettings = { pingSeconds: config.PING_SECONDS, stalledSeconds: config.STALLED_FLOW_SECONDS };
   const guard = new FlowGuard(guardSettings, flows, telemetry);
+  const signInSettings = { gatewayId, functionName: config.FUNCTIONS.signIn, deadlineMs: config.FUNCTION_DEADLINE_MS };
+  const signIn = createSignIn(signInSettings, invoke, log);
   const tables = { flows, subscriptions, outbox, reports, notifyPath, forwardPath, requestPath, guard };
   const parts: Parts = {
-    ...{ gatewayId, telemetry, invoke, functions, ...tables, nowMs },
+    ...{ gatewayId, telemetry, invoke, functions, ...tables, nowMs, identities, signIn },
     ...{ callParts, flowEvents, trunks, address: '', draining: false },
   };
   return parts;
@@ -254,10 +261,11 @@ function sipServerOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): S
   });
 }
 
-function startClocks({ notifyPath, guard, requestPath, nowMs, callParts }: Parts): NodeJS.Timeout[] {
+function startClocks({ notifyPath, guard, identities, requestPath, nowMs, callParts }: Parts): NodeJS.Timeout[] {
   const everySecond = (): void => {
     notifyPath.advance(nowMs());
     guard.advance(nowMs());
+    identities.advance(nowMs());
   };
   return [
     setInterval(everySecond, 1_000),

@@ -34,6 +34,7 @@ export interface CallAssembly {
   readonly queue: FunctionQueue;
   readonly telemetry: Telemetry;
   readonly nowMs: () => number;
+  readonly identities: CallContext['identities'];
   /** Connections to trunks, and where trunks reach us; none when there is no listener for them. */
   readonly trunks?: Pick<TrunkLinkPorts, 'connections' | 'listener'> | undefined;
 }
@@ -59,7 +60,7 @@ export function assembleCalls(config: GatewayConfig, given: CallAssembly): CallP
   const trunk = trunks && new TrunkLink({ ...trunkPorts, ...trunks });
   const context: CallContext = {
     ...{ settings, address, flows, outbox, peers, tokens: new FlowTokens(secrets), reports, transactions, calls },
-    ...{ queue, trunk, counts, log, nowMs },
+    ...{ queue, trunk, counts, log, nowMs, identities: given.identities },
   };
   const callPath = new CallPath(context);
   return { callPath, calls, transactions, reports, peers };

@@ -123,7 +123,7 @@ export class CallPath {
     const { queue, transactions, log } = this.#context;
     try {
       const outcome = await queue.submit(this.#envelopeOf(server.request, server.source, server.toTag));
-      if (outcome.identity !== undefined) flow.identity ??= outcome.identity;
+      this.#context.identities.prove(flow, outcome.identity);
       this.#invitePath.routed(server, await withTrunkTarget(this.#context, outcome));
     } catch (error) {
       log.error({ hop: 'call', callId: server.request.get('call-id'), err: String(error) }, 'no route');
@@ -189,7 +189,7 @@ export class CallPath {
     try {
       const outcome = await queue.submit(this.#envelopeOf(request, this.#arrivalOf(flow), undefined, flow));
       if (outcome.identity === undefined) return outcome.response;
-      flow.identity ??= outcome.identity;
+      this.#context.identities.prove(flow, outcome.identity);
       return undefined;
     } catch {
       return unavailable(1);
