@@ -145,7 +145,7 @@ export const FUNCTIONS = {
     what: 'HTTP API: tenants, people and keys, and what happens, for operators and tenants',
     memoryMb: 512,
     timeoutSeconds: 20,
-    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem'],
+    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem', 'BatchWriteItem'],
     secrets: ['instruction', 'admin', 'vault'],
     trigger: { kind: 'http' },
     reachesGateways: true,

@@ -7,6 +7,7 @@ import { readEnvironment } from '#runtime/environment.ts';
 import { createGatewayClient } from '#runtime/gateway-client.ts';
 import { createSecretReader } from '#runtime/secret.ts';
 import { createTelemetry, errorFields } from '#runtime/telemetry.ts';
+import { createVaultReader } from '#runtime/vault.ts';
 import { openDynamoDbTable } from '#table/dynamodb.ts';
 import { openLeaseBook } from '#table/lease-book.ts';
 import { loadTenant } from '#table/tenant-item.ts';
@@ -24,6 +25,7 @@ const ports: ApiPorts = {
   // What was written a moment ago is there: the one who wrote it goes on with it.
   loadTenant: (domain) => loadTenant(table, domain, { consistent: true }),
   gateways: createGatewayClient(createSecretReader(environment.instructionSecret)),
+  vault: createVaultReader(createSecretReader(environment.vaultSecret)),
   random: randomBytes,
 };
 

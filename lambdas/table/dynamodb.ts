@@ -241,6 +241,7 @@ const SHORT_OF_CAPACITY = new Set(['ThrottlingError', 'ProvisionedThroughputExce
 
 function transactItemOf(write: TransactionWrite, TableName: string): TransactWriteItem {
   if (write.kind === 'put') return { Put: { TableName, Item: attributesOf(write.item), ...conditionInput(write) } };
+  if (write.kind === 'delete') return { Delete: { TableName, Key: keyOf(write.key), ...conditionInput(write) } };
   const { ReturnValues: _returned, ...input } = updateInput(write);
   return { Update: { TableName, Key: keyOf(write.key), ...input } };
 }

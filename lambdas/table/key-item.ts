@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import { KEY_PERMISSIONS, type KeyFacts, type KeyPermission } from '#core/api-key.ts';
 import { ContractError } from '#core/error.ts';
-import { apiKeyKey, LISTED_INDEX, listedKeys } from './keys.ts';
+import { apiKeyKey, listedKeys } from './keys.ts';
 import type { Item, Table } from './table.ts';
 
 export interface ApiKey extends KeyFacts {
@@ -48,22 +48,6 @@ export function decodeApiKey(item: Item): ApiKey {
 
 export function apiKeyItem(key: ApiKey): Item {
   return { ...apiKeyKey(key.id), ...key, listedAs: listedKeys(key.tenant), listedBy: key.id };
-}
-
-/** One Query of the index `listed`, one BatchGetItem; from a place on. */
-export async function listApiKeys(
-  table: Table,
-  tenant: string | undefined,
-  { limit, after = '' }: { readonly limit: number; readonly after?: string | undefined },
-): Promise<ApiKey[]> {
-  const keys = await table.query({
-    index: LISTED_INDEX,
-    keyCondition: 'listedAs = :keys AND listedBy > :after',
-    values: { ':keys': listedKeys(tenant), ':after': after || ' ' },
-    limit,
-  });
-  const items = await table.getBatch(keys.map(({ PK, SK }) => ({ PK, SK })));
-  return items.map(decodeApiKey).toSorted((left, right) => (left.id < right.id ? -1 : 1));
 }
 
 /** One UpdateItem, unless the minute already has one. */

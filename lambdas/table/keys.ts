@@ -104,6 +104,23 @@ export function dueShardOf(partitionKey: string): string {
 /** A Call-ID is the client's word: one that is longer stands as its hash. */
 const MAX_CALL_ID_LENGTH = 512;
 
+/** Sort key of a source of events; its presentities stand beside it. */
+export const SOURCE_SORT_KEY = 'SOURCE';
+
+/** Partition of a source that says of its users over HTTP what they do. */
+export const sourcePartition = (domain: string, source: string): string => `SOURCE#${domain}#${source}`;
+export const sourceKey = (domain: string, source: string): Key => ({
+  PK: sourcePartition(domain, source),
+  SK: SOURCE_SORT_KEY,
+});
+
+/** Sort-key prefix of the presentities that a source may have a word about. */
+export const REPORTED_PREFIX = 'PRESENTITY#';
+export const reportedKey = (domain: string, source: string, user: string): Key => ({
+  PK: sourcePartition(domain, source),
+  SK: `${REPORTED_PREFIX}${user}`,
+});
+
 /** Partition of the calls of one Call-ID. */
 export function callPartition(domain: string, callId: string): string {
   const isLong = callId.length > MAX_CALL_ID_LENGTH;
@@ -156,17 +173,36 @@ export const recordKey = (domain: string, endedAtMs: number, callKey: string): K
 /** One API key, by the id in its prefix: who shows a key is found before a tenant is known. */
 export const apiKeyKey = (id: string): Key => ({ PK: `KEY#${id}`, SK: 'KEY' });
 
+/** Partition of what was changed in a tenant by the HTTP API; without one, of what operators change beside tenants. */
+export const auditPartition = (domain: string | undefined): string => `AUDIT#${domain ?? ''}`;
+
+/** @param id tells changes of one millisecond apart */
+export const auditKey = (domain: string | undefined, atMs: number, id: string): Key => ({
+  PK: auditPartition(domain),
+  SK: `CHANGE#${sortableTime(atMs)}#${id}`,
+});
+
+/** How many users and lists a tenant has: spread, so that an import does not wait for itself. */
+export const COUNT_PREFIX = 'COUNT#';
+export const countKey = (domain: string, name: string): Key => ({
+  PK: tenantPartition(domain),
+  SK: `${COUNT_PREFIX}${counterShardOf(name)}`,
+});
+
 /** The sparse index of what can be listed: partition `listedAs`, sort `listedBy`, keys only. */
 export const LISTED_INDEX = 'listed';
 /** `listedAs` of a tenant's live calls, and of all tenants. */
 export const listedCalls = (domain: string): string => `CALLS#${domain}`;
 export const LISTED_TENANTS = 'TENANTS';
-/** `listedAs` of a tenant's users and publishers; `listedBy` is the name. */
+/** `listedAs` of a tenant's users and publishers, each role by name. */
 export const listedUsers = (domain: string): string => `USERS#${domain}`;
+export const listedUser = (role: string, user: string): string => `${role}#${user}`;
 /** `listedAs` of a tenant's event lists; `listedBy` is the name. */
 export const listedLists = (domain: string): string => `LISTS#${domain}`;
 /** `listedAs` of a tenant's API keys, and without a tenant of the operators'; `listedBy` is the id. */
 export const listedKeys = (domain: string | undefined): string => `KEYS#${domain ?? ''}`;
+/** `listedAs` of a tenant's sources. */
+export const listedSources = (domain: string): string => `SOURCES#${domain}`;
 /** `listedBy` of a call: calls are listed by their start. */
 export const listedCall = (startedAtMs: number, callKey: string): string => `${sortableTime(startedAtMs)}#${callKey}`;
 

@@ -16,6 +16,7 @@ import type { Item, Table } from './table.ts';
 const PUBLICATION_PREFIX = 'P#';
 const CHANGES_PREFIX = 'C#';
 const WATCHED_PREFIX = 'W#';
+const FLOOR_PREFIX = 'F#';
 
 /** A publication in the item. Names are short: they are paid for with every write. */
 export interface StoredPublication {
@@ -50,6 +51,9 @@ export interface StoredDocument extends StoredPublication {
 export const changesAttribute = (event: string): string => `${CHANGES_PREFIX}${event}`;
 /** Until when somebody watches such an event package, epoch ms. */
 export const watchedAttribute = (event: string): string => `${WATCHED_PREFIX}${event}`;
+
+/** Number up to which a source's words about dialogs are late; absent while the source has none about this presentity. */
+export const floorAttribute = (mark: string): string => `${FLOOR_PREFIX}${mark}`;
 
 /** Field of a live dialog inside its publication: the same for the same `id`, whatever characters that holds. */
 export const dialogField = ({ id }: Dialog): string => shortHash(id);

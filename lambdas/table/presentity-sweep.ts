@@ -1,6 +1,7 @@
 /** Removal of what has expired in a presentity's state; that removal is a change like any other. */
 import { StaleWrite } from '#core/error.ts';
 import type { Address } from '#core/identity.ts';
+import { isSourcePublisher } from '#core/ingest.ts';
 import type { Publication } from '#core/publication.ts';
 import { stateKey } from './keys.ts';
 import { decodePresentity, publicationAttribute, type StoredState, SYSTEM } from './presentity-item.ts';
@@ -50,6 +51,6 @@ function sweepUpdate(stored: StoredState, expired: readonly Publication[], nowMs
   };
 }
 
-/** What is left of a call that has ended: watchers were told of its end. */
+/** What is left of a call, or of a source's dialog, that has ended: watchers were told of its end. */
 const isTombstone = ({ publisher, content }: Publication): boolean =>
-  publisher === SYSTEM && content.kind === 'dialogs' && content.live.length === 0;
+  (publisher === SYSTEM || isSourcePublisher(publisher)) && content.kind === 'dialogs' && content.live.length === 0;

@@ -57,7 +57,8 @@ export interface WriteBatch {
 /** One write of a transaction. */
 export type TransactionWrite =
   | ({ readonly kind: 'put'; readonly item: Item } & Condition)
-  | ({ readonly kind: 'update'; readonly key: Key } & Omit<Update, 'returning'>);
+  | ({ readonly kind: 'update'; readonly key: Key } & Omit<Update, 'returning'>)
+  | ({ readonly kind: 'delete'; readonly key: Key } & Condition);
 
 /** `refused`: nothing was written; which conditions did not hold, by their place, and what stood there. */
 export type TransactionResult =

@@ -3,8 +3,9 @@ import * as v from 'valibot';
 import type { Identity } from '#contract/schemas.ts';
 import { ContractError } from '#core/error.ts';
 import type { Vault } from '#core/sealed-text.ts';
-import { placeOf, profileKey } from './keys.ts';
+import { listedUser, listedUsers, placeOf, profileKey } from './keys.ts';
 import type { Item, Table } from './table.ts';
+import { type GivenUserWatch, givenUserWatch, userGroups } from './watch-rules.ts';
 
 /** Digest secrets HA1, hex: of the user name alone, and of `user@domain`, which some endpoints send as username. */
 export interface StoredCredentials {
@@ -21,12 +22,19 @@ export interface User {
   readonly displayName?: string;
   /** {@link StoredCredentials} under the key of the vault. */
   readonly sealedHa1: string;
+  readonly groups?: readonly string[] | undefined;
+  readonly watch?: GivenUserWatch | undefined;
+  /** Of the last change by the HTTP API; 0 before the first. */
+  readonly version?: number | undefined;
 }
 
 const userAttributes = v.object({
   role: v.picklist(['user', 'publisher']),
   displayName: v.optional(v.string()),
   sealedHa1: v.string(),
+  groups: v.optional(userGroups),
+  watch: v.optional(givenUserWatch),
+  version: v.optional(v.number()),
 });
 
 const storedCredentials = v.pipe(
@@ -36,8 +44,13 @@ const storedCredentials = v.pipe(
 );
 
 /** One GetItem. @returns undefined when there is no such user */
-export async function loadUser(table: Table, domain: string, user: string): Promise<User | undefined> {
-  const item = await table.get(profileKey(domain, user));
+export async function loadUser(
+  table: Table,
+  domain: string,
+  user: string,
+  options?: { readonly consistent: boolean },
+): Promise<User | undefined> {
+  const item = await table.get(profileKey(domain, user), options);
   return item && decodeUser(item, domain, user);
 }
 
@@ -48,9 +61,15 @@ export function decodeUser(item: Item, domain: string, user: string): User {
   return { domain, user, ...result.output };
 }
 
+/** The user stands in the list of its tenant's users. */
 export function userItem({ domain, user, ...attributes }: User): Item {
-  return { ...profileKey(domain, user), ...attributes };
+  return { ...profileKey(domain, user), ...attributes, ...userListing({ domain, user, role: attributes.role }) };
 }
+
+export const userListing = ({ domain, user, role }: Pick<User, 'domain' | 'user' | 'role'>) => ({
+  listedAs: listedUsers(domain),
+  listedBy: listedUser(role, user),
+});
 
 /** The credentials of a user as its item holds them. */
 export function sealHa1(vault: Vault, { domain, user }: Pick<User, 'domain' | 'user'>, ha1: StoredCredentials): string {

@@ -12,6 +12,7 @@ import { bind, inviteOf, lease, routerPorts, seedTenant, snapshotOf, type TestCa
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { T0 } from '#test/support/envelope.ts';
 import { type FakeGateway, INSTRUCTION_SECRET, startFakeGateway } from '#test/support/fake-gateway.ts';
+import { TEST_VAULT } from '#test/support/secrets.ts';
 import type { ApiPorts } from '../../lambdas/handlers/http/ports.ts';
 import { readRequest, refusal } from '../../lambdas/handlers/http/request.ts';
 import { answerApi } from '../../lambdas/handlers/http/router.ts';
@@ -47,6 +48,7 @@ beforeEach(async () => {
     loadTenant: (each) => loadTenant(table, each),
     gateways: client,
     random: randomBytes,
+    vault: async () => TEST_VAULT,
   };
   gateway.batches.length = 0;
   gateway.behaviour = {};

@@ -51,6 +51,7 @@ export function openMemoryTable(): Table {
       if (refusals.length > 0) return { kind: 'refused', refusals };
       for (const write of writes) {
         if (write.kind === 'put') store(plain(write.item));
+        else if (write.kind === 'delete') remove(write.key);
         else store(updated(find(write.key) ?? { ...write.key }, write));
       }
       return { kind: 'done' };

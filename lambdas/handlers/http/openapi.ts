@@ -123,7 +123,7 @@ function parametersOf({ path, query }: Route): object[] {
     ...describedSchema(PARAMETERS[name as keyof typeof PARAMETERS]),
   }));
   const ofQuery = Object.entries(query?.entries ?? {}).map(([name, schema]) => ({
-    ...{ name, in: 'query', required: false },
+    ...{ name, in: 'query', required: !v.safeParse(schema as Schema, undefined).success },
     ...describedSchema(schema as Schema),
   }));
   return [...ofPath, ...ofQuery];

@@ -1,5 +1,6 @@
 /** What may stand at the placeholders of paths, and the parameters that all lists take. One name means the same everywhere. */
 import * as v from 'valibot';
+import { SOURCE_NAME } from '#core/ingest.ts';
 import { Problem } from '#core/problem.ts';
 import type { Answer, Context } from './route.ts';
 
@@ -23,6 +24,15 @@ export const userName = v.pipe(
   v.regex(/^[A-Za-z0-9_.!~*'()&=+$,;?-]{1,64}$/, "is no user name: 1 to 64 letters, digits or _.!~*'()&=+$,;?-"),
 );
 
+export const sourceName = v.pipe(
+  v.string(),
+  v.regex(SOURCE_NAME, 'is no name of a source: 1 to 64 letters, digits or ._-, a letter or digit first'),
+);
+export const dialogName = v.pipe(
+  v.string(),
+  v.regex(/^[\x21-\x7e]{1,128}$/, 'is no id of a dialog: 1 to 128 visible ASCII characters'),
+);
+
 const keyId = v.pipe(v.string(), v.regex(/^[0-9a-f]{12}$/, 'is no id of a key'));
 
 /** By the name of the placeholder. */
@@ -31,6 +41,8 @@ export const PARAMETERS = {
   user: v.pipe(userName, v.description('User name: what stands left of the @ in its address')),
   name: v.pipe(userName, v.description('Name of the list: what stands left of the @ in its address')),
   id: v.pipe(keyId, v.description('Id of the key: the middle of its prefix')),
+  dialog: v.pipe(dialogName, v.description('Id of the dialog, as its source calls it')),
+  source: v.pipe(sourceName, v.description('Who says it: a PBX, a portal')),
   callId: v.pipe(anyText, v.description('Call-ID, percent-encoded')),
   profile: v.pipe(anyText, v.description('Profile of calls')),
   value: v.pipe(anyText, v.description('Value of the profile, percent-encoded')),

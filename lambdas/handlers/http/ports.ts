@@ -1,7 +1,10 @@
 /** What the HTTP API needs from outside; handlers/api makes it once per function instance. */
+import type { VaultReader } from '#core/sealed-text.ts';
 import type { OperatorDeskPorts } from '#roles/operator-desk.ts';
 
 export interface ApiPorts extends OperatorDeskPorts {
+  /** Seals what is secret in the table, and opens it. */
+  readonly vault: VaultReader;
   /** Bytes from a cryptographic source. */
   readonly random: (bytes: number) => Buffer;
 }

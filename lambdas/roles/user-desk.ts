@@ -1,0 +1,188 @@
+/** User desk: the accounts of a tenant, as the HTTP API keeps them. */
+import { isDeepStrictEqual } from 'node:util';
+import type { Address } from '#core/identity.ts';
+import { makePassword, weaknessOf } from '#core/password.ts';
+import { etagOf } from '#core/precondition.ts';
+import { Problem } from '#core/problem.ts';
+import type { Vault, VaultReader } from '#core/sealed-text.ts';
+import { listedUser, listedUsers, profileKey, userOfKey } from '#table/keys.ts';
+import { listItems } from '#table/listing.ts';
+import { changeWrite, removalWrite } from '#table/resource-write.ts';
+import { storedCredentials } from '#table/seed-items.ts';
+import type { Table } from '#table/table.ts';
+import { countWrite } from '#table/tenant-counts.ts';
+import { decodeUser, loadUser, openHa1, sealHa1, type User, userListing } from '#table/user-item.ts';
+import { type Change, type Changed, type ChangePorts, changeResource, type Standing } from './change.ts';
+
+export interface UserDeskPorts extends ChangePorts {
+  /** Seals credentials. */
+  readonly vault: VaultReader;
+}
+
+/** What is set of a user, besides the password. */
+export type GivenUser = Pick<User, 'role' | 'displayName' | 'groups' | 'watch'>;
+export type ShownUser = GivenUser & { readonly user: string };
+
+interface StandingUser extends Standing<ShownUser> {
+  readonly account: User;
+}
+
+const showUser = ({ user, role, displayName, groups, watch }: User): ShownUser => ({
+  ...{ user, role, displayName, groups, watch },
+});
+
+export interface UserPage {
+  readonly users: readonly ShownUser[];
+  /** Of the last one; undefined when that was all. */
+  readonly place?: string | undefined;
+}
+
+/** @param role undefined: users and publishers */
+export async function showUsers(
+  table: Table,
+  domain: string,
+  role: User['role'] | undefined,
+  page: { readonly limit: number; readonly after?: string | undefined },
+): Promise<UserPage> {
+  const prefix = role === undefined ? '' : listedUser(role, '');
+  const { items, place } = await listItems(table, listedUsers(domain), { ...page, prefix });
+  const users = items.map((item) => showUser(decodeUser(item, domain, userOfKey(item.PK)?.user ?? '')));
+  return { users, place };
+}
+
+/** @throws {Problem} 404 */
+export async function showOneUser(table: Table, address: Address, role?: User['role']) {
+  const { shown, version } = await requireUser(table, address, role);
+  return { shown, etag: etagOf(version) };
+}
+
+async function findUser(table: Table, { domain, user }: Address): Promise<StandingUser | undefined> {
+  const account = await loadUser(table, domain, user, { consistent: true });
+  return account && { account, version: account.version ?? 0, shown: showUser(account) };
+}
+
+async function requireUser(table: Table, address: Address, role?: User['role']): Promise<StandingUser> {
+  const found = await findUser(table, address);
+  if (found === undefined || (role !== undefined && found.account.role !== role)) throw noUser(address, role);
+  return found;
+}
+
+const noUser = ({ user, domain }: Address, role: User['role'] = 'user'): Problem =>
+  new Problem(404, `There is no ${role} ${user} at ${domain}.`);
+
+/**
+ * Creates a user, or replaces all but its password, which changes only when one is given. Without one, a new user has
+ * credentials that nobody knows, until some are set.
+ * @throws {Problem} 400 for a weak password
+ */
+export async function putUser(
+  ports: UserDeskPorts,
+  change: Change,
+  address: Address,
+  given: GivenUser & { readonly password?: string | undefined },
+): Promise<Changed<ShownUser>> {
+  const { domain, user } = address;
+  const { password, ...settings } = given;
+  if (password !== undefined) requireStrong(password, address);
+  const vault = await ports.vault();
+  return changeResource<ShownUser, StandingUser>(
+    ports,
+    change,
+    [domain],
+    () => findUser(ports.table, address),
+    (standing) => {
+      const sealedHa1 = credentialsFor(vault, address, standing?.account, password, ports.random);
+      const attributes = {
+        ...{ role: settings.role, displayName: settings.displayName, groups: settings.groups, watch: settings.watch },
+        ...{ ...userListing({ ...address, role: settings.role }), ...(sealedHa1 !== undefined && { sealedHa1 }) },
+      };
+      return {
+        shown: { user, ...settings },
+        isHiddenChange: sealedHa1 !== undefined,
+        writes: (version) => [
+          changeWrite(profileKey(domain, user), attributes, standing?.version, version),
+          ...(standing === undefined ? [countWrite(domain, 'users', user, 1)] : []),
+        ],
+      };
+    },
+  );
+}
+
+/** @returns undefined when they are to stay */
+function credentialsFor(
+  vault: Vault,
+  address: Address,
+  standing: User | undefined,
+  password: string | undefined,
+  random: ChangePorts['random'],
+): string | undefined {
+  if (standing !== undefined && password === undefined) return undefined;
+  const ha1 = storedCredentials(address.user, address.domain, password ?? makePassword(random));
+  const isSame = standing !== undefined && isDeepStrictEqual(openHa1(vault, standing), ha1);
+  return isSame ? undefined : sealHa1(vault, address, ha1);
+}
+
+/**
+ * Sets the password of a user, or makes one up.
+ * @returns the password, when it was made up
+ * @throws {Problem} 404, 400 for a weak one
+ */
+export async function setPassword(
+  ports: UserDeskPorts,
+  change: Change,
+  address: Address,
+  given: string | undefined,
+): Promise<{ readonly password?: string }> {
+  if (given !== undefined) requireStrong(given, address);
+  const { domain, user } = address;
+  const password = given ?? makePassword(ports.random);
+  const vault = await ports.vault();
+  await changeResource<ShownUser, StandingUser>(
+    ports,
+    change,
+    [domain],
+    () => requireUser(ports.table, address),
+    (standing) => {
+      const sealedHa1 = credentialsFor(vault, address, standing?.account, password, ports.random);
+      return {
+        shown: standing?.shown,
+        action: 'set credentials',
+        isHiddenChange: sealedHa1 !== undefined,
+        writes: (version) => [changeWrite(profileKey(domain, user), { sealedHa1 }, standing?.version, version)],
+      };
+    },
+  );
+  return given === undefined ? { password } : {};
+}
+
+/** @throws {Problem} 400 */
+function requireStrong(password: string, { user, domain }: Address): void {
+  const weakness = weaknessOf(password, user, domain);
+  if (weakness) throw new Problem(400, 'The password is too weak.', {}, [weakness]);
+}
+
+/**
+ * Removes an account. What it holds ends behind it: bindings, subscriptions, state (roles/user-removal).
+ * @throws {Problem} 404
+ */
+export async function removeUser(
+  ports: ChangePorts,
+  change: Change,
+  address: Address,
+  role?: User['role'],
+): Promise<void> {
+  const { domain, user } = address;
+  await changeResource<ShownUser, StandingUser>(
+    ports,
+    change,
+    [domain],
+    () => requireUser(ports.table, address, role),
+    (standing) => ({
+      shown: undefined,
+      writes: () => [
+        removalWrite(profileKey(domain, user), standing?.version ?? 0),
+        countWrite(domain, 'users', user, -1),
+      ],
+    }),
+  );
+}

@@ -1,0 +1,29 @@
+/** How many users and lists a tenant has, counted with each change. */
+import * as v from 'valibot';
+import { COUNT_PREFIX, countKey, tenantKey } from './keys.ts';
+import { partitionQuery, type Table, type TransactionWrite } from './table.ts';
+
+export interface TenantCounts {
+  readonly users: number;
+  readonly lists: number;
+}
+
+const countAttributes = v.object({ users: v.optional(v.number(), 0), lists: v.optional(v.number(), 0) });
+
+/** @param name of the user or list: it says which part of the counter is used */
+export const countWrite = (domain: string, of: keyof TenantCounts, name: string, change: 1 | -1): TransactionWrite => ({
+  kind: 'update',
+  key: countKey(domain, name),
+  update: `ADD ${of} :change`,
+  values: { ':change': change },
+});
+
+/** One Query. */
+export async function loadCounts(table: Table, domain: string): Promise<TenantCounts> {
+  const items = await table.query(partitionQuery(tenantKey(domain).PK, COUNT_PREFIX, { consistent: true }));
+  const counts = items.map((item) => v.parse(countAttributes, item));
+  return {
+    users: counts.reduce((sum, { users }) => sum + users, 0),
+    lists: counts.reduce((sum, { lists }) => sum + lists, 0),
+  };
+}
