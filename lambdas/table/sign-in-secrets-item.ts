@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { ContractError } from '#core/error.ts';
 import type { Vault } from '#core/sealed-text.ts';
 import { placeOf, signInSecretsKey } from './keys.ts';
+import { changeWrite } from './resource-write.ts';
 import type { Item, Table } from './table.ts';
 
 /** A tenant's secrets while it changes from one to the next. */
@@ -19,13 +20,14 @@ export interface SignInSecrets {
   readonly shared: readonly SharedSecret[];
   /** Tokens of ours that name an earlier one are worth nothing. */
   readonly tokenGeneration: number;
-  readonly version: number;
+  /** Undefined: there is no item yet. */
+  readonly version?: number | undefined;
 }
 
 const attributes = v.object({
   shared: v.optional(v.array(v.object({ id: v.string(), createdAtMs: v.number(), sealed: v.string() })), []),
   tokenGeneration: v.optional(v.number(), 0),
-  version: v.optional(v.number(), 0),
+  version: v.optional(v.number()),
 });
 
 /** One GetItem. A tenant without any has an empty one. */
@@ -40,15 +42,11 @@ export async function loadSignInSecrets(
   return { domain, ...result.output };
 }
 
-/** One PutItem. @returns false when somebody else changed them meanwhile */
-export async function saveSignInSecrets(table: Table, { domain, ...rest }: SignInSecrets): Promise<boolean> {
-  const item = { ...signInSecretsKey(domain), ...rest, version: rest.version + 1 };
-  const result = await table.put(item, {
-    condition: 'attribute_not_exists(PK) OR version = :version',
-    values: { ':version': rest.version },
-  });
-  return result.kind === 'done';
-}
+/** They as they are to be, if nobody changed them since. */
+export const signInSecretsWrite = (
+  { domain, shared, tokenGeneration, version: seen }: SignInSecrets,
+  version: number,
+) => changeWrite(signInSecretsKey(domain), { shared, tokenGeneration }, seen, version);
 
 export const sealShared = (vault: Vault, domain: string, id: string, secret: string): string =>
   vault.seal(secret, sharedPlace(domain, id));
