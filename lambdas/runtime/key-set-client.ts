@@ -24,7 +24,8 @@ const KEEP_MS = 10 * 60_000;
 /** Known keys help longer than their issuer may be away. */
 const KEEP_WHEN_DEAD_MS = 24 * 3_600_000;
 /** Tokens with made-up key ids do not become requests to the issuer. */
-const RENEW_EVERY_MS = 30_000;
+const MAX_RENEWALS = 5;
+const RENEWALS_WITHIN_MS = 60_000;
 /** A dead issuer is not asked for each of its tokens. */
 const RETRY_AFTER_MS = 5_000;
 
@@ -33,6 +34,8 @@ const keySet = v.object({ keys: v.pipe(v.array(v.looseObject({ kty: v.string() }
 interface Entry {
   keys?: { readonly set: JSONWebKeySet; readonly atMs: number };
   askedAtMs: number;
+  /** When keys were asked for because one was missing. */
+  renewals: readonly number[];
   failed: boolean;
   asking: Promise<JSONWebKeySet> | undefined;
 }
@@ -65,8 +68,9 @@ export function createKeySetLoader(
   return (uri, use) => {
     const entry = entryOf(entries, uri);
     const { keys } = entry;
-    const isNew = keys !== undefined && now() - keys.atMs < (use === 'known' ? KEEP_MS : RENEW_EVERY_MS);
-    if (isNew) return Promise.resolve(keys.set);
+    const isOld = keys === undefined || now() - keys.atMs >= KEEP_MS;
+    if (!isOld && (use === 'known' || (entry.asking === undefined && !takeRenewal(entry, now()))))
+      return Promise.resolve(keys.set);
     const isToWait = entry.failed && now() - entry.askedAtMs < RETRY_AFTER_MS;
     if (isToWait && entry.asking === undefined) {
       if (keys !== undefined) return Promise.resolve(keys.set);
@@ -77,10 +81,18 @@ export function createKeySetLoader(
   };
 }
 
+/** @returns false when there were enough of them lately */
+function takeRenewal(entry: Entry, nowMs: number): boolean {
+  const lately = entry.renewals.filter((atMs) => nowMs - atMs < RENEWALS_WITHIN_MS);
+  const isAllowed = lately.length < MAX_RENEWALS;
+  entry.renewals = isAllowed ? [...lately, nowMs] : lately;
+  return isAllowed;
+}
+
 function entryOf(entries: Map<string, Entry>, uri: string): Entry {
   const known = entries.get(uri);
   if (known !== undefined) return known;
-  const entry: Entry = { askedAtMs: 0, failed: false, asking: undefined };
+  const entry: Entry = { askedAtMs: 0, renewals: [], failed: false, asking: undefined };
   entries.set(uri, entry);
   for (const oldest of entries.keys()) {
     if (entries.size <= MAX_KEPT) break;

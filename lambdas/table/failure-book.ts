@@ -59,7 +59,7 @@ export function openFailureBook(table: Table): FailureBook {
       const { count, at } = namesOf(place);
       const share = before.ofUser < FREE_FOR_USER ? 1 : 0;
       const result = await table.update(key, {
-        update: 'SET atMs = :now, #at = :now, #ttl = :ttl ADD total :share, #count :one',
+        update: 'SET atMs = :now, #at = :now, #ttl = :ttl ADD ofAll :share, #count :one',
         names: { '#at': at, '#ttl': 'ttl', '#count': count },
         values: { ':now': nowMs, ':ttl': endSeconds(nowMs), ':share': share, ':one': 1 },
         returning: 'ALL_NEW',
@@ -79,9 +79,9 @@ const number = v.optional(v.number(), 0);
 function decode(item: Item | undefined, place: SignInPlace): Failures {
   if (item === undefined) return NO_FAILURES;
   const { count, at } = namesOf(place);
-  const { total, atMs } = v.parse(v.object({ total: number, atMs: number }), item);
+  const { ofAll, atMs } = v.parse(v.object({ ofAll: number, atMs: number }), item);
   return {
-    ofAddress: total,
+    ofAddress: ofAll,
     ofAddressAtMs: atMs,
     ofUser: v.parse(number, item[count]),
     ofUserAtMs: v.parse(number, item[at]),
