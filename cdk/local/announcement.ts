@@ -1,6 +1,6 @@
 /** What the local stack tells the person who started it. Pure. */
 import { apiUrl, dynamoDbEndpoint, gatewayPorts, lambdaEndpoint, TABLE_NAME, trunkPorts } from './processes.ts';
-import type { LocalSettings } from './settings.ts';
+import { DEFAULT_ADMIN_KEY, type LocalSettings } from './settings.ts';
 
 const FIRST_USER = 1001;
 
@@ -26,7 +26,7 @@ export function announceReady(
     `             acme.example: ${users}, password acme-<user>`,
     '  Publisher  pbx@demo.example with demo-pbx, pbx@acme.example with acme-pbx',
     `  Health     ${home}healthz, ${home}readyz, ${home}metrics`,
-    `  HTTP API   ${apiUrl(settings)}  (Authorization: Bearer ${settings.adminKey})`,
+    `  HTTP API   ${apiUrl(settings)}  (Authorization: Bearer ${keyText(settings)})`,
     `  Functions  ${lambdaEndpoint(settings)}  (Lambda Invoke API)`,
     `  Table      ${dynamoDbEndpoint(settings)}  (DynamoDB Local, table ${TABLE_NAME}; open to your network)`,
     `  Records    ${folder}/records.jsonl  (calls that have ended)`,
@@ -37,6 +37,9 @@ export function announceReady(
       : `Ctrl-C stops everything. Data stay in ${settings.data}.`,
   ].join('\n');
 }
+
+const keyText = ({ adminKey }: LocalSettings): string =>
+  adminKey === DEFAULT_ADMIN_KEY ? adminKey : '<the admin key that you chose>';
 
 export interface PortUse {
   readonly port: number;

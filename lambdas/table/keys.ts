@@ -43,6 +43,15 @@ export const tenantOfKey = (partitionKey: string): string | undefined =>
 /** Where a tenant's trunk stands, with its secret: apart from the policy, which more functions read. */
 export const trunkKey = (domain: string): Key => ({ PK: tenantKey(domain).PK, SK: 'TRUNK' });
 
+/** Secrets that a tenant's portals share with us, and the generation of its own tokens: write only. */
+export const signInSecretsKey = (domain: string): Key => ({ PK: tenantKey(domain).PK, SK: 'SIGN-IN' });
+
+/** Failed sign-ins at a tenant from one address in one quarter of an hour. */
+export const failuresKey = (domain: string, address: string, window: number): Key => ({
+  PK: `FAILURES#${domain}#${address}`,
+  SK: `WINDOW#${window}`,
+});
+
 /** Partition that holds a user's profile and bindings. */
 export const userPartition = (domain: string, user: string): string => `USER#${domain}#${user}`;
 

@@ -10,6 +10,7 @@ import { openApiRoute } from './openapi.ts';
 import { OWN_KEY_ROUTES } from './own-key.ts';
 import type { Route } from './route.ts';
 import { TENANT_ROUTES } from './tenants.ts';
+import { TOKEN_ROUTES } from './tokens.ts';
 import { TRUNK_ROUTES } from './trunks.ts';
 import { USER_ROUTES } from './users.ts';
 
@@ -18,6 +19,7 @@ const RESOURCES: readonly Route[] = [
   ...USER_ROUTES,
   ...LIST_ROUTES,
   ...TRUNK_ROUTES,
+  ...TOKEN_ROUTES,
   ...KEY_ROUTES,
   ...OWN_KEY_ROUTES,
   ...AUDIT_ROUTES,
