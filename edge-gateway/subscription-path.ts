@@ -76,7 +76,11 @@ export class SubscriptionPath {
   #holdOrAdopt(asked: Asked, opened: SubscriptionOutcome): Subscription {
     const { subscriptions } = this.#ports;
     const held = subscriptions.get(opened.id);
-    if (held !== undefined && opened.isTakenOver) held.renumber(opened.createdAtMs, this.#ports.nowMs());
+    if (held !== undefined && opened.isTakenOver) {
+      held.renumber(opened.createdAtMs, this.#ports.nowMs());
+      // What was sent from here has numbers of which the next one is not the follower.
+      this.#ports.notifyPath.memory.forget(held);
+    }
     const subscription = held ?? this.#adopt(asked, opened);
     if (opened.list !== undefined)
       takeList(subscription, opened.list, this.#ports.pending.of(opened.id), subscriptions);

@@ -114,7 +114,8 @@ function tell(dialog: Dialog, { ringing, callerEarly, hold, identities }: Render
   return told.state === 'early' && ringing === 'proceeding' ? { ...told, state: 'proceeding' } : told;
 }
 
-const isHeld = ({ state, local }: Dialog): boolean =>
+/** A call on hold (RFC 4235: its target does not render). */
+export const isHeld = ({ state, local }: Dialog): boolean =>
   state === 'confirmed' && local?.target?.params.some(isNotRendering) === true;
 
 const isNotRendering = ([name, value]: readonly [string, string]): boolean =>

@@ -13,7 +13,7 @@ import { createVaultReader } from '#runtime/vault.ts';
 import { openDynamoDbTable } from '#table/dynamodb.ts';
 import { loadList } from '#table/list-item.ts';
 import type { Table } from '#table/table.ts';
-import { loadTenant } from '#table/tenant-item.ts';
+import { isServed, loadTenant } from '#table/tenant-item.ts';
 import { loadTrunk } from '#table/trunk-item.ts';
 import { loadUser } from '#table/user-item.ts';
 import { loadWatchRules } from '#table/watch-rules.ts';
@@ -22,6 +22,8 @@ const KEEP_USERS_MS = 10_000;
 const KEEP_TENANTS_MS = 5_000;
 const KEEP_WATCH_RULES_MS = 5_000;
 const KEEP_LISTS_MS = 10_000;
+/** What is written after it must be in time for the removal of the tenant: see roles/tenant-remover. */
+const KEEP_SERVED_MS = 5_000;
 const MAX_CACHED = 10_000;
 
 /** Ports over DynamoDB and the function's environment. */
@@ -60,6 +62,15 @@ export function createWatchRulesFinder(table: Table): NotifierPorts['findWatchRu
     maxEntries: MAX_CACHED,
   });
   return ({ domain, user }) => rules(`${domain}#${user}`);
+}
+
+/** Tells whether a tenant is there and not about to be removed, as it was some seconds ago at most. */
+export function createTenantCheck(table: Table): (domain: string) => Promise<boolean> {
+  const served = createCache(async (domain) => isServed(await loadTenant(table, domain)), {
+    keepMs: KEEP_SERVED_MS,
+    maxEntries: MAX_CACHED,
+  });
+  return served;
 }
 
 /** Finds the trunk of a tenant, at most {@link KEEP_TENANTS_MS} old: most have none. */

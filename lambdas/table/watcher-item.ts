@@ -7,7 +7,14 @@ import type { Address } from '#core/identity.ts';
 import type { ListEntry } from '#core/resource-list.ts';
 import { accessOf } from '#core/watch-view.ts';
 import type { Watcher } from '#core/winfo.ts';
-import { presentityPartition, WATCHER_PREFIX, watcherKey, watcherPrefix } from './keys.ts';
+import {
+  listedOfUser,
+  listedSubscriptions,
+  presentityPartition,
+  WATCHER_PREFIX,
+  watcherKey,
+  watcherPrefix,
+} from './keys.ts';
 import { type Condition, type Item, partitionQuery, type Table } from './table.ts';
 
 /** What names a subscription, and stays the same as long as it lives (RFC 6665 section 4.4.1). */
@@ -87,7 +94,10 @@ const watcherAttributes = v.object({
 
 const listOfWatcher = v.object({ list: v.optional(storedList) });
 
-/** One PutItem. Unconditional: the id is random and new, so a repeated attempt meets only itself. */
+/**
+ * One PutItem. Unconditional: the id is random and new, so a repeated attempt meets only itself. It stands in the list of the
+ * tenant's subscriptions; the items of a list's members do not, the list's own names them.
+ */
 export async function putWatcher(
   table: Table,
   name: SubscriptionName,
@@ -96,7 +106,9 @@ export async function putWatcher(
   nowMs: number,
   list?: StoredList,
 ): Promise<void> {
-  await table.put({ ...watcherItem(name, place, times, nowMs), list });
+  const { domain, user } = name.presentity;
+  const listing = { listedAs: listedSubscriptions(domain), listedBy: listedOfUser(user, `${name.event}#${name.id}`) };
+  await table.put({ ...watcherItem(name, place, times, nowMs), ...listing, list });
 }
 
 /** The item of one subscription. */
@@ -296,11 +308,11 @@ function ownLater(name: SubscriptionName, cseq: number, nowMs: number): Conditio
 // The table always gives the item that was asked for; the clock only stands in for the type's sake.
 function doneOf(item: Item | undefined, nowMs: number, holder: 'gatewayId' | 'previousGatewayId'): WatcherResult {
   if (item === undefined) return { kind: 'done', createdAtMs: nowMs };
-  const { createdAtMs, list, [holder]: heldBy } = decode(item);
+  const { createdAtMs, list, [holder]: heldBy } = decodeWatcher(item);
   return { kind: 'done', createdAtMs, heldBy, list };
 }
 
-type StoredWatcher = v.InferOutput<typeof watcherAttributes>;
+export type StoredWatcher = v.InferOutput<typeof watcherAttributes>;
 
 function repeatedOrRefused(
   item: Item | undefined,
@@ -308,7 +320,7 @@ function repeatedOrRefused(
   isRepeated: (stored: StoredWatcher) => boolean,
   nowMs: number,
 ): WatcherResult {
-  const stored = item && decode(item);
+  const stored = item && decodeWatcher(item);
   const isOwn =
     stored !== undefined &&
     stored.memberOf === undefined &&
@@ -322,7 +334,8 @@ function repeatedOrRefused(
   return isRepeated(stored) ? doneOf(item, nowMs, 'previousGatewayId') : { kind: 'outOfOrder' };
 }
 
-function decode(item: Item): StoredWatcher {
+/** @throws {ContractError} when the item is not a watcher */
+export function decodeWatcher(item: Item): StoredWatcher {
   const result = v.safeParse(watcherAttributes, item);
   if (!result.success) throw new ContractError(`Item ${item.PK} ${item.SK}: ${v.summarize(result.issues)}`);
   return result.output;

@@ -16,7 +16,7 @@ import { publish } from '#roles/compositor.ts';
 import { type FanOutPorts, fanOut } from '#roles/fan-out.ts';
 import { closeFlows } from '#roles/flow-closer.ts';
 import { subscribe } from '#roles/notifier.ts';
-import { monitorRegistrations } from '#roles/registration-monitor.ts';
+import { monitorRegistrations, type RegistrationMonitorPorts } from '#roles/registration-monitor.ts';
 import { saveBinding } from '#table/binding-item.ts';
 import { type DynamoDbTable, openDynamoDbTable } from '#table/dynamodb.ts';
 import { loadPresentity } from '#table/presentity-item.ts';
@@ -40,7 +40,7 @@ let table: DynamoDbTable;
 let streams: DynamoDBStreamsClient;
 let shardId: string | undefined;
 let requestPorts: Parameters<typeof publish>[1] & Parameters<typeof subscribe>[1];
-let ports: FanOutPorts;
+let ports: FanOutPorts & RegistrationMonitorPorts;
 const seen = new Set<string | undefined>();
 const sent: Instruction[] = [];
 /** Subscriptions that the gateway says it does not hold. */
@@ -70,6 +70,7 @@ beforeAll(async () => {
   ports = {
     table,
     telemetry: { log: () => undefined },
+    isServed: async () => true,
     leases: { find: async () => ({ ...lease, flows: 0, subscriptions: 0, draining: false }), drop: () => undefined },
     gateways: {
       async deliver(_gatewayId, _address, instructions) {

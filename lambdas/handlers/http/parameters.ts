@@ -38,6 +38,8 @@ export const dialogName = v.pipe(
 
 const keyId = v.pipe(v.string(), v.regex(/^[0-9a-f]{12}$/, 'is no id of a key'));
 
+const publicationId = v.pipe(v.string(), v.regex(/^[\w.:-]{1,128}$/, 'is no id of a publication'));
+
 /** By the name of the placeholder. */
 export const PARAMETERS = {
   tenant: v.pipe(domainName, v.description('Domain of the tenant')),
@@ -46,6 +48,7 @@ export const PARAMETERS = {
   id: v.pipe(keyId, v.description('Id of the key: the middle of its prefix')),
   dialog: v.pipe(dialogName, v.description('Id of the dialog, as its source calls it')),
   source: v.pipe(sourceName, v.description('Who says it: a PBX, a portal')),
+  publication: v.pipe(publicationId, v.description('Id of the publication, as the presentity shows it')),
   callId: v.pipe(anyText, v.description('Call-ID, percent-encoded')),
   profile: v.pipe(anyText, v.description('Profile of calls')),
   value: v.pipe(anyText, v.description('Value of the profile, percent-encoded')),

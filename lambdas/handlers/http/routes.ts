@@ -4,6 +4,7 @@ import { CALL_ROUTES } from './calls.ts';
 import { INGEST_ROUTES } from './ingest.ts';
 import { KEY_ROUTES } from './keys.ts';
 import { LIST_ROUTES } from './lists.ts';
+import { LIVE_ROUTES } from './live.ts';
 import { openApiRoute } from './openapi.ts';
 import type { Route } from './route.ts';
 import { TENANT_ROUTES } from './tenants.ts';
@@ -17,8 +18,9 @@ const RESOURCES: readonly Route[] = [
   ...TRUNK_ROUTES,
   ...KEY_ROUTES,
   ...AUDIT_ROUTES,
-  ...CALL_ROUTES,
+  ...LIVE_ROUTES,
   ...INGEST_ROUTES,
+  ...CALL_ROUTES,
 ];
 
 export const ROUTES: readonly Route[] = [...RESOURCES, openApiRoute(RESOURCES)];
