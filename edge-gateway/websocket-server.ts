@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { GatewayConfig, TlsFiles } from './config.ts';
 import { Flow, type FlowTable, type Transport } from './flow-table.ts';
+import { HandshakeRates } from './handshake-rates.ts';
 import type { Outbox } from './outbox.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -45,10 +46,11 @@ export function createSipWebSocketServer(
   server.headersTimeout = HANDSHAKE_TIMEOUT_MS;
   server.requestTimeout = HANDSHAKE_TIMEOUT_MS;
   let accepting = true;
+  const handshakes = new HandshakeRates(config);
   const transport = publicTransport(config);
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     stream.on('error', () => stream.destroy());
-    const refusal = accepting ? refuseHandshake(config, request, ports.flows) : '503 Service Unavailable';
+    const refusal = accepting ? refuseHandshake(config, request, ports, handshakes) : '503 Service Unavailable';
     if (refusal !== undefined) {
       ports.telemetry.counts.flowsRefused++;
       ports.telemetry.log.info({ hop: 'handshake', address: addressOf(request), refusal }, 'connection refused');
@@ -87,14 +89,19 @@ export function listen(server: NetServer, port: number, host: string): Promise<n
 const addressOf = (request: IncomingMessage): string => (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
 
 /** @returns the HTTP status line of a refusal; `undefined` when the connection is welcome */
-function refuseHandshake(config: GatewayConfig, request: IncomingMessage, flows: FlowTable): string | undefined {
+function refuseHandshake(
+  config: GatewayConfig,
+  request: IncomingMessage,
+  { flows, nowMs }: { readonly flows: FlowTable; readonly nowMs: () => number },
+  handshakes: HandshakeRates,
+): string | undefined {
   const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((item) => item.trim().toLowerCase());
   if (!offered.includes('sip')) return '400 WebSocket Subprotocol sip Required';
   if (!isOriginAllowed(config.ALLOWED_ORIGINS, request)) return '403 Origin Not Allowed';
   if (flows.size >= config.MAX_FLOWS) return '503 Too Many Connections';
   if (flows.countOfAddress(addressOf(request)) >= config.MAX_FLOWS_PER_ADDRESS)
     return '429 Too Many Connections From This Address';
-  return undefined;
+  return handshakes.take(addressOf(request), nowMs()) ? undefined : '429 Too Many Handshakes From This Address';
 }
 
 /** A browser always sends Origin; a client that is none sends none and is not what this list guards against. */

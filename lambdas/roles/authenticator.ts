@@ -6,7 +6,7 @@ import { challengeHeaders, type DigestCredentials, readCredentials, verifyRespon
 import { SipRejection } from '#core/error.ts';
 import { type Address, addressOfHeader, forbidden, isSameAddress, isStorable } from '#core/identity.ts';
 import { isNonceValid, makeNonce, type NonceScope } from '#core/nonce.ts';
-import { responseOf } from '#core/rejection.ts';
+import { responseOf, tooMany } from '#core/rejection.ts';
 import { type Params, parseCredentials } from '#core/sip/header.ts';
 import { type HeaderFields, headerFieldsOf } from '#core/sip/message.ts';
 import { parseUri } from '#core/sip/uri.ts';
@@ -74,12 +74,19 @@ export async function asAuthenticated(
   challenger: Challenger = 'server',
 ): Promise<OutcomeInput> {
   const identity = await authenticate(envelope, ports, nowMs, challenger);
+  requireRoom(envelope);
   try {
     return { ...(await decide(identity, headerFieldsOf(envelope.request.headers))), identity };
   } catch (error) {
     if (!(error instanceof SipRejection)) throw error;
     return { response: responseOf(error), identity };
   }
+}
+
+/** Only who has proven it hears that the tenant is full; the flow stays without identity, so it does not count. */
+function requireRoom({ tenantFull }: RequestEnvelope): void {
+  if (tenantFull === 'flows') throw tooMany('Too Many Connections Of This Tenant');
+  if (tenantFull === 'subscriptions') throw tooMany('Too Many Subscriptions Of This Tenant');
 }
 
 function identityOfFlow(identity: Identity, from: Address): Identity {
