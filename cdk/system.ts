@@ -135,7 +135,7 @@ export const FUNCTIONS = {
     what: 'Schedule: publishes what has run out: publications, bindings, calls and dead gateways',
     memoryMb: 512,
     timeoutSeconds: 75,
-    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'],
+    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem', 'BatchWriteItem'],
     secrets: [],
     trigger: { kind: 'schedule' },
     reachesGateways: false,
@@ -202,6 +202,8 @@ export const STREAM_MAPPING = {
       },
       { eventName: ['INSERT', 'MODIFY'], dynamodb: { Keys: { SK: { S: ['PROFILE', 'REVIEW'] } } } },
       { eventName: ['MODIFY'], dynamodb: { Keys: { SK: { S: ['TENANT'] } } } },
+      // A user that was removed: its flows are closed, its items go.
+      { eventName: ['INSERT', 'MODIFY'], dynamodb: { Keys: { SK: { S: ['REMOVED'] } } } },
     ],
   },
 } as const;

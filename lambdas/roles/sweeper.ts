@@ -1,10 +1,20 @@
 /** Sweeper: looks at what is due and publishes what has run out: publications, bindings, calls and dead gateways. */
 import { StaleWrite } from '#core/error.ts';
 import { loadKeysHeldBy, removeBindingOf, removeExpiredBinding } from '#table/binding-item.ts';
-import { DUE_INDEX, DUE_SHARDS, gatewayOfKey, isCallKey, type Key, presentityOfKey, userOfKey } from '#table/keys.ts';
+import {
+  DUE_INDEX,
+  DUE_SHARDS,
+  gatewayOfKey,
+  isCallKey,
+  isRemovedKey,
+  type Key,
+  presentityOfKey,
+  userOfKey,
+} from '#table/keys.ts';
 import { loadLease, removeLapsedLease } from '#table/lease-item.ts';
 import { sweepPresentity } from '#table/presentity-sweep.ts';
 import type { Table } from '#table/table.ts';
+import { sweepRemovedUser } from '#table/user-removal.ts';
 import { sweepCall, sweepCallOf } from './call-sweeper.ts';
 import { failureFields, type RoleLog } from './role-log.ts';
 
@@ -74,8 +84,13 @@ async function sweepOne(key: Key, ports: SweeperPorts, nowMs: number): Promise<P
     if (isCallKey(key)) return { calls: await sweepCall(key, ports, nowMs) };
     const presentity = presentityOfKey(key.PK);
     if (presentity) return { publications: await repeated(() => sweepPresentity(table, presentity, nowMs)) };
+    const user = userOfKey(key.PK);
+    if (user && isRemovedKey(key)) {
+      await sweepRemovedUser(table, user, nowMs);
+      return {};
+    }
     // The stream tells what this means for the user: role registration-monitor.
-    if (userOfKey(key.PK)) return { bindings: (await removeExpiredBinding(table, key, nowMs)) ? 1 : 0 };
+    if (user) return { bindings: (await removeExpiredBinding(table, key, nowMs)) ? 1 : 0 };
     const gatewayId = gatewayOfKey(key.PK);
     return gatewayId ? await sweepGateway(gatewayId, ports, nowMs) : {};
   } catch (error) {

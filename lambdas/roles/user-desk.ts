@@ -12,6 +12,7 @@ import { storedCredentials } from '#table/seed-items.ts';
 import type { Table } from '#table/table.ts';
 import { countWrite } from '#table/tenant-counts.ts';
 import { decodeUser, loadUser, openHa1, sealHa1, type User, userListing } from '#table/user-item.ts';
+import { removedMark } from '#table/user-removal.ts';
 import { type Change, type Changed, type ChangePorts, changeResource, type Standing } from './change.ts';
 
 export interface UserDeskPorts extends ChangePorts {
@@ -162,7 +163,7 @@ function requireStrong(password: string, { user, domain }: Address): void {
 }
 
 /**
- * Removes an account. What it holds ends behind it: bindings, subscriptions, state (roles/user-removal).
+ * Removes an account. What it holds ends behind it: bindings, subscriptions, state (roles/user-remover).
  * @throws {Problem} 404
  */
 export async function removeUser(
@@ -182,6 +183,7 @@ export async function removeUser(
       writes: () => [
         removalWrite(profileKey(domain, user), standing?.version ?? 0),
         countWrite(domain, 'users', user, -1),
+        removedMark(address, change.nowMs),
       ],
     }),
   );
