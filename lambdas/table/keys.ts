@@ -26,7 +26,9 @@ export const DUE_INDEX = 'due';
 /** The sparse index of what a gateway holds: partition `heldBy`, sort `PK`, keys only. */
 export const BY_GATEWAY_INDEX = 'byGateway';
 
-export const tenantKey = (domain: string): Key => ({ PK: `TENANT#${domain}`, SK: 'TENANT' });
+/** Sort key of a tenant's own item; the stream filter names it too (cdk/system). */
+export const TENANT_SORT_KEY = 'TENANT';
+export const tenantKey = (domain: string): Key => ({ PK: `TENANT#${domain}`, SK: TENANT_SORT_KEY });
 
 /** Sort key of a tenant's own item; the stream filter names it too (cdk/system). */
 export const TENANT_SORT_KEY = 'TENANT';
@@ -251,6 +253,11 @@ export function userOfKey(partitionKey: string): { readonly domain: string; read
 /** The list of a `LIST#<domain>#<name>` partition key; undefined for another kind of item. */
 export function listOfKey(partitionKey: string): { readonly domain: string; readonly user: string } | undefined {
   return namesOfKey('LIST', partitionKey);
+}
+
+/** The tenant of a `TENANT#<domain>` partition key; undefined for another kind of item. */
+export function tenantOfKey(partitionKey: string): string | undefined {
+  return partitionKey.startsWith('TENANT#') ? partitionKey.slice('TENANT#'.length) : undefined;
 }
 
 /** The gateway of a `GATEWAY#<id>` partition key; undefined for another kind of item. */
