@@ -30,8 +30,6 @@ export const BY_GATEWAY_INDEX = 'byGateway';
 export const TENANT_SORT_KEY = 'TENANT';
 export const tenantKey = (domain: string): Key => ({ PK: `TENANT#${domain}`, SK: TENANT_SORT_KEY });
 
-/** Sort key of a tenant's own item; the stream filter names it too (cdk/system). */
-export const TENANT_SORT_KEY = 'TENANT';
 /** Sort key of the review of all of a tenant's watchers; the stream filter names it too. */
 export const REVIEW_SORT_KEY = 'REVIEW';
 
@@ -253,11 +251,6 @@ export function userOfKey(partitionKey: string): { readonly domain: string; read
 /** The list of a `LIST#<domain>#<name>` partition key; undefined for another kind of item. */
 export function listOfKey(partitionKey: string): { readonly domain: string; readonly user: string } | undefined {
   return namesOfKey('LIST', partitionKey);
-}
-
-/** The tenant of a `TENANT#<domain>` partition key; undefined for another kind of item. */
-export function tenantOfKey(partitionKey: string): string | undefined {
-  return partitionKey.startsWith('TENANT#') ? partitionKey.slice('TENANT#'.length) : undefined;
 }
 
 /** The gateway of a `GATEWAY#<id>` partition key; undefined for another kind of item. */

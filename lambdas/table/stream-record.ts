@@ -89,7 +89,7 @@ export interface RecordImages {
 export function decodeRemovedTenant(
   input: unknown,
 ): { readonly sequenceNumber: string; readonly domain: string } | undefined {
-  const { sequenceNumber, sortKey, after } = imageOfRecord(input);
+  const { sequenceNumber, sortKey, after } = imagesOfRecord(input);
   const domain = sortKey === TENANT_SORT_KEY && after && removalOf(after) ? tenantOfKey(after.PK) : undefined;
   return domain === undefined ? undefined : { sequenceNumber, domain };
 }

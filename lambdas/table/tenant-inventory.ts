@@ -30,7 +30,7 @@ import type { Item, Table } from './table.ts';
 /** A kind of things: each stands in a list of the tenant's, or in a partition of the tenant's. */
 export type Section = {
   readonly name: string;
-  /** What goes with a thing: its own partition, and those that nothing else leads to. */
+  /** What goes with a thing: those that nothing else leads to, its own partition at last. */
   readonly partitionsOf: (thing: Item) => readonly string[];
 } & ({ readonly listedAs: string } | { readonly partition: string });
 
@@ -38,7 +38,7 @@ export type Section = {
 export function sectionsOf(domain: string): readonly Section[] {
   const own = ({ PK }: Key): readonly string[] => [PK];
   const none = (): readonly string[] => [];
-  const ofPresentity = (user: string) => [presentityPartition(domain, user), historyPartition(domain, user)];
+  const ofPresentity = (user: string) => [historyPartition(domain, user), presentityPartition(domain, user)];
   return [
     { name: 'bindings', listedAs: listedBindings(domain), partitionsOf: none },
     {
@@ -46,10 +46,10 @@ export function sectionsOf(domain: string): readonly Section[] {
       listedAs: listedUsers(domain),
       partitionsOf({ PK }) {
         const user = userOfKey(PK)?.user ?? '';
-        return [PK, mailboxPartition(domain, user), ...ofPresentity(user)];
+        return [mailboxPartition(domain, user), ...ofPresentity(user), PK];
       },
     },
-    { name: 'lists', listedAs: listedLists(domain), partitionsOf: ({ PK }) => [PK, ...ofList(domain, PK)] },
+    { name: 'lists', listedAs: listedLists(domain), partitionsOf: ({ PK }) => [...ofList(domain, PK), PK] },
     { name: 'subscriptions', listedAs: listedSubscriptions(domain), partitionsOf: own },
     { name: 'devices', listedAs: listedDevices(domain), partitionsOf: own },
     {

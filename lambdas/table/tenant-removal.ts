@@ -1,31 +1,22 @@
 /** Removal of all that stands in the table of a tenant, a bounded part at a time; safe to break off and to repeat. */
 import { addressOfAor } from '#core/identity.ts';
-import { dueShardOf, type Key, STATE_SORT_KEY, tenantKey, WATCHER_PREFIX, watcherKey } from './keys.ts';
-import { type Item, partitionQuery, type Table } from './table.ts';
+import { dueShardOf, type Key, tenantKey, WATCHER_PREFIX, watcherKey } from './keys.ts';
+import { type Item, partitionQuery, type Table, type TransactionWrite } from './table.ts';
 import { readSection, type Section, sectionsOf } from './tenant-inventory.ts';
-
-/** How a removal stands. */
-export interface Removal {
-  readonly sinceMs: number;
-  /** Items that are removed already. */
-  readonly items: number;
-}
+import type { Removal } from './tenant-item.ts';
 
 const PAGE = 100;
 
-/**
- * One UpdateItem: from now on the tenant is being removed. Again: nothing.
- * @returns undefined when there is no such tenant
- */
-export async function beginRemoval(table: Table, domain: string, nowMs: number): Promise<Removal | undefined> {
+/** From now on the tenant is being removed, unless it is already. */
+export function removalMark(domain: string, nowMs: number): TransactionWrite {
   const key = tenantKey(domain);
-  const result = await table.update(key, {
-    update: 'SET removedSinceMs = if_not_exists(removedSinceMs, :now), dueShard = :shard, dueAtMs = :now',
-    condition: 'attribute_exists(PK)',
+  return {
+    kind: 'update',
+    key,
+    update: 'SET removedSinceMs = :now, dueShard = :shard, dueAtMs = :now',
+    condition: 'attribute_exists(PK) AND attribute_not_exists(removedSinceMs)',
     values: { ':now': nowMs, ':shard': dueShardOf(key.PK) },
-    returning: 'ALL_NEW',
-  });
-  return result.item && removalOf(result.item);
+  };
 }
 
 /** @returns undefined for a tenant that stays */
@@ -89,19 +80,19 @@ const isTenantItem = ({ PK, SK }: Key, domain: string): boolean => {
 async function removePartition(table: Table, partition: string): Promise<number> {
   const items = await table.query(
     partitionQuery(partition, undefined, {
-      ...{ consistent: true, projection: 'PK, SK, #list' },
+      ...{ consistent: true, projection: 'PK, SK, listedAs, #list' },
       names: { '#list': 'list' },
     }),
   );
   await table.writeBatch({ put: [], delete: items.flatMap(memberKeys) });
-  // The state is what leads to the others of its partition.
-  const [states, others] = [items.filter(isState), items.filter((item) => !isState(item))];
+  // What is listed leads to the others of its partition.
+  const [leading, others] = [items.filter(isListed), items.filter((item) => !isListed(item))];
   await table.writeBatch({ put: [], delete: others.map(({ PK, SK }) => ({ PK, SK })) });
-  await table.writeBatch({ put: [], delete: states.map(({ PK, SK }) => ({ PK, SK })) });
+  await table.writeBatch({ put: [], delete: leading.map(({ PK, SK }) => ({ PK, SK })) });
   return items.length;
 }
 
-const isState = ({ SK }: Key): boolean => SK === STATE_SORT_KEY;
+const isListed = ({ listedAs }: Item): boolean => listedAs !== undefined;
 
 /** Of a subscription to an event list: the watcher items of its members, which may be anybody's. */
 function memberKeys({ SK, list }: Item): Key[] {
