@@ -42,7 +42,7 @@ describe('keys of items', () => {
         if ('partition' in section)
           return [section.partition, ...section.partitionsOf({ PK: '', SK: '', callId: 'c1' })].map(kindOf);
         const maker = makers.find(([name]) => name === LISTED[section.name]);
-        return maker ? section.partitionsOf(keyOf(maker)).map(kindOf) : [`unknown ${section.name}`];
+        return maker ? section.partitionsOf({ ...keyOf(maker) }).map(kindOf) : [`unknown ${section.name}`];
       }),
     );
     expect([...led].filter((kind) => kind.startsWith('unknown'))).toEqual([]);
