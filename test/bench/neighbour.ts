@@ -1,0 +1,56 @@
+/** Noisy neighbour: how late the lamps of one tenant are while another one storms, within quotas and without. */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import type { GivenQuotas } from '#table/tenant-quotas.ts';
+import type { LocalStack } from '#test/support/local-stack.ts';
+import { measureLatency } from './latency.ts';
+import type { Quantiles } from './process-usage.ts';
+import type { StormOrder, StormReport } from './storm.ts';
+
+export interface NeighbourResult {
+  readonly quiet: Quantiles;
+  readonly storms: readonly { readonly quotas: string; readonly lamps: Quantiles; readonly storm: StormReport }[];
+}
+
+const NOISY = 'acme.example';
+/** A small company; what it sends is a multiple of it. */
+const SMALL: GivenQuotas = { flows: 30, subscriptions: 50, requestsPerSecond: 10, publicationsPerSecond: 5 };
+const STORM = { flows: 20, publishesPerSecond: 200, subscribesPerSecond: 100, connectsPerSecond: 10 };
+
+/** @param changes of the quiet tenant's lamp in each phase */
+export async function measureNeighbour(stack: LocalStack, changes: number): Promise<NeighbourResult> {
+  const quiet = await measureLatency(stack, changes);
+  const storms: NeighbourResult['storms'][number][] = [];
+  for (const [quotas, given] of [
+    ['small quotas', SMALL],
+    ['default quotas', {}],
+  ] as const) {
+    await setQuotas(stack, given);
+    storms.push({ quotas, ...(await duringStorm(stack, () => measureLatency(stack, changes))) });
+  }
+  return { quiet, storms };
+}
+
+async function duringStorm(stack: LocalStack, measure: () => Promise<Quantiles>) {
+  const child = fork(path.join(import.meta.dirname, 'storm.ts'));
+  const order: StormOrder = { url: stack.url(), domain: NOISY, ...STORM };
+  child.send(order);
+  await once(child, 'message');
+  child.send('rage');
+  const lamps = await measure();
+  child.send('end');
+  const [storm] = (await once(child, 'message')) as [StormReport];
+  return { lamps, storm };
+}
+
+/** Everything else of the tenant stays. */
+async function setQuotas({ apiUrl }: LocalStack, quotas: GivenQuotas): Promise<void> {
+  const url = `${apiUrl}/tenants/${NOISY}`;
+  const headers = { authorization: 'Bearer local-admin-key', 'content-type': 'application/json' };
+  const known = (await (await fetch(url, { headers })).json()) as Record<string, unknown>;
+  const { displayName, policy, signIn, watch } = known;
+  const body = JSON.stringify({ displayName, policy, signIn, watch, quotas });
+  const response = await fetch(url, { method: 'PUT', headers, body });
+  if (!response.ok) throw new Error(`the quotas of ${NOISY}: ${response.status} ${await response.text()}`);
+}
