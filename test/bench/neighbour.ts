@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import path from 'node:path';
 import type { GivenQuotas } from '#table/tenant-quotas.ts';
 import type { LocalStack } from '#test/support/local-stack.ts';
-import { measureLatency } from './latency.ts';
-import type { Quantiles } from './process-usage.ts';
+import { Lamp } from './latency.ts';
+import { type Quantiles, quantiles } from './process-usage.ts';
 import type { StormOrder, StormReport } from './storm.ts';
 
 export interface NeighbourResult {
@@ -16,29 +16,34 @@ export interface NeighbourResult {
 const NOISY = 'acme.example';
 /** A small company; what it sends is a multiple of it. */
 const SMALL: GivenQuotas = { flows: 30, subscriptions: 50, requestsPerSecond: 10, publicationsPerSecond: 5 };
+const PHASES = [
+  { quotas: 'small quotas', given: SMALL },
+  { quotas: 'default quotas', given: {} },
+] as const;
+const WARM_UP = 20;
 const STORM = { flows: 20, publishesPerSecond: 200, subscribesPerSecond: 100, connectsPerSecond: 10 };
 
 /** @param changes of the quiet tenant's lamp in each phase */
 export async function measureNeighbour(stack: LocalStack, changes: number): Promise<NeighbourResult> {
-  const quiet = await measureLatency(stack, changes);
+  const lamp = await Lamp.open(stack);
+  await lamp.sample(WARM_UP);
+  const quiet = quantiles(await lamp.sample(changes));
   const storms: NeighbourResult['storms'][number][] = [];
-  for (const [quotas, given] of [
-    ['small quotas', SMALL],
-    ['default quotas', {}],
-  ] as const) {
+  for (const { quotas, given } of PHASES) {
     await setQuotas(stack, given);
-    storms.push({ quotas, ...(await duringStorm(stack, () => measureLatency(stack, changes))) });
+    storms.push({ quotas, ...(await duringStorm(stack, () => lamp.sample(changes))) });
   }
+  await lamp.close();
   return { quiet, storms };
 }
 
-async function duringStorm(stack: LocalStack, measure: () => Promise<Quantiles>) {
+async function duringStorm(stack: LocalStack, sample: () => Promise<number[]>) {
   const child = fork(path.join(import.meta.dirname, 'storm.ts'));
   const order: StormOrder = { url: stack.url(), domain: NOISY, ...STORM };
   child.send(order);
   await once(child, 'message');
   child.send('rage');
-  const lamps = await measure();
+  const lamps = quantiles(await sample());
   child.send('end');
   const [storm] = (await once(child, 'message')) as [StormReport];
   return { lamps, storm };

@@ -116,6 +116,7 @@ function subscribeOf(client: SipClient): string {
 /** The parent gives the order, says `rage` and at last `end`, and gets a report. */
 if (import.meta.main) {
   let storm: Storm | undefined;
+  process.on('disconnect', () => process.exit(0));
   process.on('message', (message: StormOrder | 'rage' | 'end') => {
     if (message === 'rage') void storm?.rage();
     else if (message === 'end') {
