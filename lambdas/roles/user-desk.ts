@@ -17,6 +17,7 @@ import { decodeUser, loadUser, openHa1, sealHa1, type User, userListing } from '
 import { removedMark } from '#table/user-removal.ts';
 import { completeUserWatch, type GivenUserWatch, givenUserWatch } from '#table/watch-rules.ts';
 import { type Change, type Changed, type ChangePorts, changeResource, type Standing } from './change.ts';
+import { requireRoom } from './quota-room.ts';
 
 export interface UserDeskPorts extends ChangePorts {
   /** Seals credentials. */
@@ -77,13 +78,15 @@ const noUser = ({ user, domain }: Address, role: User['role'] = 'user'): Problem
 /**
  * Creates a user, or replaces all but its password, which changes only when one is given. Without one, a new user has
  * credentials that nobody knows, until some are set.
- * @throws {Problem} 400 for a weak password
+ * @param quota how many users the tenant may have
+ * @throws {Problem} 400 for a weak password, 409 beyond the quota
  */
 export async function putUser(
   ports: UserDeskPorts,
   change: Change,
   address: Address,
   given: GivenUser & { readonly password?: string | undefined },
+  quota: number,
 ): Promise<Changed<ShownUser>> {
   const { domain, user } = address;
   const { password, ...settings } = given;
@@ -94,7 +97,8 @@ export async function putUser(
     change,
     [domain],
     () => findUser(ports.table, address),
-    (standing) => {
+    async (standing) => {
+      if (standing === undefined) await requireRoom(ports.table, domain, 'users', quota);
       const sealedHa1 = credentialsFor(vault, address, standing?.account, password, ports.random);
       const attributes = {
         ...{ role: settings.role, displayName: settings.displayName, groups: settings.groups, watch: settings.watch },
