@@ -31,3 +31,54 @@ export interface KeyResource {
   /** When it has just been made. */
   readonly key?: string;
 }
+
+export interface DialogResource {
+  readonly state: string;
+  readonly direction?: string;
+  readonly remote?: string;
+  readonly callId?: string;
+}
+
+export interface PresentityResource {
+  readonly user: string;
+  /** idle, ringing, busy, held or unknown. */
+  readonly lamp: string;
+  readonly version: number;
+  readonly registered?: boolean;
+  readonly dialogs?: readonly DialogResource[];
+}
+
+export interface CallResource {
+  readonly id: string;
+  readonly callId: string;
+  readonly tenant: string;
+  readonly from: string;
+  readonly to: string;
+  readonly state: string;
+  readonly init: string;
+  readonly start?: string;
+  readonly duration: number;
+}
+
+export interface LimitResource {
+  readonly name: string;
+  readonly limit: number;
+  readonly use?: number;
+  readonly share?: number;
+}
+
+export interface WebhookResource {
+  readonly id: string;
+  readonly url: string;
+  readonly events: readonly string[];
+  readonly users?: readonly string[];
+  readonly paused?: boolean;
+  readonly secret?: string;
+}
+
+export interface AuditResource {
+  readonly at: string;
+  readonly by: string;
+  readonly action: string;
+  readonly resource: string;
+}

@@ -3,11 +3,11 @@ import { chmodSync, closeSync, fstatSync, openSync, readFileSync, statSync, writ
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import type { Cli, Session } from '../cli.ts';
-import { CliFailure, EXIT, usageFailure } from '../failure.ts';
-import { counted } from '../format.ts';
+import { type CliFailure, refusal, usageFailure } from '../failure.ts';
+import { counted, harmless } from '../format.ts';
 import { Progress } from '../import/progress.ts';
 import { type ImportReport, importUsers } from '../import/user-import.ts';
-import { type LineProblem, readUserRows } from '../import/user-rows.ts';
+import { type LineProblem, readUserRows, type UserRows } from '../import/user-rows.ts';
 
 interface ImportOptions {
   readonly concurrency: number;
@@ -44,9 +44,8 @@ function width(text: string): number {
 }
 
 async function importFile(session: Session, file: string, options: ImportOptions): Promise<void> {
-  const { rows, problems } = readUserRows(readText(file));
-  if (options.dryRun)
-    return report(session, { created: 0, updated: 0, failures: problems, left: rows.length }, problems);
+  const read = readUserRows(readText(file));
+  if (options.dryRun) return reportDryRun(session, read);
   const tenant = await session.tenant();
   const { api } = session;
   const passwords = options.passwordsOut === undefined ? undefined : openPasswordFile(options.passwordsOut, tenant);
@@ -56,9 +55,9 @@ async function importFile(session: Session, file: string, options: ImportOptions
   process.once('SIGINT', interrupt);
   try {
     const ports = { api, tenant, keepPassword: passwords?.keep, tell: progress.show.bind(progress) };
-    const outcome = await importUsers(ports, rows, { width: options.concurrency, signal: stop });
+    const outcome = await importUsers(ports, read.rows, { width: options.concurrency, signal: stop });
     progress.end();
-    report(session, outcome, problems);
+    report(session, outcome, read.problems);
   } finally {
     process.off('SIGINT', interrupt);
     passwords?.close();
@@ -86,27 +85,41 @@ function openPasswordFile(file: string, tenant: string) {
 
 const quoted = (text: string): string => (/[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
-/** @throws {CliFailure} when not everybody was imported */
-function report({ out, options }: Session, outcome: ImportReport, unread: readonly LineProblem[]): void {
-  const failures = [...unread.filter((one) => !outcome.failures.includes(one)), ...outcome.failures];
-  const { created, updated, left } = outcome;
-  out.document({ created, updated, left, failures }, () => [
-    `${created} created, ${updated} updated${left > 0 ? `, ${left} not tried` : ''}.`,
-    ...failures
-      .slice(0, MOST_FAILURES_SHOWN)
-      .map(({ line, user, problem }) => `  line ${line}${user ? ` (${user})` : ''}: ${problem}`),
-    ...(failures.length > MOST_FAILURES_SHOWN
-      ? [`  and ${failures.length - MOST_FAILURES_SHOWN} more; --json shows all`]
-      : []),
+function reportDryRun({ out }: Session, { rows, problems }: UserRows): void {
+  out.document({ users: rows.length, failures: problems }, () => [
+    `${counted(rows.length, 'user')} could be imported.`,
+    ...problemLines(problems),
   ]);
-  if (failures.length === 0 && (left === 0 || outcome.created + outcome.updated === 0)) return;
-  if (failures.length === 0)
-    throw new CliFailure('stopped.', { exitCode: EXIT.refused, advice: 'The same command goes on.' });
-  throw new CliFailure(
-    `${counted(failures.length, 'line')} of ${options.tenant ?? 'the file'} could not be imported.`,
-    {
-      exitCode: EXIT.refused,
-      advice: 'Mend the file and run the same command again; who has been imported stays as imported.',
-    },
+  if (problems.length > 0) throw unfinished(problems);
+}
+
+/** @throws {CliFailure} when not everybody was imported */
+function report(
+  { out }: Session,
+  { failures: refused, ...counts }: ImportReport,
+  unread: readonly LineProblem[],
+): void {
+  const failures = [...unread, ...refused].toSorted((a, b) => a.line - b.line);
+  const { created, updated, unchanged, left } = counts;
+  out.document({ ...counts, failures }, () => [
+    `${created} created, ${updated} changed, ${unchanged} as they were${left > 0 ? `, ${left} not tried` : ''}.`,
+    ...problemLines(failures),
+  ]);
+  if (failures.length > 0) throw unfinished(failures);
+  if (left > 0) throw refusal('stopped.', 'The same command goes on.');
+}
+
+const unfinished = (failures: readonly LineProblem[]): CliFailure =>
+  refusal(
+    `${counted(failures.length, 'line')} could not be imported.`,
+    'Mend the file and run the same command again; who has been imported stays.',
   );
+
+function problemLines(problems: readonly LineProblem[]): string[] {
+  const shown = problems.slice(0, MOST_FAILURES_SHOWN);
+  const lines = shown.map(
+    ({ line, user, problem }) => `  line ${line}${user ? ` (${harmless(user)})` : ''}: ${problem}`,
+  );
+  const more = problems.length - shown.length;
+  return more > 0 ? [...lines, `  and ${more} more; --json shows all`] : lines;
 }

@@ -1,5 +1,6 @@
 /** `lampfield user` and `lampfield publisher`: accounts of a tenant. */
 import type { Command } from 'commander';
+import { accountAt, conditionOf } from '../accounts.ts';
 import { path } from '../api-client.ts';
 import { askSecret, confirmByName } from '../ask.ts';
 import type { Cli, Session } from '../cli.ts';
@@ -91,24 +92,29 @@ async function showAccount(session: Session, kind: Kind, name: string): Promise<
   session.out.document(body, () => session.out.facts(flattened(body)));
 }
 
-/** A new account gets a password unless it shall have none; one that is there keeps its own unless one is given. */
+/**
+ * A new account gets a password unless it shall have none; one that is there keeps its password and its settings unless
+ * others are given.
+ */
 async function addAccount(session: Session, kind: Kind, name: string, options: AddOptions): Promise<void> {
   const { user, tenant, where } = await placeOf(session, kind, name);
+  const given = await passwordOf(options);
+  const before = await accountAt(session.api, where);
+  const { displayName, groups, set = [] } = options;
   const about = withAssignments(
     {
-      ...(options.displayName !== undefined && { displayName: options.displayName }),
-      ...(options.groups !== undefined && { groups: options.groups.split(',').map((group) => group.trim()) }),
+      ...before?.settings,
+      ...(displayName !== undefined && { displayName }),
+      ...(groups !== undefined && { groups: groups.split(',').map((group) => group.trim()) }),
     },
-    options.set ?? [],
+    set,
   );
-  const given = await passwordOf(options);
   const body = { ...about, ...(given !== undefined && { password: given }) };
-  const { status, body: saved } = await session.api.request<Settings>('PUT', where, { body });
-  const isNew = status === 201;
-  const wantsOne = isNew && given === undefined && options.password !== false;
+  const saved = await session.api.request<Settings>('PUT', where, { body, ...conditionOf(before) });
+  const wantsOne = before === undefined && given === undefined && options.password !== false;
   const secret = wantsOne ? await generated(session, tenant, user) : undefined;
-  session.out.document({ ...saved, ...(secret && { password: secret }) }, () => [
-    `${isNew ? 'Added' : 'Changed'} ${user}@${tenant}.`,
+  session.out.document({ ...saved.body, ...(secret && { password: secret }) }, () => [
+    `${before === undefined ? 'Added' : 'Changed'} ${user}@${tenant}.`,
     ...(secret ? [`Password (shown this once): ${secret}`] : []),
   ]);
 }

@@ -1,7 +1,10 @@
 /** Puts users one by one, so that it may be stopped and repeated at any time. */
 import { randomBytes } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import { accountAt, conditionOf } from '../accounts.ts';
 import { type ApiClient, isRefusedWith, path } from '../api-client.ts';
 import { CliFailure, EXIT } from '../failure.ts';
+import type { Settings } from '../settings-text.ts';
 import { inParallel } from './in-parallel.ts';
 import type { LineProblem, UserRow } from './user-rows.ts';
 
@@ -16,6 +19,7 @@ export interface ImportPorts {
 export interface ImportReport {
   readonly created: number;
   readonly updated: number;
+  readonly unchanged: number;
   readonly failures: readonly LineProblem[];
   /** Not tried, since the import was stopped or the API was gone. */
   readonly left: number;
@@ -25,49 +29,56 @@ export interface ImportReport {
 export const generatedPassword = (): string => randomBytes(18).toString('base64url');
 
 export async function importUsers(
-  { api, tenant, keepPassword, tell }: ImportPorts,
+  ports: ImportPorts,
   rows: readonly UserRow[],
   options: { readonly width: number; readonly signal: AbortController },
 ): Promise<ImportReport> {
-  const counts = { created: 0, updated: 0 };
+  const counts = { created: 0, updated: 0, unchanged: 0 };
   const failures: LineProblem[] = [];
   let done = 0;
   await inParallel(rows, { width: options.width, signal: options.signal.signal }, async (row) => {
     try {
-      counts[await putUser(api, tenant, row, keepPassword)]++;
+      counts[await putUser(ports, row)]++;
     } catch (error) {
       const { line, user } = row;
       failures.push({ line, user, problem: problemOf(error) });
       // A key that is refused, or nobody there: the others would fail the same way.
       if (isHopeless(error)) options.signal.abort(error);
     }
-    tell({ done: ++done, failed: failures.length, total: rows.length });
+    ports.tell({ done: ++done, failed: failures.length, total: rows.length });
   });
   return { ...counts, failures: failures.toSorted((a, b) => a.line - b.line), left: rows.length - done };
 }
 
-/** A user that is there keeps its password unless the file has one: a repeated import changes nobody's. */
-async function putUser(
-  api: ApiClient,
-  tenant: string,
-  row: UserRow,
-  keepPassword: ImportPorts['keepPassword'],
-): Promise<'created' | 'updated'> {
-  const { line: _line, user, role, password: given, ...rest } = row;
+type Outcome = keyof Pick<ImportReport, 'created' | 'updated' | 'unchanged'>;
+
+/**
+ * A user that is there keeps what the file does not name, and its password unless the file has one: a repeated import
+ * changes nobody.
+ */
+async function putUser(ports: ImportPorts, row: UserRow): Promise<Outcome> {
+  const { api, tenant, keepPassword } = ports;
+  const { line: _line, user, role, password: given, ...about } = row;
   const collection = role === 'publisher' ? 'publishers' : 'users';
-  const where = path`/tenants/${tenant}/` + path`${collection}/${user}`;
-  const about = { ...(role === 'user' && { role }), ...rest };
+  const where = path`/tenants/${tenant}/${collection}/${user}`;
   const password = given ?? (keepPassword && generatedPassword());
-  const body = { ...about, ...(password !== undefined && { password }) };
   try {
+    const body = { ...about, ...(password !== undefined && { password }) };
     await api.request('PUT', where, { body, ifNoneMatch: '*' });
   } catch (error) {
-    if (!isRefusedWith(error, 412)) throw error;
-    await api.request('PUT', where, { body: given === undefined ? about : body });
-    return 'updated';
+    if (isRefusedWith(error, 412)) return updateUser(api, where, about, given);
+    throw error;
   }
   if (given === undefined && password !== undefined) keepPassword?.(user, password);
   return 'created';
+}
+
+async function updateUser(api: ApiClient, where: string, about: Settings, password?: string): Promise<Outcome> {
+  const before = await accountAt(api, where);
+  const body = { ...before?.settings, ...about, ...(password !== undefined && { password }) };
+  if (isDeepStrictEqual(body, before?.settings)) return 'unchanged';
+  await api.request('PUT', where, { body, ...conditionOf(before) });
+  return 'updated';
 }
 
 function problemOf(error: unknown): string {
