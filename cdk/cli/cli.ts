@@ -135,8 +135,8 @@ export class Session {
   async tenant(named?: string): Promise<string> {
     const given = named ?? this.options.tenant ?? this.world.env.LAMPFIELD_TENANT ?? this.profile.tenant;
     if (given !== undefined) return given.toLowerCase();
-    const { items } = await this.api.get<{ items: { tenant: string }[] }>('/tenants', { limit: 2 });
-    if (items.length === 1 && items[0] !== undefined) return items[0].tenant;
+    const { items } = await this.api.get<{ items: { domain: string }[] }>('/tenants', { limit: 2 });
+    if (items.length === 1 && items[0] !== undefined) return items[0].domain;
     throw usageFailure(
       'which tenant?',
       'Give --tenant or LAMPFIELD_TENANT, or choose one: lampfield profile tenant <tenant>.',

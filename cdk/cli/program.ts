@@ -2,17 +2,22 @@
 import tab from '@bomb.sh/tab/commander';
 import { Command } from 'commander';
 import type { Cli } from './cli.ts';
+import { addCallCommands } from './commands/calls.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addKeyCommands, addTokenCommands } from './commands/keys.ts';
+import { addLampCommands } from './commands/lamps.ts';
 import { addListCommands } from './commands/lists.ts';
+import { addOversightCommands } from './commands/oversight.ts';
 import { addProfileCommands } from './commands/profiles.ts';
 import { addTenantCommands } from './commands/tenants.ts';
 import { addUserCommands } from './commands/users.ts';
+import { addWatchCommand } from './commands/watch.ts';
+import { addWebhookCommands } from './commands/webhooks.ts';
 import { EXIT } from './failure.ts';
 
 const FAMILIES = [
   ...[addProfileCommands, addTenantCommands, addUserCommands, addListCommands, addKeyCommands, addTokenCommands],
-  ...[addDoctorCommand],
+  ...[addWatchCommand, addLampCommands, addCallCommands, addOversightCommands, addWebhookCommands, addDoctorCommand],
 ];
 
 const EPILOGUE = `

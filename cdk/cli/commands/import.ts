@@ -1,13 +1,13 @@
 /** `lampfield user import`: a whole company from a CSV file. */
 import { chmodSync, closeSync, fstatSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
 import type { Cli, Session } from '../cli.ts';
 import { type CliFailure, refusal, usageFailure } from '../failure.ts';
 import { counted, harmless } from '../format.ts';
 import { Progress } from '../import/progress.ts';
 import { type ImportReport, importUsers } from '../import/user-import.ts';
 import { type LineProblem, readUserRows, type UserRows } from '../import/user-rows.ts';
+import { wholeNumber } from './arguments.ts';
 
 interface ImportOptions {
   readonly concurrency: number;
@@ -30,17 +30,11 @@ export function addImportCommand(user: Command, cli: Cli): void {
     .command('import')
     .description('add or update many users from a CSV file')
     .argument('<file>', 'CSV file, or - for standard input')
-    .option('--concurrency <number>', 'requests at once', width, DEFAULT_WIDTH)
+    .option('--concurrency <number>', 'requests at once', wholeNumber(1, MOST_WIDTH), DEFAULT_WIDTH)
     .option('--passwords-out <file>', 'generate passwords for new users without one, and append them here')
     .option('--dry-run', 'only read the file and say what is wrong with it')
     .addHelpText('after', HELP)
     .action(cli.action(importFile));
-}
-
-function width(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= MOST_WIDTH) return value;
-  throw new InvalidArgumentError(`It must be a whole number from 1 to ${MOST_WIDTH}.`);
 }
 
 async function importFile(session: Session, file: string, options: ImportOptions): Promise<void> {

@@ -1,11 +1,12 @@
 /** `lampfield key` and `lampfield token`: what programs and browsers prove themselves with. */
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { path } from '../api-client.ts';
 import { confirmByName } from '../ask.ts';
 import type { Cli, Session } from '../cli.ts';
 import { durationText, relativeText } from '../format.ts';
 import { collected } from '../output.ts';
 import type { KeyResource } from '../resources.ts';
+import { seconds } from './arguments.ts';
 
 interface KeyOptions {
   /** Keys of operators, which see all tenants. */
@@ -15,8 +16,6 @@ interface KeyOptions {
   readonly grace?: number;
   readonly yes?: boolean;
 }
-
-const SECONDS = { s: 1, m: 60, min: 60, h: 3_600, d: 86_400 } as const;
 
 export function addKeyCommands(program: Command, cli: Cli): void {
   const key = program.command('key').description('keys of the HTTP API');
@@ -59,13 +58,6 @@ export function addTokenCommands(program: Command, cli: Cli): void {
 
 const operator = (): Option => new Option('--operator', 'keys that see all tenants, instead of those of one tenant');
 
-/** `90`, `90s`, `15m`, `8h`, `30d`: seconds. */
-export function seconds(text: string): number {
-  const [, count = '', unit = 's'] = /^(\d{1,9})\s*(s|m|min|h|d)?$/.exec(text) ?? [];
-  if (count === '' || Number(count) === 0) throw new InvalidArgumentError('Write it as 90s, 15m, 8h or 30d.');
-  return Number(count) * SECONDS[unit as keyof typeof SECONDS];
-}
-
 const collectionOf = async (session: Session, { operator: isOperator }: KeyOptions): Promise<string> =>
   isOperator ? '/keys' : path`/tenants/${await session.tenant()}/keys`;
 
@@ -84,7 +76,7 @@ async function listKeys(session: Session, options: KeyOptions): Promise<void> {
       { title: 'created', of: ({ createdAt }) => relativeText(createdAt, nowMs) },
       { title: 'last used', of: ({ lastUsedAt }) => relativeText(lastUsedAt, nowMs) ?? 'never' },
       { title: 'ends', of: ({ expiresAt }) => relativeText(expiresAt, nowMs) },
-      { title: 'revoked', of: ({ revokedAt }) => relativeText(revokedAt, nowMs) },
+      { title: 'old secret ends', of: ({ previousUntil }) => relativeText(previousUntil, nowMs) },
     ],
     'No key yet: lampfield key create <name>.',
   );

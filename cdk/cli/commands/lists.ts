@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { path } from '../api-client.ts';
 import { confirmByName } from '../ask.ts';
 import type { Cli, Session } from '../cli.ts';
+import { counted, harmless } from '../format.ts';
 import { collected } from '../output.ts';
 import type { ListResource } from '../resources.ts';
 
@@ -40,14 +41,17 @@ async function showLists(session: Session): Promise<void> {
 async function showList(session: Session, named: string): Promise<void> {
   const { user: name, tenant } = await session.userAt(named);
   const body = await session.api.get<ListResource>(path`/tenants/${tenant}/lists/${name}`);
-  session.out.document(body, () => [`sip:${name}@${tenant}`, ...body.members.map((member) => `  ${member}`)]);
+  session.out.document(body, () => [
+    `sip:${name}@${tenant}`,
+    ...body.members.map(({ uri, displayName }) => `  ${uri}${displayName ? `  ${harmless(displayName)}` : ''}`),
+  ]);
 }
 
 async function putList(session: Session, named: string, members: readonly string[]): Promise<void> {
   const { user: name, tenant } = await session.userAt(named);
-  const body = { members: members.map((member) => addressOf(member, tenant)) };
+  const body = { members: members.map((member) => ({ uri: addressOf(member, tenant) })) };
   const answer = await session.api.request<ListResource>('PUT', path`/tenants/${tenant}/lists/${name}`, { body });
-  session.out.document(answer.body, () => `sip:${name}@${tenant} has ${members.length} members.`);
+  session.out.document(answer.body, () => `sip:${name}@${tenant} has ${counted(members.length, 'member')}.`);
 }
 
 const addressOf = (member: string, tenant: string): string =>

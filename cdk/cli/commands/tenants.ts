@@ -9,6 +9,7 @@ import { refusal } from '../failure.ts';
 import { collected } from '../output.ts';
 import type { TenantResource } from '../resources.ts';
 import { flattened, readSettings, type Settings, withAssignments } from '../settings-text.ts';
+import { repeated } from './arguments.ts';
 
 interface Changes {
   readonly displayName?: string;
@@ -42,8 +43,6 @@ export function addTenantCommands(program: Command, cli: Cli): void {
     .action(cli.action(deleteTenant));
 }
 
-const repeated = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
-
 const withChanges = (command: Command): Command =>
   command
     .option('--display-name <name>', 'name for people')
@@ -55,7 +54,7 @@ async function listTenants({ api, out }: Session): Promise<void> {
   out.list(
     items,
     [
-      { title: 'tenant', of: ({ tenant }) => tenant },
+      { title: 'tenant', of: ({ domain }) => domain },
       { title: 'name', of: ({ displayName }) => displayName },
       { title: 'state', of: ({ state }) => state },
     ],

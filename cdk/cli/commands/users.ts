@@ -8,6 +8,7 @@ import { usageFailure } from '../failure.ts';
 import { collected } from '../output.ts';
 import type { UserResource } from '../resources.ts';
 import { flattened, type Settings, withAssignments } from '../settings-text.ts';
+import { repeated } from './arguments.ts';
 import { addImportCommand } from './import.ts';
 
 interface AddOptions {
@@ -20,8 +21,6 @@ interface AddOptions {
 }
 
 type Kind = 'users' | 'publishers';
-const repeated = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
-
 export function addUserCommands(program: Command, cli: Cli): void {
   const user = program.command('user').description('people of a tenant');
   addCommon(user, cli, 'users', 'user');

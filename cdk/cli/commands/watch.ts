@@ -12,7 +12,7 @@ import {
 } from '../watch/lamps.ts';
 import { pollLamps, readLamps } from '../watch/polling-feed.ts';
 import { type BoardScreen, openScreen } from '../watch/screen.ts';
-import { seconds } from './keys.ts';
+import { seconds } from './arguments.ts';
 
 interface WatchOptions {
   readonly every: number;

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ApiClient, path } from '../api-client.ts';
 import { CliFailure, EXIT } from '../failure.ts';
-import type { PresentityResource } from '../resources.ts';
+import type { LampResource, PresentityResource } from '../resources.ts';
 import type { Lamp } from './lamps.ts';
 
 export interface FeedEvents {
@@ -19,15 +19,18 @@ export interface FeedOptions {
   readonly signal: AbortSignal;
 }
 
+/** Of one look; the others are explained by the next ones. */
+const MOST_EXPLAINED = 20;
 const LONGEST_PAUSE_MS = 15_000;
 
 /** Until the signal. @throws {CliFailure} when the API refuses, which does not pass by itself */
 export async function pollLamps(api: ApiClient, options: FeedOptions, events: FeedEvents): Promise<void> {
   const { everyMs, signal } = options;
+  const remotes: Remotes = new Map();
   let failures = 0;
   while (!signal.aborted) {
     try {
-      events.onLamps(await readLamps(api, options), true);
+      events.onLamps(await readLamps(api, options, remotes), true);
       events.onStatus('');
       failures = 0;
     } catch (error) {
@@ -41,20 +44,30 @@ export async function pollLamps(api: ApiClient, options: FeedOptions, events: Fe
   }
 }
 
+/** Whom lit lamps are with, by user, and of which version that was read. */
+type Remotes = Map<string, { readonly version: number; readonly remote: string | undefined }>;
+
 /** One look at all of them. @throws {CliFailure} */
 export async function readLamps(
   api: ApiClient,
   { tenant, users }: Pick<FeedOptions, 'tenant' | 'users'>,
+  remotes: Remotes = new Map(),
 ): Promise<Lamp[]> {
   const wanted = new Set(users);
-  const lamps: Lamp[] = [];
-  for await (const presentity of api.items<PresentityResource>(path`/tenants/${tenant}/presentities`)) {
-    if (wanted.size === 0 || wanted.has(presentity.user)) lamps.push(lampOf(presentity));
+  const lamps: LampResource[] = [];
+  for await (const lamp of api.items<LampResource>(path`/tenants/${tenant}/presentities`)) {
+    if (wanted.size === 0 || wanted.has(lamp.user)) lamps.push(lamp);
   }
-  return lamps;
+  const isKnown = ({ user, version }: LampResource): boolean => remotes.get(user)?.version === version;
+  const unknown = lamps.filter((lamp) => isLit(lamp) && !isKnown(lamp)).slice(0, MOST_EXPLAINED);
+  await Promise.all(unknown.map(async (lamp) => remotes.set(lamp.user, await readRemote(api, tenant, lamp))));
+  return lamps.map((lamp) => ({ ...lamp, remote: isLit(lamp) ? remotes.get(lamp.user)?.remote : undefined }));
 }
 
-function lampOf({ user, lamp, version, registered, dialogs = [] }: PresentityResource): Lamp {
-  const remote = dialogs.find(({ state }) => state !== 'terminated')?.remote;
-  return { user, lamp, version, registered, ...(remote !== undefined && { remote }) };
+const isLit = ({ lamp }: LampResource): boolean => lamp !== 'idle' && lamp !== 'unknown';
+
+/** Who is at the other end stands in the presentity itself. */
+async function readRemote(api: ApiClient, tenant: string, { user, version }: LampResource) {
+  const { dialogs } = await api.get<PresentityResource>(path`/tenants/${tenant}/presentities/${user}`);
+  return { version, remote: dialogs.find(({ state }) => state !== 'terminated')?.remote?.uri };
 }
