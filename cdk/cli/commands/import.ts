@@ -90,7 +90,7 @@ function reportDryRun({ out }: Session, { rows, problems }: UserRows): void {
 /** @throws {CliFailure} when not everybody was imported */
 function report(
   { out }: Session,
-  { failures: refused, ...counts }: ImportReport,
+  { failures: refused, hindrance, ...counts }: ImportReport,
   unread: readonly LineProblem[],
 ): void {
   const failures = [...unread, ...refused].toSorted((a, b) => a.line - b.line);
@@ -99,6 +99,7 @@ function report(
     `${created} created, ${updated} changed, ${unchanged} as they were${left > 0 ? `, ${left} not tried` : ''}.`,
     ...problemLines(failures),
   ]);
+  if (hindrance !== undefined) throw hindrance;
   if (failures.length > 0) throw unfinished(failures);
   if (left > 0) throw refusal('stopped.', 'The same command goes on.');
 }

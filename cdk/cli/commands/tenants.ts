@@ -75,7 +75,11 @@ function settingsOf(before: Settings, { displayName, file, set = [] }: Changes):
 
 async function createTenant({ api, out }: Session, tenant: string, changes: Changes): Promise<void> {
   const body = settingsOf({}, changes);
-  const answer = await api.request<Settings>('PUT', path`/tenants/${tenant}`, { body, ifNoneMatch: '*' });
+  const where = path`/tenants/${tenant}`;
+  const answer = await api.request<Settings>('PUT', where, { body, ifNoneMatch: '*' }).catch((error: unknown) => {
+    if (!isRefusedWith(error, 412)) throw error;
+    throw refusal(`there is a tenant ${tenant} already.`, 'Change it with lampfield tenant update.');
+  });
   out.document(answer.body, () => `Created ${tenant}.`);
 }
 

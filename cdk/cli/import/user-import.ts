@@ -21,8 +21,10 @@ export interface ImportReport {
   readonly updated: number;
   readonly unchanged: number;
   readonly failures: readonly LineProblem[];
-  /** Not tried, since the import was stopped or the API was gone. */
+  /** Not tried, since the import was stopped. */
   readonly left: number;
+  /** What stopped it: a key that is refused, or nobody there. */
+  readonly hindrance?: CliFailure;
 }
 
 /** 144 bits, in letters that nobody has to escape. */
@@ -35,19 +37,29 @@ export async function importUsers(
 ): Promise<ImportReport> {
   const counts = { created: 0, updated: 0, unchanged: 0 };
   const failures: LineProblem[] = [];
+  let hindrance: CliFailure | undefined;
   let done = 0;
   await inParallel(rows, { width: options.width, signal: options.signal.signal }, async (row) => {
     try {
       counts[await putUser(ports, row)]++;
     } catch (error) {
       const { line, user } = row;
+      if (!(error instanceof CliFailure)) throw error;
       failures.push({ line, user, problem: problemOf(error) });
-      // A key that is refused, or nobody there: the others would fail the same way.
-      if (isHopeless(error)) options.signal.abort(error);
+      if (!isHopeless(error)) return;
+      // The others would fail the same way.
+      hindrance ??= error;
+      options.signal.abort();
+    } finally {
+      ports.tell({ done: ++done, failed: failures.length, total: rows.length });
     }
-    ports.tell({ done: ++done, failed: failures.length, total: rows.length });
   });
-  return { ...counts, failures: failures.toSorted((a, b) => a.line - b.line), left: rows.length - done };
+  return {
+    ...counts,
+    failures: failures.toSorted((a, b) => a.line - b.line),
+    left: rows.length - done,
+    ...(hindrance && { hindrance }),
+  };
 }
 
 type Outcome = keyof Pick<ImportReport, 'created' | 'updated' | 'unchanged'>;
@@ -81,12 +93,10 @@ async function updateUser(api: ApiClient, where: string, about: Settings, passwo
   return 'updated';
 }
 
-function problemOf(error: unknown): string {
-  if (!(error instanceof CliFailure)) return String(error);
-  const errors = (error.details.errors ?? []).map(({ pointer, detail }) => `${pointer} ${detail}`);
-  return [error.message, ...errors].join('; ');
+function problemOf({ message, details }: CliFailure): string {
+  const errors = (details.errors ?? []).map(({ pointer, detail }) => `${pointer} ${detail}`);
+  return [message, ...errors].join('; ');
 }
 
-const isHopeless = (error: unknown): boolean =>
-  error instanceof CliFailure &&
-  (error.details.exitCode === EXIT.unreachable || [401, 403, 404].includes(error.details.status ?? 0));
+const isHopeless = ({ details }: CliFailure): boolean =>
+  details.exitCode === EXIT.unreachable || [401, 403, 404].includes(details.status ?? 0);
