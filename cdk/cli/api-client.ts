@@ -77,6 +77,7 @@ export class ApiClient {
     do {
       const page = await this.get<Page<T>>(where, { limit: PAGE_SIZE, ...query, cursor });
       yield* page.items;
+      if (page.next === cursor) return; // A server that names the same page again would never end.
       cursor = page.next ?? undefined;
     } while (cursor !== undefined);
   }

@@ -5,7 +5,7 @@ import { confirmByName } from '../ask.ts';
 import type { Cli, Session } from '../cli.ts';
 import { durationText, relativeText } from '../format.ts';
 import { collected } from '../output.ts';
-import type { CallResource } from '../resources.ts';
+import type { Call } from '../resources.ts';
 import { flattened, type Settings } from '../settings-text.ts';
 
 export function addCallCommands(program: Command, cli: Cli): void {
@@ -26,7 +26,7 @@ export function addCallCommands(program: Command, cli: Cli): void {
 
 async function listCalls(session: Session, { all }: { all?: boolean }): Promise<void> {
   const where = all ? '/calls' : path`/tenants/${await session.tenant()}/calls`;
-  const items = await collected(session.api.items<CallResource>(where));
+  const items = await collected(session.api.items<Call>(where));
   const nowMs = session.now();
   session.out.list(
     items,

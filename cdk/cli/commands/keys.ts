@@ -5,7 +5,7 @@ import { confirmByName } from '../ask.ts';
 import type { Cli, Session } from '../cli.ts';
 import { durationText, relativeText } from '../format.ts';
 import { collected } from '../output.ts';
-import type { KeyResource } from '../resources.ts';
+import type { Key } from '../resources.ts';
 import { seconds } from './arguments.ts';
 
 interface KeyOptions {
@@ -65,7 +65,7 @@ const collectionOf = async (session: Session, { operator: isOperator }: KeyOptio
 const idOf = (text: string): string => text.replace(/^lf_/, '').replace(/_.*$/, '');
 
 async function listKeys(session: Session, options: KeyOptions): Promise<void> {
-  const items = await collected(session.api.items<KeyResource>(await collectionOf(session, options)));
+  const items = await collected(session.api.items<Key>(await collectionOf(session, options)));
   const nowMs = session.now();
   session.out.list(
     items,
@@ -88,18 +88,18 @@ async function createKey(session: Session, name: string, options: KeyOptions): P
     ...{ name, permission },
     ...(expires !== undefined && { expiresAt: new Date(session.now() + expires * 1_000).toISOString() }),
   };
-  const answer = await session.api.request<KeyResource>('POST', await collectionOf(session, options), { body });
+  const answer = await session.api.request<Key>('POST', await collectionOf(session, options), { body });
   showSecret(session, answer.body, 'Key');
 }
 
 async function rotateKey(session: Session, id: string, options: KeyOptions): Promise<void> {
   const where = `${await collectionOf(session, options)}${path`/${idOf(id)}/rotate`}`;
   const body = { ...(options.grace !== undefined && { graceSeconds: options.grace }) };
-  showSecret(session, (await session.api.request<KeyResource>('POST', where, { body })).body, 'New key');
+  showSecret(session, (await session.api.request<Key>('POST', where, { body })).body, 'New key');
 }
 
 /** The secret alone goes to standard output, so that it can be piped to where it is kept. */
-function showSecret({ out }: Session, key: KeyResource, what: string): void {
+function showSecret({ out }: Session, key: Key, what: string): void {
   out.note(`${what} ${key.prefix} (${key.name}, ${key.permission}); it is shown this once:`);
   out.document(key, () => key.key ?? '');
 }

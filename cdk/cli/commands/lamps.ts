@@ -5,7 +5,7 @@ import { confirmByName } from '../ask.ts';
 import type { Cli, Session } from '../cli.ts';
 import { refusal } from '../failure.ts';
 import { counted } from '../format.ts';
-import type { HistoryPage, ResetResource } from '../resources.ts';
+import type { HistoryPage, Reset } from '../resources.ts';
 import { whyLines } from '../why.ts';
 
 export function addLampCommands(program: Command, cli: Cli): void {
@@ -57,7 +57,7 @@ async function reset(session: Session, named: string, { publication, force, yes 
   const all = path`/tenants/${tenant}/presentities/${user}/publications`;
   const where = publication === undefined ? all : `${all}${path`/${publication}`}`;
   const query = { force: force ? 1 : undefined };
-  const { body } = await session.api.request<ResetResource>('DELETE', where, { query });
+  const { body } = await session.api.request<Reset>('DELETE', where, { query });
   session.out.document(body, () => [
     `Took back ${counted(body.removed.length, 'publication')} of ${user}@${tenant}.`,
     ...body.kept.map(({ callId }) => `Kept the call ${callId}, which is going on: lampfield calls end, or --force.`),

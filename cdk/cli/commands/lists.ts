@@ -5,7 +5,7 @@ import { confirmByName } from '../ask.ts';
 import type { Cli, Session } from '../cli.ts';
 import { counted, harmless } from '../format.ts';
 import { collected } from '../output.ts';
-import type { ListResource } from '../resources.ts';
+import type { List } from '../resources.ts';
 
 export function addListCommands(program: Command, cli: Cli): void {
   const list = program.command('list').description('lists that people watch as one');
@@ -27,7 +27,7 @@ export function addListCommands(program: Command, cli: Cli): void {
 
 async function showLists(session: Session): Promise<void> {
   const tenant = await session.tenant();
-  const items = await collected(session.api.items<ListResource>(path`/tenants/${tenant}/lists`));
+  const items = await collected(session.api.items<List>(path`/tenants/${tenant}/lists`));
   session.out.list(
     items,
     [
@@ -40,7 +40,7 @@ async function showLists(session: Session): Promise<void> {
 
 async function showList(session: Session, named: string): Promise<void> {
   const { user: name, tenant } = await session.userAt(named);
-  const body = await session.api.get<ListResource>(path`/tenants/${tenant}/lists/${name}`);
+  const body = await session.api.get<List>(path`/tenants/${tenant}/lists/${name}`);
   session.out.document(body, () => [
     `sip:${name}@${tenant}`,
     ...body.members.map(({ uri, displayName }) => `  ${uri}${displayName ? `  ${harmless(displayName)}` : ''}`),
@@ -50,7 +50,7 @@ async function showList(session: Session, named: string): Promise<void> {
 async function putList(session: Session, named: string, members: readonly string[]): Promise<void> {
   const { user: name, tenant } = await session.userAt(named);
   const body = { members: members.map((member) => ({ uri: addressOf(member, tenant) })) };
-  const answer = await session.api.request<ListResource>('PUT', path`/tenants/${tenant}/lists/${name}`, { body });
+  const answer = await session.api.request<List>('PUT', path`/tenants/${tenant}/lists/${name}`, { body });
   session.out.document(answer.body, () => `sip:${name}@${tenant} has ${counted(members.length, 'member')}.`);
 }
 

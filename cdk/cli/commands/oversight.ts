@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { path } from '../api-client.ts';
 import type { Cli, Session } from '../cli.ts';
 import { clockText, timeMs } from '../format.ts';
-import type { AuditResource, LimitResource } from '../resources.ts';
+import type { AuditLine, Limit } from '../resources.ts';
 import { seconds, wholeNumber } from './arguments.ts';
 
 const BAR_WIDTH = 20;
@@ -28,9 +28,9 @@ export function addOversightCommands(program: Command, cli: Cli): void {
 
 async function showLimits(session: Session): Promise<void> {
   const { out, api } = session;
-  const body = await api.get<{ items: LimitResource[] }>(path`/tenants/${await session.tenant()}/limits`);
+  const body = await api.get<{ items: Limit[] }>(path`/tenants/${await session.tenant()}/limits`);
   const colours = { normal: 'green', near: 'yellow', full: 'red' } as const;
-  const paint = (text: string, { state }: LimitResource): string =>
+  const paint = (text: string, { state }: Limit): string =>
     out.paint(colours[state as keyof typeof colours] ?? 'dim', text);
   out.document(body, () =>
     out.table(body.items, [
@@ -59,8 +59,8 @@ interface AuditOptions {
 async function showAudit(session: Session, { operator, since, limit }: AuditOptions): Promise<void> {
   const where = operator ? '/audit' : path`/tenants/${await session.tenant()}/audit`;
   const fromMs = since === undefined ? 0 : session.now() - since * 1_000;
-  const items: AuditResource[] = [];
-  for await (const line of session.api.items<AuditResource>(where, { limit: Math.min(limit, 200) })) {
+  const items: AuditLine[] = [];
+  for await (const line of session.api.items<AuditLine>(where, { limit: Math.min(limit, 200) })) {
     if (items.length >= limit || (timeMs(line.at) ?? 0) < fromMs) break;
     items.push(line);
   }

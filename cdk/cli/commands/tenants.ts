@@ -7,7 +7,7 @@ import { confirmByName } from '../ask.ts';
 import type { Cli, Session } from '../cli.ts';
 import { refusal } from '../failure.ts';
 import { collected } from '../output.ts';
-import type { TenantResource } from '../resources.ts';
+import type { Tenant } from '../resources.ts';
 import { flattened, readSettings, type Settings, withAssignments } from '../settings-text.ts';
 import { repeated } from './arguments.ts';
 
@@ -50,7 +50,7 @@ const withChanges = (command: Command): Command =>
     .option('--file <file>', 'settings as a JSON object: policy, signIn, watch, quotas');
 
 async function listTenants({ api, out }: Session): Promise<void> {
-  const items = await collected(api.items<TenantResource>('/tenants'));
+  const items = await collected(api.items<Tenant>('/tenants'));
   out.list(
     items,
     [

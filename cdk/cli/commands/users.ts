@@ -6,7 +6,7 @@ import { askSecret, confirmByName } from '../ask.ts';
 import type { Cli, Session } from '../cli.ts';
 import { usageFailure } from '../failure.ts';
 import { collected } from '../output.ts';
-import type { UserResource } from '../resources.ts';
+import type { Account } from '../resources.ts';
 import { flattened, type Settings, withAssignments } from '../settings-text.ts';
 import { repeated } from './arguments.ts';
 import { addImportCommand } from './import.ts';
@@ -70,12 +70,12 @@ function addCommon(family: Command, cli: Cli, kind: Kind, one: string): void {
 
 async function listAccounts(session: Session, kind: Kind): Promise<void> {
   const tenant = await session.tenant();
-  const items = await collected(session.api.items<UserResource>(path`/tenants/${tenant}/` + kind));
+  const items = await collected(session.api.items<Account>(path`/tenants/${tenant}/` + kind));
   const columns = [
-    { title: 'user', of: ({ user }: UserResource) => user },
-    { title: 'name', of: ({ displayName }: UserResource) => displayName },
-    { title: 'role', of: ({ role }: UserResource) => role },
-    { title: 'groups', of: ({ groups = [] }: UserResource) => groups.join(', ') },
+    { title: 'user', of: ({ user }: Account) => user },
+    { title: 'name', of: ({ displayName }: Account) => displayName },
+    { title: 'role', of: ({ role }: Account) => role },
+    { title: 'groups', of: ({ groups = [] }: Account) => groups.join(', ') },
   ];
   session.out.list(items, columns, `Nobody yet in ${tenant}.`);
 }

@@ -4,7 +4,7 @@ import { path } from '../api-client.ts';
 import { confirmByName } from '../ask.ts';
 import type { Cli, Session } from '../cli.ts';
 import { collected } from '../output.ts';
-import type { WebhookResource } from '../resources.ts';
+import type { Webhook } from '../resources.ts';
 
 interface AddOptions {
   readonly events: string;
@@ -32,7 +32,7 @@ export function addWebhookCommands(program: Command, cli: Cli): void {
 
 async function listWebhooks(session: Session): Promise<void> {
   const tenant = await session.tenant();
-  const items = await collected(session.api.items<WebhookResource>(path`/tenants/${tenant}/webhooks`));
+  const items = await collected(session.api.items<Webhook>(path`/tenants/${tenant}/webhooks`));
   session.out.list(
     items,
     [
@@ -51,7 +51,7 @@ const listed = (text: string): string[] => text.split(',').map((each) => each.tr
 async function addWebhook(session: Session, id: string, url: string, { events, users }: AddOptions): Promise<void> {
   const tenant = await session.tenant();
   const body = { url, events: listed(events), ...(users !== undefined && { users: listed(users) }) };
-  const answer = await session.api.request<WebhookResource>('PUT', path`/tenants/${tenant}/webhooks/${id}`, { body });
+  const answer = await session.api.request<Webhook>('PUT', path`/tenants/${tenant}/webhooks/${id}`, { body });
   const { secret } = answer.body;
   session.out.note(
     secret === undefined ? `Changed the webhook ${id}.` : `Added the webhook ${id}; its secret is shown this once:`,

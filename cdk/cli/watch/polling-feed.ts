@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ApiClient, path } from '../api-client.ts';
 import { CliFailure, EXIT } from '../failure.ts';
-import type { LampResource, PresentityResource } from '../resources.ts';
+import type { LampState, Presentity } from '../resources.ts';
 import type { Lamp } from './lamps.ts';
 
 export interface FeedEvents {
@@ -54,20 +54,20 @@ export async function readLamps(
   remotes: Remotes = new Map(),
 ): Promise<Lamp[]> {
   const wanted = new Set(users);
-  const lamps: LampResource[] = [];
-  for await (const lamp of api.items<LampResource>(path`/tenants/${tenant}/presentities`)) {
+  const lamps: LampState[] = [];
+  for await (const lamp of api.items<LampState>(path`/tenants/${tenant}/presentities`)) {
     if (wanted.size === 0 || wanted.has(lamp.user)) lamps.push(lamp);
   }
-  const isKnown = ({ user, version }: LampResource): boolean => remotes.get(user)?.version === version;
+  const isKnown = ({ user, version }: LampState): boolean => remotes.get(user)?.version === version;
   const unknown = lamps.filter((lamp) => isLit(lamp) && !isKnown(lamp)).slice(0, MOST_EXPLAINED);
   await Promise.all(unknown.map(async (lamp) => remotes.set(lamp.user, await readRemote(api, tenant, lamp))));
   return lamps.map((lamp) => ({ ...lamp, remote: isLit(lamp) ? remotes.get(lamp.user)?.remote : undefined }));
 }
 
-const isLit = ({ lamp }: LampResource): boolean => lamp !== 'idle' && lamp !== 'unknown';
+const isLit = ({ lamp }: LampState): boolean => lamp !== 'idle' && lamp !== 'unknown';
 
 /** Who is at the other end stands in the presentity itself. */
-async function readRemote(api: ApiClient, tenant: string, { user, version }: LampResource) {
-  const { dialogs } = await api.get<PresentityResource>(path`/tenants/${tenant}/presentities/${user}`);
+async function readRemote(api: ApiClient, tenant: string, { user, version }: LampState) {
+  const { dialogs } = await api.get<Presentity>(path`/tenants/${tenant}/presentities/${user}`);
   return { version, remote: dialogs.find(({ state }) => state !== 'terminated')?.remote?.uri };
 }
