@@ -31,6 +31,11 @@ export interface ApiAccess {
   readonly key: string;
 }
 
+interface Patience {
+  readonly tries: number;
+  readonly timeoutMs: number;
+}
+
 const TIMEOUT_MS = 30_000;
 const MOST_TRIES = 5;
 const LONGEST_WAIT_SECONDS = 30;
@@ -54,9 +59,16 @@ export function normalizedUrl(text: string): string | undefined {
 
 export class ApiClient {
   readonly access: ApiAccess;
+  readonly #patience: Patience;
 
-  constructor(access: ApiAccess) {
+  constructor(access: ApiAccess, patience: Partial<Patience> = {}) {
     this.access = access;
+    this.#patience = { tries: MOST_TRIES, timeoutMs: TIMEOUT_MS, ...patience };
+  }
+
+  /** The same, for who wants to know how it is now. */
+  inAHurry(timeoutMs: number): ApiClient {
+    return new ApiClient(this.access, { tries: 1, timeoutMs });
   }
 
   /** @throws {CliFailure} when it is refused, or nobody answers */
@@ -92,7 +104,7 @@ export class ApiClient {
   async #untilAnswered(method: Method, where: string, options: RequestOptions): Promise<Response> {
     for (let tries = 1; ; tries++) {
       const response = await this.#send(method, where, options).catch((error: unknown) => error);
-      const isLast = tries >= MOST_TRIES || options.signal?.aborted === true;
+      const isLast = tries >= this.#patience.tries || options.signal?.aborted === true;
       if (!(response instanceof Response)) {
         if (isLast || tries >= 2 || !REPEATABLE.has(method)) throw unreachable(this.access.url, response);
         await sleep(200);
@@ -110,7 +122,7 @@ export class ApiClient {
     where: string,
     { query, body, ifMatch, ifNoneMatch, signal }: RequestOptions,
   ): Promise<Response> {
-    const timeout = AbortSignal.timeout(TIMEOUT_MS);
+    const timeout = AbortSignal.timeout(this.#patience.timeoutMs);
     return fetch(`${this.access.url}${where}${queryText(query)}`, {
       method,
       redirect: 'error',

@@ -21,6 +21,7 @@ const COLOURS = { ok: 'green', warning: 'yellow', failed: 'red', skipped: 'dim' 
   string,
   Colour
 >;
+const API_WITHIN_MS = 10_000;
 const NAME_WIDTH = 20;
 const TIME_WIDTH = 10;
 
@@ -41,7 +42,9 @@ async function doctor(session: Session, options: DoctorOptions): Promise<void> {
   const someone = await accountOf(session, options);
   const sip = sipChecks(gateway, someone.account, someone.check);
   const checks: Check[] = [
-    ...(options.user === undefined ? apiChecks(session.api, session.now()) : apiChecksIfKnown(session)),
+    ...(options.user === undefined
+      ? apiChecks(session.api.inAHurry(API_WITHIN_MS), session.now())
+      : apiChecksIfKnown(session)),
     ...someone.checks,
     ...networkChecks('gateway', gateway, session.now()),
     ...sip.checks,
@@ -52,7 +55,7 @@ async function doctor(session: Session, options: DoctorOptions): Promise<void> {
 }
 
 async function accountOf(session: Session, { user, password }: DoctorOptions): Promise<DoctorAccount> {
-  if (user === undefined) return temporaryAccount(session.api, 'API key');
+  if (user === undefined) return temporaryAccount(session.api.inAHurry(API_WITHIN_MS), 'API key');
   const { user: name, tenant: domain } = await session.userAt(user);
   const secret = password ?? (session.world.env.LAMPFIELD_PASSWORD || (await askSecret('Password')));
   return namedAccount({ user: name, domain, password: secret });
@@ -61,7 +64,7 @@ async function accountOf(session: Session, { user, password }: DoctorOptions): P
 /** With a user's password the SIP side can be checked without any key. */
 function apiChecksIfKnown(session: Session): Check[] {
   try {
-    return apiChecks(session.api, session.now());
+    return apiChecks(session.api.inAHurry(API_WITHIN_MS), session.now());
   } catch {
     session.out.note('The HTTP API is not checked: no address or key is known (lampfield login).');
     return [];
