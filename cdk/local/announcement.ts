@@ -1,6 +1,6 @@
 /** What the local stack tells the person who started it. Pure. */
 import { apiUrl, dynamoDbEndpoint, gatewayPorts, lambdaEndpoint, TABLE_NAME, trunkPorts } from './processes.ts';
-import type { LocalSettings } from './settings.ts';
+import { DEFAULT_ADMIN_KEY, type LocalSettings } from './settings.ts';
 
 const FIRST_USER = 1001;
 /** By the number of tenants. */
@@ -23,6 +23,7 @@ export function announceReady(
     `Lampfield is ready after ${(startMs / 1_000).toFixed(1)} s.`,
     '',
     `  Panel      ${home}`,
+    `  Console    ${home}admin  (key ${settings.adminKey})`,
     ...gatewayPorts(settings).map(
       (port, i) => `  SIP        ws://127.0.0.1:${port}/  (gateway ${i + 1}, subprotocol sip)`,
     ),
@@ -33,7 +34,7 @@ export function announceReady(
     ].slice(0, settings.tenants),
     ...PUBLISHERS.slice(settings.tenants, settings.tenants + 1),
     `  Health     ${home}healthz, ${home}readyz, ${home}metrics`,
-    `  HTTP API   ${apiUrl(settings)}  (Authorization: Bearer ${settings.adminKey})`,
+    `  HTTP API   ${apiUrl(settings)}  (Authorization: Bearer ${keyText(settings)})`,
     `  Functions  ${lambdaEndpoint(settings)}  (Lambda Invoke API)`,
     `  Table      ${dynamoDbEndpoint(settings)}  (DynamoDB Local, table ${TABLE_NAME}; open to your network)`,
     `  Records    ${folder}/records.jsonl  (calls that have ended)`,
@@ -44,6 +45,9 @@ export function announceReady(
       : `Ctrl-C stops everything. Data stay in ${settings.data}.`,
   ].join('\n');
 }
+
+const keyText = ({ adminKey }: LocalSettings): string =>
+  adminKey === DEFAULT_ADMIN_KEY ? adminKey : '<the admin key that you chose>';
 
 export interface PortUse {
   readonly port: number;

@@ -44,7 +44,8 @@ const port = integer(1, 65_535);
 const DEFAULT_API_PORT = 8081;
 /** Of a stack that is told a trunk. */
 const DEFAULT_TRUNK_PORT = 5070;
-const DEFAULT_ADMIN_KEY = 'local-admin-key';
+/** No secret: everybody can read it here. */
+export const DEFAULT_ADMIN_KEY = 'local-admin-key';
 
 /** @param args what stands behind the script's name; a mistake in it is told and ends the process */
 export function readSettings(args: readonly string[]): LocalSettings {

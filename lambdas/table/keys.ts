@@ -28,8 +28,29 @@ export const BY_GATEWAY_INDEX = 'byGateway';
 
 export const tenantKey = (domain: string): Key => ({ PK: `TENANT#${domain}`, SK: 'TENANT' });
 
+/** Sort key of a tenant's own item; the stream filter names it too (cdk/system). */
+export const TENANT_SORT_KEY = 'TENANT';
+/** Sort key of the review of all of a tenant's watchers; the stream filter names it too. */
+export const REVIEW_SORT_KEY = 'REVIEW';
+
+/** The review of who may watch whom that runs in a tenant. */
+export const reviewKey = (domain: string): Key => ({ PK: tenantKey(domain).PK, SK: REVIEW_SORT_KEY });
+
+/** The domain of a `TENANT#<domain>` partition key; undefined for another kind of item. */
+export const tenantOfKey = (partitionKey: string): string | undefined =>
+  partitionKey.startsWith('TENANT#') ? partitionKey.slice('TENANT#'.length) : undefined;
+
 /** Where a tenant's trunk stands, with its secret: apart from the policy, which more functions read. */
 export const trunkKey = (domain: string): Key => ({ PK: tenantKey(domain).PK, SK: 'TRUNK' });
+
+/** Secrets that a tenant's portals share with us, and the generation of its own tokens: write only. */
+export const signInSecretsKey = (domain: string): Key => ({ PK: tenantKey(domain).PK, SK: 'SIGN-IN' });
+
+/** Failed sign-ins at a tenant from one address in one quarter of an hour. */
+export const failuresKey = (domain: string, address: string, window: number): Key => ({
+  PK: `FAILURES#${domain}#${address}`,
+  SK: `WINDOW#${window}`,
+});
 
 /** Partition that holds a user's profile and bindings. */
 export const userPartition = (domain: string, user: string): string => `USER#${domain}#${user}`;
