@@ -135,7 +135,7 @@ export const FUNCTIONS = {
     what: 'Schedule: publishes what has run out: publications, bindings, calls and dead gateways',
     memoryMb: 512,
     timeoutSeconds: 75,
-    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'],
+    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem', 'BatchWriteItem'],
     secrets: [],
     trigger: { kind: 'schedule' },
     reachesGateways: false,

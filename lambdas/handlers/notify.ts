@@ -9,6 +9,7 @@ import { fanOut } from '#roles/fan-out.ts';
 import { monitorRegistrations } from '#roles/registration-monitor.ts';
 import { endReplaced } from '#roles/replacement-monitor.ts';
 import { monitorWatching } from '#roles/watch-monitor.ts';
+import { closeRemovedTenants } from '#roles/tenant-remover.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { readEnvironment } from '#runtime/environment.ts';
 import { createGatewayClient } from '#runtime/gateway-client.ts';
@@ -41,6 +42,7 @@ export async function handler(event: unknown): Promise<{ batchItemFailures: { it
   failed.push(...(await endReplaced(records, ports, startedMs)));
   failed.push(...(await monitorWatching(records, { ...ports, clock: systemClock }, startedMs)));
   failed.push(...(await monitorRegistrations(records, ports, startedMs)));
+  failed.push(...(await closeRemovedTenants(records, ports, startedMs)));
   await chronicle(records, ports);
   const durationMs = systemClock() - startedMs;
   telemetry.log(failed.length > 0 ? 'warn' : 'debug', 'notify', {

@@ -1,12 +1,22 @@
 /** Sweeper: looks at what is due and publishes what has run out: publications, bindings, calls and dead gateways. */
 import { StaleWrite } from '#core/error.ts';
 import { loadKeysHeldBy, removeBindingOf, removeExpiredBinding } from '#table/binding-item.ts';
-import { DUE_INDEX, DUE_SHARDS, gatewayOfKey, isCallKey, type Key, presentityOfKey, userOfKey } from '#table/keys.ts';
+import {
+  DUE_INDEX,
+  DUE_SHARDS,
+  gatewayOfKey,
+  isCallKey,
+  type Key,
+  presentityOfKey,
+  tenantOfKey,
+  userOfKey,
+} from '#table/keys.ts';
 import { loadLease, removeLapsedLease } from '#table/lease-item.ts';
 import { sweepPresentity } from '#table/presentity-sweep.ts';
 import type { Table } from '#table/table.ts';
 import { sweepCall, sweepCallOf } from './call-sweeper.ts';
 import { failureFields, type RoleLog } from './role-log.ts';
+import { continueRemoval } from './tenant-remover.ts';
 
 export interface SweeperPorts {
   readonly table: Table;
@@ -18,6 +28,8 @@ export interface SweepResult {
   readonly gateways: number;
   readonly bindings: number;
   readonly calls: number;
+  /** Items of tenants that are being removed. */
+  readonly removed: number;
   /** Left for the next pass. */
   readonly failures: number;
 }
@@ -32,7 +44,7 @@ const MAX_ATTEMPTS = 3;
  * One that fails does not stop the others; it is still due in the next pass.
  */
 export async function sweep(ports: SweeperPorts, nowMs: number): Promise<SweepResult> {
-  const total = { publications: 0, gateways: 0, bindings: 0, calls: 0, failures: 0 };
+  const total = { publications: 0, gateways: 0, bindings: 0, calls: 0, removed: 0, failures: 0 };
   const sweepShard = async (shard: string): Promise<void> => {
     const due = await dueKeys(ports.table, shard, nowMs);
     await inParallel(due, async (key) => add(total, await sweepOne(key, ports, nowMs)));
@@ -65,6 +77,7 @@ function add(total: Total, part: Partial<SweepResult>): void {
   total.gateways += part.gateways ?? 0;
   total.bindings += part.bindings ?? 0;
   total.calls += part.calls ?? 0;
+  total.removed += part.removed ?? 0;
   total.failures += part.failures ?? 0;
 }
 
@@ -76,6 +89,8 @@ async function sweepOne(key: Key, ports: SweeperPorts, nowMs: number): Promise<P
     if (presentity) return { publications: await repeated(() => sweepPresentity(table, presentity, nowMs)) };
     // The stream tells what this means for the user: role registration-monitor.
     if (userOfKey(key.PK)) return { bindings: (await removeExpiredBinding(table, key, nowMs)) ? 1 : 0 };
+    const tenant = tenantOfKey(key.PK);
+    if (tenant) return { removed: await continueRemoval(table, tenant, nowMs) };
     const gatewayId = gatewayOfKey(key.PK);
     return gatewayId ? await sweepGateway(gatewayId, ports, nowMs) : {};
   } catch (error) {

@@ -26,10 +26,10 @@ export const DUE_INDEX = 'due';
 /** The sparse index of what a gateway holds: partition `heldBy`, sort `PK`, keys only. */
 export const BY_GATEWAY_INDEX = 'byGateway';
 
-export const tenantKey = (domain: string): Key => ({ PK: `TENANT#${domain}`, SK: 'TENANT' });
-
 /** Sort key of a tenant's own item; the stream filter names it too (cdk/system). */
 export const TENANT_SORT_KEY = 'TENANT';
+export const tenantKey = (domain: string): Key => ({ PK: `TENANT#${domain}`, SK: TENANT_SORT_KEY });
+
 /** Sort key of the review of all of a tenant's watchers; the stream filter names it too. */
 export const REVIEW_SORT_KEY = 'REVIEW';
 

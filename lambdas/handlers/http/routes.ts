@@ -1,6 +1,7 @@
 /** All routes of the HTTP API. A new family gets a file of its own beside this one and a line here. */
 import { AUDIT_ROUTES } from './audit.ts';
 import { CALL_ROUTES } from './calls.ts';
+import { EXPORT_ROUTES } from './export.ts';
 import { INGEST_ROUTES } from './ingest.ts';
 import { KEY_ROUTES } from './keys.ts';
 import { LIMIT_ROUTES } from './limits.ts';
@@ -23,6 +24,7 @@ const RESOURCES: readonly Route[] = [
   ...KEY_ROUTES,
   ...OWN_KEY_ROUTES,
   ...AUDIT_ROUTES,
+  ...EXPORT_ROUTES,
   ...LIVE_ROUTES,
   ...LIMIT_ROUTES,
   ...INGEST_ROUTES,
