@@ -113,7 +113,8 @@ export function listAnswer(
   items: readonly unknown[],
   following: string | readonly string[] | undefined,
 ): Answer {
-  const next = following && Buffer.from(JSON.stringify([place, [following].flat()])).toString('base64url');
+  const after = [following ?? []].flat();
+  const next = after.length === 0 ? undefined : Buffer.from(JSON.stringify([place, after])).toString('base64url');
   return { body: { items, next } };
 }
 
