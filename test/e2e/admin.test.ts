@@ -3,7 +3,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type LocalStack, startStack } from '../support/local-stack.ts';
 import { FAKE_MICROPHONE, launchBrowser, openPanel } from './browser.ts';
-import { apiOf, type Console, openConsole } from './console.ts';
+import { apiOf, type Console, openConsole, SOON } from './console.ts';
 import { openPhone } from './phone.ts';
 
 const KEY = 'the-operators-key-of-this-test';
@@ -88,7 +88,7 @@ describe('signing in', () => {
   test('a key of a company sees its company only, and is signed out when it is revoked', async () => {
     const { key, id, prefix } = await api('POST', `/tenants/${TENANT}/keys`, { name: 'Portal', permission: 'admin' });
     await enter('#/tenants/demo.example/users', key);
-    await expect.poll(() => admin.page.locator('#places').innerText()).toMatch(/^harbor\.example/);
+    await expect.poll(() => admin.page.locator('#places').innerText(), SOON).toMatch(/^harbor\.example/);
     await admin.says(new RegExp(`${prefix} · harbor\\.example`));
     await admin.go(`#/tenants/${TENANT}/lamps`);
     await api('DELETE', `/tenants/${TENANT}/keys/${id}`);
@@ -113,11 +113,11 @@ describe('tenants and users', () => {
     await admin.says(/new\.example was added[\s\S]*Nobody here/);
     await admin.press('Add user');
     await admin.send({ user: '7001', displayName: 'Emine Kaya' });
-    await expect.poll(() => admin.page.locator('dialog .secret').count()).toBe(1);
+    await expect.poll(() => admin.page.locator('dialog .secret').count(), SOON).toBe(1);
     const password = await admin.page.inputValue('dialog .secret');
     expect(password.length).toBeGreaterThan(12);
     await admin.press('I have kept it');
-    await expect.poll(rows).toEqual([expect.stringMatching(/7001[\s\S]*Emine Kaya/)]);
+    await expect.poll(rows, SOON).toEqual([expect.stringMatching(/7001[\s\S]*Emine Kaya/)]);
     const panel = await openPanel(browser, stack.httpUrl());
     await panel.signIn({ user: '7001', domain: 'new.example', password });
     await panel.page.waitForSelector('#account:not([hidden])');
@@ -130,11 +130,13 @@ describe('tenants and users', () => {
     await enter(`#/tenants/${TENANT}/users`);
     await admin.press('Add user');
     await admin.send({ user: '2003', password: 'short' });
-    await expect.poll(() => admin.page.locator('dialog').innerText()).toMatch(/too weak[\s\S]*Correct what is named/);
+    await expect
+      .poll(() => admin.page.locator('dialog').innerText(), SOON)
+      .toMatch(/too weak[\s\S]*Correct what is named/);
     expect(await admin.page.getAttribute('dialog [name=password]', 'aria-invalid')).toBe('true');
     expect(await admin.page.inputValue('dialog [name=user]')).toBe('2003');
     await admin.page.keyboard.press('Escape');
-    await expect.poll(() => admin.page.locator('dialog').count()).toBe(0);
+    await expect.poll(() => admin.page.locator('dialog').count(), SOON).toBe(0);
   });
 
   test('a user is changed, and what another one changes meanwhile is not lost', async () => {
@@ -144,16 +146,16 @@ describe('tenants and users', () => {
     await admin.page.waitForSelector('dialog [name=displayName]');
     await api('PUT', `/tenants/${TENANT}/users/2009`, { displayName: 'Farid Haddad' });
     await admin.send({ displayName: 'F.' });
-    await expect.poll(() => admin.page.locator('dialog').innerText()).toContain('Somebody changed it meanwhile');
+    await expect.poll(() => admin.page.locator('dialog').innerText(), SOON).toContain('Somebody changed it meanwhile');
     await admin.page.keyboard.press('Escape');
     await admin.page.waitForSelector('dialog', { state: 'detached' });
     await admin.press('Edit 2009');
     await admin.send({ groups: 'Board, Sales' });
-    await expect.poll(() => row('2009').innerText()).toMatch(/Farid Haddad[\s\S]*Board, Sales/);
+    await expect.poll(() => row('2009').innerText(), SOON).toMatch(/Farid Haddad[\s\S]*Board, Sales/);
     await admin.press('Delete 2009');
     await admin.press('Delete');
     await admin.says(/2009 was deleted/);
-    await expect.poll(() => row('2009').count()).toBe(0);
+    await expect.poll(() => row('2009').count(), SOON).toBe(0);
   });
 
   test('a list of users is imported with its passwords, mistakes are named, and search finds names', async () => {
@@ -167,18 +169,18 @@ describe('tenants and users', () => {
     await admin.says(/60 users to import[\s\S]*Line 62, no name[\s\S]*Line 63, 3000: names the same user as line 2/);
     await admin.page.check('#import-passwords');
     await admin.press('Import');
-    await admin.says(/60 added, 0 changed, 0 refused/);
+    await admin.says(/60 added, 0 changed, 0 refused/, 60_000);
     expect(await admin.page.locator('dialog progress').evaluate((bar: HTMLProgressElement) => bar.value)).toBe(60);
     const saving = admin.page.waitForEvent('download');
     await admin.page.click('dialog a[download]');
     const passwords = await (await saving).createReadStream().then((stream) => stream.toArray());
     expect(Buffer.concat(passwords).toString().split('\r\n')).toHaveLength(62);
     await admin.press('Close');
-    await expect.poll(async () => (await rows()).length).toBe(50);
+    await expect.poll(async () => (await rows()).length, SOON).toBe(50);
     await admin.press('Next page');
-    await expect.poll(async () => (await rows()).length).toBe(10);
+    await expect.poll(async () => (await rows()).length, SOON).toBe(10);
     await admin.page.fill('[type=search]', 'person 59');
-    await expect.poll(rows).toEqual([expect.stringMatching(/3059[\s\S]*Person 59[\s\S]*Floor 2/)]);
+    await expect.poll(rows, SOON).toEqual([expect.stringMatching(/3059[\s\S]*Person 59[\s\S]*Floor 2/)]);
     expect(await admin.page.getByRole('button', { name: 'Next page' }).isVisible()).toBe(false);
   });
 });
@@ -226,7 +228,7 @@ describe('lamps', () => {
     await ben.says(/Incoming call/);
     await ben.button('Accept').click();
     await Promise.all([ada.says(/In a call/), ben.says(/In a call/)]);
-    await expect.poll(rows, { timeout: 10_000 }).toEqual([expect.stringMatching(/1001[\s\S]*1002[\s\S]*Confirmed/)]);
+    await expect.poll(rows, SOON).toEqual([expect.stringMatching(/1001[\s\S]*1002[\s\S]*Confirmed/)]);
     await admin.press('End the call of 1001');
     await admin.press('End call');
     await Promise.all([ada.idle(), ben.idle()]);
@@ -244,7 +246,7 @@ describe('keys, limits, settings, audit', () => {
     const key = await admin.page.locator('dialog .secret').inputValue();
     expect(key).toMatch(/^lf_[0-9a-f]{12}_/);
     await admin.press('I have kept it');
-    await expect.poll(rows).toEqual([expect.stringMatching(/PBX[\s\S]*Everything[\s\S]*Never/)]);
+    await expect.poll(rows, SOON).toEqual([expect.stringMatching(/PBX[\s\S]*Everything[\s\S]*Never/)]);
     expect(await admin.page.content()).not.toContain(key);
     await admin.press('Rotate PBX');
     await admin.page.selectOption('dialog select', '0');
@@ -267,7 +269,7 @@ describe('keys, limits, settings, audit', () => {
     for (const user of ['1', '2', '3', '4']) await api('PUT', `/tenants/full.example/users/${user}`, {});
     await enter('#/tenants/full.example/limits');
     const users = admin.page.locator('.limit', { hasText: 'Users' });
-    await expect.poll(() => users.getAttribute('data-fullness')).toBe('nearly');
+    await expect.poll(() => users.getAttribute('data-fullness'), SOON).toBe('nearly');
     expect(await users.innerText()).toMatch(/4 of 5 · 80 %[\s\S]*nearly used up/);
     expect(await admin.page.locator('.limit', { hasText: 'Flows' }).getAttribute('data-fullness')).toBe('fine');
   });
@@ -288,7 +290,7 @@ describe('keys, limits, settings, audit', () => {
     await admin.press('Save JSON');
     await admin.says(/policy\.minExpiresSeconds: is not number/);
     await admin.go('#/tenants/set.example/audit');
-    await expect.poll(rows).toHaveLength(2);
+    await expect.poll(rows, SOON).toHaveLength(2);
     await admin.page.locator('summary').first().click();
     expect((await rows())[0]).toMatch(/admin[\s\S]*Update[\s\S]*displayName: "Set" → "Set and Sons"/);
   });

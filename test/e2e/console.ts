@@ -9,7 +9,7 @@ export interface Console extends Panel {
   /** To a place, by the fragment of the address. */
   go(place: string): Promise<void>;
   /** Resolves when the page says so somewhere. */
-  says(text: RegExp): Promise<void>;
+  says(text: RegExp, withinMs?: number): Promise<void>;
   /** What the open dialog is called. */
   dialog(): Promise<string>;
   /** Fills fields of the open dialog by their name, and sends it. */
@@ -17,7 +17,8 @@ export interface Console extends Panel {
   press(name: string): Promise<void>;
 }
 
-const SOON = { timeout: 10_000 };
+/** For a machine that is busy with other tests. */
+export const SOON = { timeout: 15_000 };
 
 /** The browser's own line about an answer that the page shows in its words. */
 const REFUSED = /^Failed to load resource: the server responded with a status of 4\d\d/;
@@ -39,7 +40,8 @@ export async function openConsole(browser: Browser, gatewayUrl: string, options:
         location.hash = hash;
       }, place);
     },
-    says: (text) => expect.poll(() => page.locator('body').innerText(), SOON).toMatch(text),
+    says: (text, timeout = SOON.timeout) =>
+      expect.poll(() => page.locator('body').innerText(), { timeout }).toMatch(text),
     dialog: () => page.locator('dialog h2').last().innerText(),
     async send(values = {}) {
       const dialog = page.locator('dialog').last();
