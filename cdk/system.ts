@@ -105,7 +105,7 @@ export const FUNCTIONS = {
     what: 'Stream: a changed state goes to the gateways of its watchers',
     memoryMb: 1024,
     timeoutSeconds: 30,
-    tableActions: ['GetItem', 'Query', 'UpdateItem', 'DeleteItem'],
+    tableActions: ['GetItem', 'Query', 'UpdateItem', 'DeleteItem', 'BatchWriteItem'],
     secrets: ['instruction'],
     trigger: { kind: 'stream' },
     reachesGateways: true,
@@ -166,7 +166,7 @@ export const TABLE = {
     due: { name: 'due', partitionKey: 'dueShard', sortKey: 'dueAtMs', sortKeyType: 'N', projection: 'KEYS_ONLY' },
     /** Sparse: the bindings and calls that a gateway holds. */
     byGateway: { name: 'byGateway', partitionKey: 'heldBy', sortKey: 'PK', sortKeyType: 'S', projection: 'KEYS_ONLY' },
-    /** Sparse: live calls of a tenant by their start, and all tenants. */
+    /** Sparse: what a tenant has, kind by kind (calls by their start), all tenants, all gateways. */
     listed: {
       name: 'listed',
       partitionKey: 'listedAs',

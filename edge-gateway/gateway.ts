@@ -23,6 +23,7 @@ import { ReportQueue } from './report-queue.ts';
 import { RequestPath } from './request-path.ts';
 import { SubscriptionTable } from './subscription-table.ts';
 import { createTelemetry, registerGauges, type Telemetry } from './telemetry.ts';
+import { closeTenant } from './tenant-closer.ts';
 import type { TrunkPorts } from './trunk/trunk-connections.ts';
 import { createTrunkListeners, type TrunkListeners } from './trunk/trunk-listeners.ts';
 import {
@@ -169,6 +170,7 @@ function assemble(config: GatewayConfig): Parts {
     notifyPath,
     requestPath,
     closeFlow: close,
+    closeTenant: (domain: string) => closeTenantOf(domain, parts),
     takeCallInstruction: takerOf(callParts),
   };
   const outcomePorts = {
@@ -213,9 +215,18 @@ function intakeOf(config: GatewayConfig, parts: Parts): Server {
     ...parts,
     secrets: secretsOf(config),
     closeFlow: (flow, code, reason) => closeFlow(flow, parts.outbox, code, reason),
+    closeTenant: (domain) => closeTenantOf(domain, parts),
     takeCallInstruction: takerOf(parts.callParts),
   });
 }
+
+const closeTenantOf = (domain: string, parts: Parts): void =>
+  closeTenant(domain, {
+    ...parts,
+    closeFlow: (flow, code, reason) => closeFlow(flow, parts.outbox, code, reason),
+    endCallsOf: (flow) => parts.callParts?.callPath.endCallsOf(flow),
+    reportEnded: (subscription) => parts.reports.subscriptionEnded(subscription, true),
+  });
 
 const takerOf =
   (callParts: CallParts | undefined): IntakePorts['takeCallInstruction'] =>

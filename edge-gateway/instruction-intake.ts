@@ -4,7 +4,9 @@ import * as v from 'valibot';
 import type { GatewayId, SubscriptionId } from '#contract/ids.ts';
 import {
   type ForwardResult,
+  type InspectedSubscription,
   type Instruction,
+  type InstructionAnswerInput,
   type InstructionBatch,
   instructionBatch,
   type NotifyInstruction,
@@ -29,6 +31,7 @@ export interface InstructionPorts {
   readonly notifyPath: NotifyPath;
   readonly requestPath: RequestPath;
   readonly closeFlow: (flow: Flow, code: number, reason: string) => void;
+  readonly closeTenant: (domain: string) => void;
   /** @param sender the gateway that says so; undefined for a function */
   readonly takeCallInstruction: (instruction: CallInstruction, sender: InstructionBatch['sender']) => void;
 }
@@ -83,17 +86,44 @@ async function intake(request: IncomingMessage, response: ServerResponse, ports:
     return;
   }
   telemetry.counts.instructionsReceived++;
-  const forwards: Promise<ForwardResult>[] = [];
-  const unknown = decoded.output.instructions.flatMap((instruction) => {
-    if (instruction.kind !== 'forward') return carryOut(instruction, ports, decoded.output.sender);
-    forwards.push(ports.forwardPath.forward(instruction));
-    return [];
-  });
-  // Only a batch with forwards waits: it is told their answers.
-  end(response, 200, forwards.length === 0 ? { unknown } : { unknown, forwarded: await Promise.all(forwards) });
+  end(response, 200, await answerOf(decoded.output, ports));
 }
 
-export type PromptInstruction = Exclude<Instruction, { kind: 'forward' }>;
+/** Carries out a batch. Only one with forwards waits: it is told their answers. */
+async function answerOf(
+  { instructions, sender }: InstructionBatch,
+  ports: IntakePorts,
+): Promise<InstructionAnswerInput> {
+  const forwards: Promise<ForwardResult>[] = [];
+  const inspected: InspectedSubscription[] = [];
+  const unknown = instructions.flatMap((instruction) => {
+    if (instruction.kind === 'forward') forwards.push(ports.forwardPath.forward(instruction));
+    else if (instruction.kind === 'inspect') return inspect(instruction.subscriptionIds, inspected, ports);
+    else return carryOut(instruction, ports, sender);
+    return [];
+  });
+  return {
+    unknown,
+    ...(forwards.length > 0 && { forwarded: await Promise.all(forwards) }),
+    ...(inspected.length > 0 && { inspected }),
+  };
+}
+
+/** @returns those that this gateway does not hold */
+function inspect(
+  ids: readonly SubscriptionId[],
+  inspected: InspectedSubscription[],
+  { subscriptions, notifyPath }: IntakePorts,
+): SubscriptionId[] {
+  return ids.filter((id) => {
+    const subscription = subscriptions.get(id);
+    if (subscription !== undefined) inspected.push(notifyPath.memory.inspect(subscription));
+    return subscription === undefined;
+  });
+}
+
+/** Has no answer of its own. */
+export type PromptInstruction = Exclude<Instruction, { kind: 'forward' | 'inspect' }>;
 
 /** @returns subscriptions named by the instruction that this gateway does not hold */
 export function carryOut(
@@ -103,9 +133,10 @@ export function carryOut(
 ): SubscriptionId[] {
   switch (instruction.kind) {
     case 'notify': {
-      const { notification, presentity } = instruction;
-      const { held, unknown } = lookUp(instruction.subscriptionIds, instruction, ports);
-      ports.notifyPath.takeState(held, notification, presentity);
+      // What a list withholds is told by the outcome that is awaited, too.
+      const forPending = instruction.instance === undefined ? instruction : undefined;
+      const { held, unknown } = lookUp(instruction.subscriptionIds, forPending, ports);
+      ports.notifyPath.takeState(held, instruction.notification, instruction);
       return unknown;
     }
     case 'end': {
@@ -119,6 +150,9 @@ export function carryOut(
       if (flow !== undefined) ports.closeFlow(flow, instruction.code, instruction.reason);
       return [];
     }
+    case 'closeTenant':
+      ports.closeTenant(instruction.domain);
+      return [];
     case 'relay':
     case 'arrived':
     case 'flowsLost':

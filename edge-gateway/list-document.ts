@@ -9,9 +9,18 @@ export const RLMI_TYPE = 'application/rlmi+xml';
 export interface MemberState {
   readonly uri: string;
   readonly name?: string | undefined;
-  readonly state: 'active' | 'terminated';
+  readonly state: InstanceState;
   readonly reason?: TerminationReason | undefined;
   readonly document?: Document | undefined;
+}
+
+/** A pending or terminated one shows no document. */
+export type InstanceState = 'active' | 'pending' | 'terminated';
+
+/** What a member shows instead of its state, from now on. */
+export interface WithheldInstance {
+  readonly state: 'pending' | 'terminated';
+  readonly reason?: TerminationReason | undefined;
 }
 
 interface Member extends MemberState {
@@ -19,7 +28,7 @@ interface Member extends MemberState {
   readonly number: number;
   /** Version of the next document of this member: each is a subscription of its own in the list. */
   version: number;
-  state: 'active' | 'terminated';
+  state: InstanceState;
   reason?: TerminationReason | undefined;
   document?: Document | undefined;
 }
@@ -69,7 +78,7 @@ export class ListDocument {
     return this.#members.has(uri);
   }
 
-  /** Takes the whole list as it is now; a newer document that is here already stays. The next document is full. */
+  /** Takes the whole list as it is now; a newer document of one who shows any stays. The next document is full. */
   replace(states: readonly MemberState[]): void {
     const former = this.#members;
     this.#members = new Map();
@@ -80,7 +89,7 @@ export class ListDocument {
         number: known?.number ?? ++this.#lastNumber,
         version: known?.version ?? this.#firstVersion,
       };
-      if (known?.document !== undefined && isNewer(known.document, member.document)) {
+      if (state.state === 'active' && known?.document !== undefined && isNewer(known.document, member.document)) {
         member.state = known.state;
         member.reason = known.reason;
         member.document = known.document;
@@ -90,12 +99,16 @@ export class ListDocument {
     this.demandFull();
   }
 
-  /** Takes the state of one member. @returns false when it is no member, or the state is not newer */
-  take(uri: string, document: Document): boolean {
+  /**
+   * Takes the state of one member.
+   * @param withheld it shows this and no document; the document only says how new that is
+   * @returns false when it is no member, or the state is not newer
+   */
+  take(uri: string, document: Document, withheld?: WithheldInstance): boolean {
     const member = this.#members.get(uri);
     if (member === undefined || !isNewer(document, member.document)) return false;
-    member.state = 'active';
-    member.reason = undefined;
+    member.state = withheld?.state ?? 'active';
+    member.reason = withheld?.reason;
     member.document = document;
     this.#changed.add(member);
     return true;
@@ -131,7 +144,7 @@ export class ListDocument {
     const entries: string[] = [];
     const parts: string[] = [];
     for (const member of candidates) {
-      const cid = member.document && cidOf(member);
+      const cid = shownOf(member) && cidOf(member);
       const bytes = this.#partBytes(member) + (isFull ? 0 : entryBytes(member));
       if (cid !== undefined && parts.length > 0 && bytes > left) {
         this.#changed.add(member);
@@ -159,14 +172,15 @@ export class ListDocument {
     return `<resource uri="${escapeXml(member.uri)}">${shown}${instance}</resource>\n`;
   }
 
-  #partBytes({ document }: Member): number {
+  #partBytes(member: Member): number {
+    const document = shownOf(member);
     if (document === undefined) return 0;
     const head = this.#partHead(`${'9'.repeat(2 * VERSION_BYTES)}.${this.#id}@${this.#host}`, document.contentType);
     return Buffer.byteLength(head) + document.bytes + VERSION_BYTES;
   }
 
   #part(member: Member, cid: string): string {
-    const { document } = member;
+    const document = shownOf(member);
     if (document === undefined) return '';
     const { contentType, before, after } = document;
     const version = after === undefined ? '' : String(member.version);
@@ -199,6 +213,8 @@ export class ListDocument {
     };
   }
 }
+
+const shownOf = ({ state, document }: Member): Document | undefined => (state === 'active' ? document : undefined);
 
 const isNewer = (document: Document, than: Document | undefined): boolean =>
   than === undefined || document.presentityVersion > than.presentityVersion;

@@ -1,7 +1,7 @@
 /** A subscription and its event list: takes the members that an outcome tells, with the documents that all share. */
 import type { ListState } from '#contract/outcome.ts';
 import type { Notification } from '#contract/schemas.ts';
-import { ListDocument } from './list-document.ts';
+import { ListDocument, type WithheldInstance } from './list-document.ts';
 import {
   internDocument,
   type Resource,
@@ -42,9 +42,14 @@ export function takeList(
 }
 
 /** @returns false when it is no member of the list, or its state is not newer than what is here */
-export function offerMember(list: WatchedList, presentity: string, notification: Notification): boolean {
+export function offerMember(
+  list: WatchedList,
+  presentity: string,
+  notification: Notification,
+  withheld?: WithheldInstance,
+): boolean {
   const resource = list.resources.get(presentity);
-  return resource !== undefined && list.document.take(presentity, internDocument(resource, notification));
+  return resource !== undefined && list.document.take(presentity, internDocument(resource, notification), withheld);
 }
 
 /** Lets changes gather for a while before they are sent together. */

@@ -1,7 +1,10 @@
 /**
- * The plain answers that most NOTIFYs get, read without parsing the whole message. PURE.
+ * The plain answers that most NOTIFYs get, read without parsing the whole message; and what others ask for. PURE.
  * A fan-out to a thousand watchers brings a thousand of them: this is the hottest input of the gateway.
  */
+import { parseSeconds } from '#core/sip/header.ts';
+import type { SipResponse } from '#core/sip/message.ts';
+
 export interface PlainAnswer {
   readonly status: number;
   /** Branch of the top Via. */
@@ -30,4 +33,12 @@ export function readPlainAnswer(text: string): PlainAnswer | undefined {
   const branch = text.slice(from, semicolon >= 0 && semicolon < end ? semicolon : end);
   const status = Number(text.slice(STATUS_AT, STATUS_AT + 3));
   return status >= 200 && !/[\s"]/.test(branch) ? { status, branch } : undefined;
+}
+
+const MAX_RETRY_AFTER_SECONDS = 300;
+
+/** How long the watcher wants to be left alone; undefined when it does not say. */
+export function retryAfterSeconds(response: SipResponse): number | undefined {
+  const seconds = parseSeconds((response.get('retry-after') ?? '').split(/[ ;(]/, 1)[0] ?? '');
+  return seconds === undefined ? undefined : Math.min(seconds, MAX_RETRY_AFTER_SECONDS);
 }

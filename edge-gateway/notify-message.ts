@@ -6,7 +6,7 @@ export const newestOf = (subscription: Subscription): Document => subscription.w
 
 /** Value of Subscription-State while it lives (RFC 6665 section 4.1.3), with the rates that hold (RFC 6446). */
 export const activeState = (subscription: Subscription, now: number): string =>
-  `active;expires=${secondsLeft(subscription, now)}${subscription.rate?.control.told ?? ''}`;
+  `${subscription.isPending ? 'pending' : 'active'};expires=${secondsLeft(subscription, now)}${subscription.rate?.control.told ?? ''}`;
 
 /** The difference to what the subscription was sent last, if there is one and it fits; else the whole. */
 export function newsFor({ delivered, needsWhole }: Subscription, document: Document): Content {

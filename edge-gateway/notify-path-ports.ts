@@ -1,4 +1,5 @@
 /** What the notify path is told, and what it works with. */
+import type { NotifyInstruction } from '#contract/instruction.ts';
 import type { Outbox } from './outbox.ts';
 import type { Subscription, SubscriptionTable } from './subscription-table.ts';
 import type { Counts, Log } from './telemetry.ts';
@@ -21,3 +22,6 @@ export interface NotifyPathPorts {
   /** @param hasFailed a NOTIFY said so, or none was answered: it lives on nowhere else */
   readonly reportEnded: (subscription: Subscription, hasFailed: boolean) => void;
 }
+
+/** Whose state it is, and what a list shows of it instead, if it withholds it: only event lists need to know. */
+export type MemberState = Pick<NotifyInstruction, 'presentity' | 'instance'>;

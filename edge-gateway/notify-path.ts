@@ -2,12 +2,13 @@
 import type { SubscriptionId } from '#contract/ids.ts';
 import type { Notification, TerminationReason } from '#contract/schemas.ts';
 import type { RateControl } from '#core/rate-control.ts';
-import { parseSeconds } from '#core/sip/header.ts';
 import type { SipResponse } from '#core/sip/message.ts';
 import type { Flow } from './flow-table.ts';
 import { gatherChanges, offerMember } from './list-subscription.ts';
+import { retryAfterSeconds } from './notify-answer.ts';
+import { NO_ANSWER, NotifyMemory } from './notify-memory.ts';
 import { activeState, bodiless, composeNotify, NOTIFY_BRANCH_PREFIX, newestOf, newsFor } from './notify-message.ts';
-import type { NotifyPathPorts, NotifyPathSettings } from './notify-path-ports.ts';
+import type { MemberState, NotifyPathPorts, NotifyPathSettings } from './notify-path-ports.ts';
 import { RateKeeper } from './rate-keeper.ts';
 import { ReadyFlows } from './ready-flows.ts';
 import {
@@ -23,11 +24,12 @@ import { judgeNotifyAnswer } from './transaction.ts';
 
 /** Timer F: 64 * T1 (RFC 3261 section 17.1.2.2). */
 export const TIMER_F_MS = 32_000;
-const MAX_RETRY_AFTER_SECONDS = 300;
 
 export class NotifyPath {
   readonly #settings: NotifyPathSettings;
   readonly #ports: NotifyPathPorts;
+  /** What was sent of late, and its answers. */
+  readonly memory: NotifyMemory;
   readonly #outstanding = new OutstandingQueue();
   readonly #wheel: WakeWheel;
   readonly #rates: RateKeeper;
@@ -37,6 +39,7 @@ export class NotifyPath {
     this.#settings = settings;
     this.#ports = ports;
     this.#wheel = new WakeWheel(ports.nowMs());
+    this.memory = new NotifyMemory(ports.nowMs());
     this.#ready = new ReadyFlows(
       (flow) => this.#sendUnsent(flow),
       () => ports.outbox.flush(),
@@ -52,12 +55,12 @@ export class NotifyPath {
     return this.#outstanding.size;
   }
 
-  /** Takes one state, of `presentity`, for many subscriptions; the document is shared by all of them. */
-  takeState(subscriptions: readonly Subscription[], notification: Notification, presentity?: string): void {
+  /** Takes one state for many subscriptions; the document is shared by all of them. */
+  takeState(subscriptions: readonly Subscription[], notification: Notification, of: MemberState = {}): void {
     let document: Document | undefined;
     for (const subscription of subscriptions) {
       if (subscription.list !== undefined) {
-        this.#takeMember(subscription, subscription.list, presentity, notification);
+        this.#takeMember(subscription, subscription.list, of, notification);
         continue;
       }
       document ??= internDocument(subscription.resource, notification);
@@ -67,8 +70,8 @@ export class NotifyPath {
   }
 
   /** The first change of a list's member opens a window; all that change within it go in one NOTIFY. */
-  #takeMember(subscription: Subscription, list: WatchedList, aor: string | undefined, state: Notification): void {
-    if (aor === undefined || !offerMember(list, aor, state)) {
+  #takeMember(subscription: Subscription, list: WatchedList, of: MemberState, state: Notification): void {
+    if (of.presentity === undefined || !offerMember(list, of.presentity, state, of.instance)) {
       this.#ports.counts.notifiesStale++;
       return;
     }
@@ -80,15 +83,15 @@ export class NotifyPath {
     });
   }
 
-  /** Latest wins: an older or equal state is dropped, a newer one replaces the one that waits. */
+  /** Latest wins: an older or equal state is dropped, a newer one replaces the one that waits. The first one activates. */
   #offer(subscription: Subscription, document: Document): void {
-    const { counts } = this.#ports;
-    const newest = subscription.waiting ?? subscription.delivered;
-    if (document.presentityVersion <= newest.presentityVersion) {
-      counts.notifiesStale++;
+    const wasPending = subscription.isPending;
+    subscription.isPending = false;
+    if (!wasPending && document.presentityVersion <= newestOf(subscription).presentityVersion) {
+      this.#ports.counts.notifiesStale++;
       return;
     }
-    if (subscription.waiting !== undefined) counts.notifiesReplaced++;
+    if (subscription.waiting !== undefined) this.#ports.counts.notifiesReplaced++;
     subscription.waiting = document;
     this.#ready.addFlowOf(subscription);
   }
@@ -130,7 +133,9 @@ export class NotifyPath {
     const text = composeNotify(subscription, sent, state);
     if (list?.document.hasChanges) subscription.waiting = document;
     subscription.cseq++;
-    if (sent.after !== undefined) subscription.documentVersion = (subscription.documentVersion + 1) >>> 0;
+    const hasVersion = sent.after !== undefined;
+    this.memory.sent(subscription, document.presentityVersion, hasVersion, this.#ports.nowMs());
+    if (hasVersion) subscription.documentVersion = (subscription.documentVersion + 1) >>> 0;
     if (subscription.rate !== undefined) this.#rates.sent(subscription, subscription.rate);
     this.#ports.counts.notifiesSent++;
     this.#ports.outbox.send(flow, text);
@@ -217,6 +222,7 @@ export class NotifyPath {
     if (subscription.flow === undefined && subscription.parkedUntilMs > 0) this.#ports.subscriptions.parked--;
     subscription.flow = undefined;
     subscription.parkedUntilMs = 0;
+    this.memory.forget(subscription);
     if (this.#ports.subscriptions.remove(subscription)) this.#ports.counts.subscriptionsEnded++;
   }
 
@@ -257,7 +263,7 @@ export class NotifyPath {
 
   /** Handles a 2xx to a NOTIFY; one that matches no outstanding NOTIFY of this flow is ignored. */
   takeSuccess(flow: Flow, branch: string): void {
-    const subscription = this.#answered(flow, branch);
+    const subscription = this.#answered(flow, branch, 200);
     if (subscription === undefined) return;
     this.#ports.counts.notifiesAnswered++;
     subscription.suspect = false;
@@ -271,17 +277,18 @@ export class NotifyPath {
       this.takeSuccess(flow, branch);
       return;
     }
-    const subscription = this.#answered(flow, branch);
+    const subscription = this.#answered(flow, branch, response.status);
     if (subscription !== undefined && this.#takeFailure(subscription, response)) this.#sendNext(subscription);
   }
 
   /** @returns the subscription whose outstanding NOTIFY has this branch, now no longer outstanding */
-  #answered(flow: Flow, branch: string): Subscription | undefined {
+  #answered(flow: Flow, branch: string, status: number): Subscription | undefined {
     const numberAt = branch.lastIndexOf('.') + 1;
     const id = branch.slice(NOTIFY_BRANCH_PREFIX.length, numberAt - 1) as SubscriptionId;
     const subscription = this.#ports.subscriptions.get(id);
     if (subscription === undefined || subscription.flow !== flow || subscription.sentAtMs === 0) return undefined;
     if (Number(branch.slice(numberAt)) !== subscription.cseq - 1) return undefined;
+    this.memory.answered(subscription, status, this.#ports.nowMs() - subscription.sentAtMs);
     this.#outstanding.remove(subscription);
     return subscription;
   }
@@ -297,26 +304,19 @@ export class NotifyPath {
     const { counts, log } = this.#ports;
     counts.notifiesFailed++;
     subscription.demandWhole();
-    const retryAfter = parseSeconds((response.get('retry-after') ?? '').split(/[ ;(]/, 1)[0] ?? '');
+    const retryAfter = retryAfterSeconds(response);
     const verdict = judgeNotifyAnswer(response.status, retryAfter !== undefined);
     const { id, callId } = subscription;
     log.info({ hop: 'notify-answer', subscription: id, callId, status: response.status, verdict }, 'NOTIFY failed');
-    if (verdict === 'ended' || (verdict === 'suspect' && !this.#suspect(subscription))) {
+    if (verdict === 'ended' || (verdict === 'suspect' && !subscription.becomeSuspect())) {
       this.#drop(subscription, true);
       return false;
     }
     if (verdict === 'retryAfter') {
       subscription.waiting ??= subscription.delivered;
-      subscription.holdUntilMs = this.#ports.nowMs() + Math.min(retryAfter ?? 1, MAX_RETRY_AFTER_SECONDS) * 1000;
+      subscription.holdUntilMs = this.#ports.nowMs() + (retryAfter ?? 1) * 1000;
       this.#wheel.add(subscription, subscription.holdUntilMs);
     }
-    return true;
-  }
-
-  /** @returns false when it was suspect already */
-  #suspect(subscription: Subscription): boolean {
-    if (subscription.suspect) return false;
-    subscription.suspect = true;
     return true;
   }
 
@@ -331,8 +331,9 @@ export class NotifyPath {
       const late = this.#outstanding.takeSentBefore(now - TIMER_F_MS);
       if (late === undefined) break;
       this.#ports.counts.notifiesTimedOut++;
+      this.memory.answered(late, NO_ANSWER, TIMER_F_MS);
       late.demandWhole();
-      if (!this.#suspect(late)) this.#drop(late, true);
+      if (!late.becomeSuspect()) this.#drop(late, true);
       else if (late.waiting !== undefined) this.#ready.addFlowOf(late);
     }
     this.#wheel.advance(now, (subscription) => this.#wake(subscription, now));

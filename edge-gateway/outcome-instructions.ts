@@ -2,12 +2,13 @@
 import type { ForwardInstruction, Instruction } from '#contract/instruction.ts';
 import type { Flow } from './flow-table.ts';
 import type { ForwardPath } from './forward-path.ts';
+import type { PromptInstruction } from './instruction-intake.ts';
 import type { ReportQueue } from './report-queue.ts';
 
 export interface OutcomeInstructionsPorts {
   readonly forwardPath: ForwardPath;
   readonly reports: Pick<ReportQueue, 'messageDelivered'>;
-  readonly carryOut: (instruction: Exclude<Instruction, ForwardInstruction>) => void;
+  readonly carryOut: (instruction: PromptInstruction) => void;
 }
 
 /** Carries out instructions of an outcome for this flow; what it forwards are messages that waited for the flow's user. */
@@ -17,8 +18,9 @@ export function carryOutOfOutcome(
   { forwardPath, reports, carryOut }: OutcomeInstructionsPorts,
 ): void {
   for (const instruction of instructions) {
-    if (instruction.kind !== 'forward') carryOut(instruction);
-    else void deliver(instruction, flow, forwardPath, reports);
+    if (instruction.kind === 'forward') void deliver(instruction, flow, forwardPath, reports);
+    // An outcome has no way back for what an inspection finds.
+    else if (instruction.kind !== 'inspect') carryOut(instruction);
   }
 }
 

@@ -55,6 +55,7 @@ export class SubscriptionPath {
     subscription.expiresAtMs = opened.expiresAtMs;
     this.#frame(subscription, asked, opened.eventId);
     notifyPath.attach(subscription, flow);
+    subscription.isPending = opened.isPending === true;
     if (flow.closed) {
       // The flow died while the function worked: park it, the client may take it over.
       notifyPath.park(flow);
@@ -66,6 +67,8 @@ export class SubscriptionPath {
     }
     const newest =
       opened.list === undefined ? this.#ports.pending.newest(opened.id, opened.notification) : opened.notification;
+    // What has come meanwhile is for one who may see.
+    if (newest !== opened.notification) subscription.isPending = false;
     const isKnown = opened.suppressed === 'body' && newest === opened.notification;
     notifyPath.notifyRefreshed(subscription, internDocument(subscription.resource, newest), isKnown);
   }
@@ -73,7 +76,11 @@ export class SubscriptionPath {
   #holdOrAdopt(asked: Asked, opened: SubscriptionOutcome): Subscription {
     const { subscriptions } = this.#ports;
     const held = subscriptions.get(opened.id);
-    if (held !== undefined && opened.isTakenOver) held.renumber(opened.createdAtMs, this.#ports.nowMs());
+    if (held !== undefined && opened.isTakenOver) {
+      held.renumber(opened.createdAtMs, this.#ports.nowMs());
+      // What was sent from here has numbers of which the next one is not the follower.
+      this.#ports.notifyPath.memory.forget(held);
+    }
     const subscription = held ?? this.#adopt(asked, opened);
     if (opened.list !== undefined)
       takeList(subscription, opened.list, this.#ports.pending.of(opened.id), subscriptions);

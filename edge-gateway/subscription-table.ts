@@ -3,6 +3,7 @@ import type { SubscriptionId } from '#contract/ids.ts';
 import type { Notification, SplitBody } from '#contract/schemas.ts';
 import type { Flow } from './flow-table.ts';
 import type { ListDocument } from './list-document.ts';
+import { NO_RING, type RingPlace } from './notify-ring.ts';
 import type { RateState } from './rate-keeper.ts';
 
 /** What one NOTIFY carries. */
@@ -67,6 +68,10 @@ export class Subscription {
   /** When the outstanding NOTIFY was sent; 0 when none is outstanding. */
   sentAtMs = 0;
   suspect = false;
+  /** Nobody has allowed it yet. */
+  isPending = false;
+  /** Where its last NOTIFYs are remembered. */
+  ring: RingPlace = NO_RING;
   /** Of an event list: its documents are composed when they are sent, and `delivered` and `waiting` only say whether. */
   list: WatchedList | undefined;
   /** The last NOTIFY failed: the next one must not be a difference to it. */
@@ -97,6 +102,13 @@ export class Subscription {
     this.cseq = Math.max(this.cseq, firstCSeq(createdAtMs, nowMs, false));
     this.documentVersion = Math.max(this.documentVersion, firstDocumentVersion(createdAtMs, nowMs, false));
     this.demandWhole();
+  }
+
+  /** @returns false when it was suspect already */
+  becomeSuspect(): boolean {
+    if (this.suspect) return false;
+    this.suspect = true;
+    return true;
   }
 
   /** What was sent may be lost: no difference to it comes next. */
@@ -229,6 +241,10 @@ export class SubscriptionTable {
 
   get(id: SubscriptionId): Subscription | undefined {
     return this.#subscriptions.get(id);
+  }
+
+  values(): IterableIterator<Subscription> {
+    return this.#subscriptions.values();
   }
 
   add(subscription: Subscription): void {

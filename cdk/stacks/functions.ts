@@ -78,6 +78,7 @@ export class FunctionsStack extends Stack {
       ...Object.fromEntries(secretArns),
       // The last look begins before the next run does, so runs follow each other without a gap.
       ...(name === expire ? { EXPIRE_LOOP_SECONDS: String(everySeconds - loopEverySeconds) } : {}),
+      ...(name === STREAM_MAPPING.function ? { HISTORY_HOURS: String(settings.historyHours) } : {}),
       LOG_LEVEL: settings.logLevel,
       NODE_OPTIONS: '--enable-source-maps',
     };

@@ -116,6 +116,8 @@ const schema = v.object({
       v.picklist(RETENTION_DAYS, `must be one of ${RETENTION_DAYS.join(', ')}`),
     ),
   ),
+  /** How long the changes of lamps are kept to tell why a lamp is as it is; 0: they are not written. */
+  historyHours: wholeNumber(0, 999),
   logLevel: v.optional(v.picklist(['debug', 'info', 'warn', 'error'], 'must be a log level'), 'info'),
   /** True keeps table, secrets and logs when a stack is deleted, and refuses to delete the table. */
   keepData: yesOrNo,
@@ -123,8 +125,8 @@ const schema = v.object({
 
 export type Stage = keyof typeof STAGE_DEFAULTS;
 type Given = v.InferOutput<typeof schema>;
-export type Settings = Readonly<Omit<Given, keyof StageDefaults | 'availabilityZones'>> &
-  StageDefaults & { readonly availabilityZones: number };
+export type Settings = Readonly<Omit<Given, keyof StageDefaults | 'availabilityZones' | 'historyHours'>> &
+  StageDefaults & { readonly availabilityZones: number; readonly historyHours: number };
 
 /** Names of all settings, as they are given in CDK context. */
 export const SETTING_NAMES = Object.keys(schema.entries);
@@ -139,14 +141,16 @@ export function readSettings(lookUp: (name: string) => unknown): Settings {
   const result = v.safeParse(schema, given);
   if (!result.success)
     throw settingsError(result.issues.map((issue) => `${v.getDotPath(issue) ?? '?'}: ${issue.message}`));
-  const { availabilityZones = 2, ...rest } = result.output;
-  const settings = { ...withStageDefaults(rest), availabilityZones };
+  const { availabilityZones = 2, historyHours = 24, ...rest } = result.output;
+  const settings = { ...withStageDefaults(rest), availabilityZones, historyHours };
   const problems = findContradictions(settings);
   if (problems.length > 0) throw settingsError(problems);
   return settings;
 }
 
-function withStageDefaults(given: Omit<Given, 'availabilityZones'>): Omit<Settings, 'availabilityZones'> {
+type Staged = 'availabilityZones' | 'historyHours';
+
+function withStageDefaults(given: Omit<Given, Staged>): Omit<Settings, Staged> {
   const defaults = STAGE_DEFAULTS[given.stage];
   return {
     ...given,

@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { arrivedInstruction, endCallInstruction, flowsLostInstruction, relayInstruction } from './call.ts';
 import {
   CONTRACT_VERSION,
+  epochMs,
   flowId,
   gatewayId,
   headerEntries,
@@ -12,13 +13,17 @@ import {
 } from './schemas.ts';
 import { sipResponse } from './sip-response.ts';
 
-/** Send one state to many subscriptions; the body is rendered once. */
+/** Send one state to many subscriptions; the body is rendered once. One that was pending is active from then on. */
 export const notifyInstruction = v.object({
   kind: v.literal('notify'),
   subscriptionIds: v.array(subscriptionId),
   /** AOR whose state this is: a subscription to an event list needs to know which member. */
   presentity: v.optional(v.string()),
   notification,
+  /** In an event list the member no longer shows its state, but this. */
+  instance: v.optional(
+    v.object({ state: v.picklist(['pending', 'terminated']), reason: v.optional(terminationReason) }),
+  ),
 });
 
 /** End subscriptions with a last NOTIFY `terminated`. */
@@ -37,6 +42,15 @@ export const closeInstruction = v.object({
   flowId,
   code: v.number(),
   reason: v.string(),
+});
+
+/** Close all flows that have proven to be of this tenant, end their calls, and forget the tenant's subscriptions. */
+export const closeTenantInstruction = v.object({ kind: v.literal('closeTenant'), domain: v.string() });
+
+/** Tell what became of the last NOTIFYs of subscriptions. */
+export const inspectInstruction = v.object({
+  kind: v.literal('inspect'),
+  subscriptionIds: v.pipe(v.array(subscriptionId), v.maxLength(500)),
 });
 
 /**
@@ -61,6 +75,8 @@ export const instruction = v.variant('kind', [
   arrivedInstruction,
   flowsLostInstruction,
   endCallInstruction,
+  closeTenantInstruction,
+  inspectInstruction,
 ]);
 export type Instruction = v.InferOutput<typeof instruction>;
 export type NotifyInstruction = v.InferOutput<typeof notifyInstruction>;
@@ -84,13 +100,44 @@ export const forwardResult = v.variant('kind', [
 ]);
 export type ForwardResult = v.InferOutput<typeof forwardResult>;
 
-/** Answer 200 to an InstructionBatch: the subscriptions that this gateway does not hold, and what forwards came to. */
+/** One NOTIFY as its gateway remembers it. */
+export const sentNotify = v.object({
+  cseq: v.number(),
+  /** Version of the document; absent when it had none, or no body. */
+  documentVersion: v.optional(v.number()),
+  presentityVersion: v.number(),
+  sentAtMs: epochMs,
+  /** SIP status of the answer, 0 when its time ran out; absent while it is awaited, or was overtaken by the next. */
+  answer: v.optional(v.number()),
+  /** From sending to the answer. */
+  roundTripMs: v.optional(v.number()),
+});
+export type SentNotify = Readonly<v.InferOutput<typeof sentNotify>>;
+
+/** A subscription as its gateway holds it, with its last NOTIFYs, the newest first. */
+export const inspectedSubscription = v.object({
+  id: subscriptionId,
+  /** Undefined while it is parked, because its flow is gone. */
+  flowId: v.optional(flowId),
+  /** A newer state waits: for an answer, for the socket, or for the rate that the watcher asked for. */
+  isWaiting: v.boolean(),
+  notifies: v.array(sentNotify),
+});
+export type InspectedSubscription = Readonly<v.InferOutput<typeof inspectedSubscription>>;
+
+/**
+ * Answer 200 to an InstructionBatch: the subscriptions that this gateway does not hold, what forwards came to, and what was
+ * asked of subscriptions.
+ */
 export const instructionAnswer = v.object({
   unknown: v.array(subscriptionId),
   /** One for each `forward`, in their order. */
   forwarded: v.optional(v.array(forwardResult), []),
+  inspected: v.optional(v.array(inspectedSubscription), []),
 });
 export type InstructionAnswer = v.InferOutput<typeof instructionAnswer>;
+/** What a gateway answers: what is empty may be left out. */
+export type InstructionAnswerInput = v.InferInput<typeof instructionAnswer>;
 
 /** Header fields that sign an instruction batch: `HMAC-SHA-256(secret, "<epoch ms>.<body>")`, hex. */
 export const SIGNATURE_HEADER = 'x-lampfield-signature';

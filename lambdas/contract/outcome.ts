@@ -16,7 +16,7 @@ export const listState = v.object({
       /** AOR; of a member that is none of ours, the URI as the list has it. */
       uri: v.string(),
       name: v.optional(v.string()),
-      state: v.picklist(['active', 'terminated']),
+      state: v.picklist(['active', 'pending', 'terminated']),
       /** Of a terminated member. */
       reason: v.optional(terminationReason),
       notification: v.optional(notification),
@@ -45,6 +45,8 @@ export const subscriptionOutcome = v.variant('kind', [
     eventId: v.optional(v.string()),
     createdAtMs: epochMs,
     expiresAtMs: epochMs,
+    /** Nobody has allowed it yet: `Subscription-State: pending` until a `notify` instruction comes for it. */
+    isPending: v.optional(v.boolean()),
     notification,
     /** Of a subscription to an event list: the gateway makes its documents, and `notification` has no body. */
     list: v.optional(listState),

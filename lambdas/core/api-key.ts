@@ -56,7 +56,6 @@ export interface KeyFacts {
   readonly previousHash?: string | undefined;
   readonly previousUntilMs?: number | undefined;
   readonly expiresAtMs?: number | undefined;
-  readonly revokedAtMs?: number | undefined;
 }
 
 const NOBODYS_HASH = hashSecret('');
@@ -69,8 +68,10 @@ export function isGoodKey(facts: KeyFacts | undefined, secret: string, nowMs: nu
   return facts !== undefined && (isCurrent || isPrevious) && isInForce(facts, nowMs);
 }
 
-export const isInForce = ({ revokedAtMs, expiresAtMs }: KeyFacts, nowMs: number): boolean =>
-  revokedAtMs === undefined && nowMs < (expiresAtMs ?? Number.POSITIVE_INFINITY);
+export const isInForce = (
+  { expiresAtMs = Number.POSITIVE_INFINITY }: Pick<KeyFacts, 'expiresAtMs'>,
+  nowMs: number,
+): boolean => nowMs < expiresAtMs;
 
 /** Compares two texts; the time that it takes says nothing of where they differ. */
 export function isEqual(left: string, right: string): boolean {

@@ -1,10 +1,16 @@
 /** What became of instructions that were sent to a gateway. */
 import type { SubscriptionId } from '#contract/ids.ts';
+import type { InspectedSubscription } from '#contract/instruction.ts';
 
 /**
  * `delivered`: carried out, except for the subscriptions that the gateway does not hold.
  * `gone`: nothing, or another gateway, is at this address. `failed`: it may be there, but did not carry them out.
  */
 export type Delivery =
-  | { readonly kind: 'delivered'; readonly unknown: readonly SubscriptionId[] }
+  | {
+      readonly kind: 'delivered';
+      readonly unknown: readonly SubscriptionId[];
+      /** Answers to `inspect`. */
+      readonly inspected?: readonly InspectedSubscription[];
+    }
   | { readonly kind: 'gone' | 'failed'; readonly reason: string };

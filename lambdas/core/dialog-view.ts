@@ -2,8 +2,9 @@
 import { type Dialog, isLive } from './dialog.ts';
 import { renderDialogInfo } from './dialog-info.ts';
 import type { ComposedState } from './event-package.ts';
-import { dialogsFingerprint } from './presentity.ts';
-import { applyProfile } from './rendering-profile.ts';
+import { dialogsFingerprint, IDLE } from './presentity.ts';
+import { applyProfile, withoutIdentities } from './rendering-profile.ts';
+import { isHidden } from './watch-policy.ts';
 
 /** @param dialogs all that there is to show */
 export function dialogView(dialogs: readonly Dialog[]): ComposedState {
@@ -12,11 +13,18 @@ export function dialogView(dialogs: readonly Dialog[]): ComposedState {
     dialogs,
     render: (_contentType, entity, nowMs) => renderDialogInfo(entity, dialogs, nowMs),
     inProfile: (profile) => dialogView(applyProfile(dialogs, profile)),
+    inAccess: (access) => dialogView(isHidden(access) ? [IDLE] : redactedDialogs(dialogs, access)),
     renderSince(base, entity, nowMs) {
       const changed = changesSince(base.dialogs ?? [], dialogs);
       return changed.length === 0 ? undefined : renderDialogInfo(entity, changed, nowMs, 'partial');
     },
   };
+}
+
+/** State and direction alone; in `stateOnly` the state that matters most, of one dialog that is always the same. */
+function redactedDialogs(dialogs: readonly Dialog[], access: 'redacted' | 'stateOnly'): readonly Dialog[] {
+  if (access === 'redacted') return dialogs.map(withoutIdentities);
+  return dialogs.slice(0, 1).map(({ state }) => ({ id: IDLE.id, state }));
 }
 
 /**

@@ -7,16 +7,20 @@ import { SipRejection } from './error.ts';
 import {
   composeMessageSummary,
   MESSAGE_SUMMARY_TYPE,
+  type MessageSummary,
+  NO_MESSAGES,
   parseMessageSummary,
+  redactedSummary,
   renderMessageSummary,
 } from './message-summary.ts';
 import { CPIM_PIDF_TYPE, PIDF_TYPE, parsePidf, renderPidf } from './pidf.ts';
-import { composePresence, presenceFingerprint } from './presence.ts';
+import { composePresence, NO_PRESENCE, type Presence, presenceFingerprint, redactedPresence } from './presence.ts';
 import { composeDialogs, type Presentity } from './presentity.ts';
 import type { PublishedDocument } from './publication.ts';
 import { REGINFO_TYPE, renderRegInfo } from './reginfo.ts';
 import type { RenderingProfile } from './rendering-profile.ts';
 import { parseParameterized } from './sip/header.ts';
+import { isHidden, type WatchAccess } from './watch-policy.ts';
 import { renderWatcherInfo, WATCHERINFO_TYPE } from './winfo.ts';
 import { renderXpidf, XPIDF_TYPE } from './xpidf.ts';
 
@@ -31,6 +35,8 @@ export interface ComposedState {
   render(contentType: string, entity: string, nowMs: number): Notification['body'];
   /** The state as a watcher with this profile sees it; a package without it looks the same to all. */
   inProfile?(profile: RenderingProfile): ComposedState;
+  /** The state as a watcher with this access sees it; a package without it is only for those who see all. */
+  inAccess?(access: Exclude<WatchAccess, 'full'>): ComposedState;
   /**
    * A partial document: what differs from an earlier state, seen in the same profile.
    * @returns undefined when nothing does
@@ -82,20 +88,30 @@ const DIALOG: PublishedEventPackage = {
   compose: (presentity, asOfMs) => dialogView(composeDialogs(presentity.publications, asOfMs)),
 };
 
+function presenceView(presence: Presence): ComposedState {
+  return {
+    fingerprint: presenceFingerprint(presence),
+    render: (contentType, entity) => (contentType === XPIDF_TYPE ? renderXpidf : renderPidf)(entity, presence),
+    inAccess: (access) => presenceView(isHidden(access) ? NO_PRESENCE : redactedPresence(presence, access)),
+  };
+}
+
 const PRESENCE: PublishedEventPackage = {
   ...OF_STATE,
   name: 'presence',
   publishedTypes: [PIDF_TYPE, CPIM_PIDF_TYPE],
   notifiedTypes: [PIDF_TYPE, CPIM_PIDF_TYPE, XPIDF_TYPE],
   parse: (body) => ({ kind: 'presence', presence: parsePidf(body) }),
-  compose(presentity, asOfMs) {
-    const presence = composePresence(presentity, asOfMs);
-    return {
-      fingerprint: presenceFingerprint(presence),
-      render: (contentType, entity) => (contentType === XPIDF_TYPE ? renderXpidf : renderPidf)(entity, presence),
-    };
-  },
+  compose: (presentity, asOfMs) => presenceView(composePresence(presentity, asOfMs)),
 };
+
+function messagesView(summary: MessageSummary): ComposedState {
+  return {
+    fingerprint: JSON.stringify(summary),
+    render: (_contentType, entity) => renderMessageSummary(entity, summary),
+    inAccess: (access) => messagesView(isHidden(access) ? NO_MESSAGES : redactedSummary(summary, access)),
+  };
+}
 
 const MESSAGES: PublishedEventPackage = {
   ...OF_STATE,
@@ -104,13 +120,7 @@ const MESSAGES: PublishedEventPackage = {
   publishedTypes: [MESSAGE_SUMMARY_TYPE],
   notifiedTypes: [MESSAGE_SUMMARY_TYPE],
   parse: (body) => ({ kind: 'messages', summary: parseMessageSummary(body) }),
-  compose(presentity, asOfMs) {
-    const summary = composeMessageSummary(presentity, asOfMs);
-    return {
-      fingerprint: JSON.stringify(summary),
-      render: (_contentType, entity) => renderMessageSummary(entity, summary),
-    };
-  },
+  compose: (presentity, asOfMs) => messagesView(composeMessageSummary(presentity, asOfMs)),
 };
 
 const REGISTRATION: EventPackage = {

@@ -65,6 +65,22 @@ export function requireOwnTenant(identity: Identity, requestUri: string, headers
   if (foreign) throw forbidden();
 }
 
+/**
+ * The other tenant that Request-URI and To both name, in a request of one's own; what comes of it is for the two tenants to
+ * decide. Undefined for everything that {@link requireOwnTenant} is to judge.
+ * @throws {SipRejection} 400 as that does
+ */
+export function foreignTenantNamed(identity: Identity, requestUri: string, headers: HeaderFields): string | undefined {
+  const [target, to, from] = [
+    addressOfRequestUri(requestUri),
+    addressOfHeader(headers, 'to'),
+    addressOfHeader(headers, 'from'),
+  ];
+  const isForeign = target.domain !== identity.domain && to.domain === target.domain && from.domain === identity.domain;
+  const isTooLong = [target, to, from].some(({ user }) => user.length > MAX_USER_LENGTH);
+  return isForeign && !isTooLong && isStorable(target) ? target.domain : undefined;
+}
+
 /** True when the identity may publish the state of this presentity. */
 export function mayPublishFor(identity: Identity, presentity: Address): boolean {
   if (identity.role === 'publisher') return identity.domain === presentity.domain;

@@ -88,6 +88,18 @@ export function renderMessageSummary(entity: string, { isWaiting, account, count
 
 const NO_VOICE_MESSAGES: MessageSummary['counts'] = { 'Voice-Message': { newMessages: 0, oldMessages: 0 } };
 
+/** Of a presentity for which nothing is published. */
+export const NO_MESSAGES: MessageSummary = { isWaiting: false, counts: NO_VOICE_MESSAGES };
+
+/** Whose mailbox it is stays out; in `stateOnly` the counts, too. */
+export function redactedSummary(
+  { isWaiting, counts }: MessageSummary,
+  access: 'redacted' | 'stateOnly',
+): MessageSummary {
+  if (access === 'redacted') return { isWaiting, counts };
+  return isWaiting ? { isWaiting, counts: {} } : NO_MESSAGES;
+}
+
 function fieldOf(line: string): [name: string, value: string] {
   const colon = line.indexOf(':');
   if (colon < 1) throw bad('Bad Message Summary Line');

@@ -3,14 +3,16 @@ import { createHash } from 'node:crypto';
 import type { Notification } from '#contract/schemas.ts';
 import type { ComposedState, EventPackage } from './event-package.ts';
 import type { Address } from './identity.ts';
-import type { Presentity } from './presentity.ts';
+import { NO_STATE, type Presentity } from './presentity.ts';
 import { decodeProfile } from './rendering-profile.ts';
 import { formatAor } from './sip/uri.ts';
+import { isHidden } from './watch-policy.ts';
+import { accessOf, profileOf } from './watch-view.ts';
 
 /** How a watcher wants to be told. */
 export interface View {
   readonly contentType: string;
-  /** Encoded rendering profile (core/rendering-profile); '' is the default. */
+  /** Rendering profile and access (core/watch-view); '' is the default profile with full access. */
   readonly rendering: string;
 }
 
@@ -24,6 +26,10 @@ export function notificationOf(
 ): Notification {
   return renderNotification(eventPackage.compose(presentity, nowMs), address, presentity.version, view, nowMs);
 }
+
+/** What a watcher is told at the end when it may no longer watch: nothing of the state as it is. */
+export const farewellOf = (eventPackage: EventPackage, address: Address, view: View, nowMs: number): Notification =>
+  notificationOf(eventPackage, address, NO_STATE, view, nowMs);
 
 /**
  * Renders a composed state; the body has a place for the version of each subscription.
@@ -51,13 +57,24 @@ export function renderNotification(
   return body === undefined ? whole : { ...whole, partial: { base: entityTagOf(view, seenBefore), body } };
 }
 
-/** The state as a watcher with this view sees it. */
+/** The state as a watcher with this view sees it: one of whom it is hidden as that of a presentity that does nothing. */
 export function seenBy({ rendering }: View, state: ComposedState): ComposedState {
-  return rendering === '' ? state : (state.inProfile?.(decodeProfile(rendering)) ?? state);
+  if (rendering === '') return state;
+  const access = accessOf(rendering);
+  const profile = profileOf(rendering);
+  const inProfile = (seen: ComposedState): ComposedState =>
+    profile === '' ? seen : (seen.inProfile?.(decodeProfile(profile)) ?? seen);
+  if (access === 'full' || state.inAccess === undefined) return inProfile(state);
+  if (isHidden(access)) return inProfile(state.inAccess(access));
+  const seen = inProfile(state);
+  return seen.inAccess?.(access) ?? seen;
 }
 
-/** Equal exactly for states that look the same in this view, whatever the time. */
+/**
+ * Equal exactly for states that look the same in this view, whatever the time. It does not tell with which access they are
+ * seen: a watcher that is told politely that nothing happens must not learn it by its tags.
+ */
 export function entityTagOf({ contentType, rendering }: View, { fingerprint }: ComposedState): string {
-  const text = JSON.stringify([contentType, rendering, fingerprint]);
+  const text = JSON.stringify([contentType, profileOf(rendering), fingerprint]);
   return createHash('sha256').update(text).digest('base64url').slice(0, 16);
 }

@@ -45,6 +45,13 @@ export interface Presence {
   readonly extensions: readonly Extension[];
 }
 
+type Call = 'none' | 'ringing' | 'onThePhone';
+const CALL_NOTES: Readonly<Record<Call, readonly string[]>> = {
+  none: [],
+  ringing: ['Ringing'],
+  onThePhone: ['On the phone'],
+};
+
 export const ON_THE_PHONE: Activity = { namespace: '', name: 'on-the-phone', text: '' };
 
 /**
@@ -67,11 +74,20 @@ export function presenceFingerprint(presence: Presence): string {
   return JSON.stringify(presence, (name, value: unknown) => (name === 'timestamp' ? undefined : value));
 }
 
+/** What shows of a presentity that is not there. */
+export const NO_PRESENCE: Presence = derived(false, 'none');
+
+/** Nothing that tells who, where or by which device; in `stateOnly` not what somebody does either. */
+export function redactedPresence(presence: Presence, access: 'redacted' | 'stateOnly'): Presence {
+  const bare = derived(basicStatusOf(presence) === 'open', 'none');
+  if (access === 'stateOnly') return bare;
+  const activities = presence.activities.filter(({ namespace }) => namespace === '');
+  return { ...bare, activities: activities.map((activity) => ({ ...activity, text: '' })) };
+}
+
 /** Of several devices, one that is open makes the presentity open. */
 export const basicStatusOf = ({ tuples }: Presence): BasicStatus =>
   tuples.some(({ basic }) => basic === 'open') ? 'open' : 'closed';
-
-type Call = 'none' | 'ringing' | 'onThePhone';
 
 function callOf(dialogs: readonly Dialog[]): Call {
   const live = dialogs.filter(isLive);
@@ -79,12 +95,6 @@ function callOf(dialogs: readonly Dialog[]): Call {
   if (isBusy) return 'onThePhone';
   return live.length > 0 ? 'ringing' : 'none';
 }
-
-const CALL_NOTES: Readonly<Record<Call, readonly string[]>> = {
-  none: [],
-  ringing: ['Ringing'],
-  onThePhone: ['On the phone'],
-};
 
 function derived(isRegistered: boolean, call: Call): Presence {
   const basic = isRegistered || call !== 'none' ? 'open' : 'closed';

@@ -17,6 +17,10 @@ export interface Presentity {
   readonly changes?: Readonly<Record<string, number>>;
   /** By event package whose changes are counted: until when somebody watches it, epoch ms. */
   readonly watchedUntilMs?: Readonly<Record<string, number>>;
+  /** When who may watch it was last decided anew: what was decided before, from a cache, may be old. */
+  readonly accessChangedAtMs?: number;
+  /** When publications were last removed by an operator, and by whom. */
+  readonly reset?: { readonly atMs: number; readonly by: string };
   /** Present when they were loaded. */
   readonly bindings?: readonly Binding[];
   /** Who watches it in the event package that was asked for; present when they were loaded. */
@@ -27,10 +31,17 @@ export interface Presentity {
 export const isCounted = ({ watchedUntilMs }: Presentity, event: string, nowMs: number): boolean =>
   (watchedUntilMs?.[event] ?? 0) > nowMs;
 
+/** Caches of the functions are younger than this, and their clocks nearer to each other. */
+const DECISIONS_AGE_MS = 30_000;
+
+/** True when an access that was decided from a cache may be an old one. */
+export const isDecidedAnew = ({ accessChangedAtMs }: Presentity, nowMs: number): boolean =>
+  (accessChangedAtMs ?? 0) > nowMs - DECISIONS_AGE_MS;
+
 export const NO_STATE: Presentity = { version: 0, changedAtMs: 0, publications: [] };
 
 /** Shown when there is nothing else: some phones do not take a document without a dialog. */
-const IDLE: Dialog = { id: '0000', state: 'terminated' };
+export const IDLE: Dialog = { id: '0000', state: 'terminated' };
 
 type DialogPublication = Publication & { readonly content: DialogContent };
 

@@ -114,7 +114,8 @@ function tell(dialog: Dialog, { ringing, callerEarly, hold, identities }: Render
   return told.state === 'early' && ringing === 'proceeding' ? { ...told, state: 'proceeding' } : told;
 }
 
-const isHeld = ({ state, local }: Dialog): boolean =>
+/** A call on hold (RFC 4235: its target does not render). */
+export const isHeld = ({ state, local }: Dialog): boolean =>
   state === 'confirmed' && local?.target?.params.some(isNotRendering) === true;
 
 const isNotRendering = ([name, value]: readonly [string, string]): boolean =>
@@ -127,7 +128,7 @@ function withoutRendering(local: Participant | undefined): Participant | undefin
 }
 
 /** Call-ID and tags go too: with them a call can be replaced (RFC 4235 section 6). */
-function withoutIdentities({ id, direction, state, startedAtMs }: Dialog): Dialog {
+export function withoutIdentities({ id, direction, state, startedAtMs }: Dialog): Dialog {
   return { id, state, ...(direction && { direction }), ...(startedAtMs !== undefined && { startedAtMs }) };
 }
 

@@ -33,10 +33,13 @@ export function parseResourceLists(body: string): ListEntry[] {
 
 /** @throws {SipRejection} 413 when a list is longer than {@link LIST_LIMITS} allows */
 export function requireBoundedList(entries: readonly ListEntry[]): void {
+  if (!isBoundedList(entries)) throw new SipRejection(413, 'Resource List Too Large');
+}
+
+/** False for a list that is longer than {@link LIST_LIMITS} allows. */
+export function isBoundedList(entries: readonly ListEntry[]): boolean {
   const bytes = entries.reduce((sum, { uri, displayName = '' }) => sum + bytesInXml(uri) + bytesInXml(displayName), 0);
-  if (entries.length > LIST_LIMITS.members || bytes > LIST_LIMITS.nameBytes) {
-    throw new SipRejection(413, 'Resource List Too Large');
-  }
+  return entries.length <= LIST_LIMITS.members && bytes <= LIST_LIMITS.nameBytes;
 }
 
 const bytesInXml = (text: string): number => Buffer.byteLength(escapeXml(text));

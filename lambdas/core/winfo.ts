@@ -12,6 +12,8 @@ export interface Watcher {
   readonly uri: string;
   readonly createdAtMs: number;
   readonly expiresAtMs: number;
+  /** It waits to be allowed. */
+  readonly isPending: boolean;
 }
 
 /**
@@ -32,10 +34,11 @@ export function renderWatcherInfo(
   return [before, `" state="full">\n${list}\n${inside}</watcher-list>\n</watcherinfo>\n`];
 }
 
-// Everyone in the tenant may watch: a subscription is active from its SUBSCRIBE on.
-function renderWatcher({ id, uri, createdAtMs, expiresAtMs }: Watcher, nowMs: number): string {
+// Who is told politely that nothing happens is active, as for itself.
+function renderWatcher({ id, uri, createdAtMs, expiresAtMs, isPending }: Watcher, nowMs: number): string {
+  const status = isPending ? 'pending' : 'active';
   const times = `expiration="${seconds(expiresAtMs - nowMs)}" duration-subscribed="${seconds(nowMs - createdAtMs)}"`;
-  return `<watcher id="${escapeXml(id)}" status="active" event="subscribe" ${times}>${escapeXml(uri)}</watcher>\n`;
+  return `<watcher id="${escapeXml(id)}" status="${status}" event="subscribe" ${times}>${escapeXml(uri)}</watcher>\n`;
 }
 
 const seconds = (spanMs: number): number => Math.max(0, Math.floor(spanMs / 1_000));

@@ -1,7 +1,9 @@
 /**
  * Lambda entry of the table's stream: bindings change states, changed states go to the gateways of their watchers, and
- * subscriptions that were replaced on another gateway end.
+ * subscriptions that were replaced on another gateway end. At last the history of lamps is written.
  */
+import { setTimeout as pause } from 'node:timers/promises';
+import { chronicle } from '#roles/chronicler.ts';
 import { fanOut } from '#roles/fan-out.ts';
 import { monitorRegistrations } from '#roles/registration-monitor.ts';
 import { endReplaced } from '#roles/replacement-monitor.ts';
@@ -13,6 +15,7 @@ import { createTelemetry } from '#runtime/telemetry.ts';
 import { openDynamoDbTable } from '#table/dynamodb.ts';
 import { openLeaseBook } from '#table/lease-book.ts';
 import { recordsOf } from '#table/stream-record.ts';
+import { createTenantCheck } from './request-ports.ts';
 
 const environment = readEnvironment();
 const table = openDynamoDbTable({ tableName: environment.tableName, endpoint: environment.dynamoDbEndpoint });
@@ -22,6 +25,9 @@ const ports = {
   leases: openLeaseBook(table),
   gateways: createGatewayClient(createSecretReader(environment.instructionSecret)),
   telemetry,
+  isServed: createTenantCheck(table),
+  historyHours: environment.historyHours,
+  pause: (ms: number): Promise<void> => pause(ms, undefined, { ref: false }),
 };
 
 /** The event source mapping hands the records over again from the first failure on. */
@@ -32,6 +38,7 @@ export async function handler(event: unknown): Promise<{ batchItemFailures: { it
   const failed = await fanOut(records, ports, startedMs);
   failed.push(...(await endReplaced(records, ports, startedMs)));
   failed.push(...(await monitorRegistrations(records, ports, startedMs)));
+  await chronicle(records, ports);
   const durationMs = systemClock() - startedMs;
   telemetry.log(failed.length > 0 ? 'warn' : 'debug', 'notify', {
     records: records.length,

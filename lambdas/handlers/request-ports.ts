@@ -4,6 +4,7 @@ import type { Address } from '#core/identity.ts';
 import type { VaultReader } from '#core/sealed-text.ts';
 import type { CallRouterPorts } from '#roles/call-router.ts';
 import type { ListServerPorts } from '#roles/list-server.ts';
+import type { NotifierPorts } from '#roles/notifier.ts';
 import type { KeySetLoader, RequestPorts } from '#roles/request-ports.ts';
 import { createCache } from '#runtime/cache.ts';
 import type { Environment } from '#runtime/environment.ts';
@@ -15,13 +16,17 @@ import { openFailureBook } from '#table/failure-book.ts';
 import { loadList } from '#table/list-item.ts';
 import { loadSignInSecrets } from '#table/sign-in-secrets-item.ts';
 import type { Table } from '#table/table.ts';
-import { loadTenant } from '#table/tenant-item.ts';
+import { isServed, loadTenant } from '#table/tenant-item.ts';
 import { loadTrunk } from '#table/trunk-item.ts';
 import { loadUser } from '#table/user-item.ts';
+import { loadWatchRules } from '#table/watch-rules.ts';
 
 const KEEP_USERS_MS = 10_000;
 const KEEP_TENANTS_MS = 5_000;
+const KEEP_WATCH_RULES_MS = 5_000;
 const KEEP_LISTS_MS = 10_000;
+/** What is written after it must be in time for the removal of the tenant: see roles/tenant-remover. */
+const KEEP_SERVED_MS = 5_000;
 const MAX_CACHED = 10_000;
 
 /** Ports over DynamoDB and the function's environment. */
@@ -65,6 +70,24 @@ export function createListFinder(table: Table): ListServerPorts['findList'] {
     maxEntries: MAX_CACHED,
   });
   return ({ domain, user }) => lists(`${domain}#${user}`);
+}
+
+/** Finds what accounts say of watching, at most {@link KEEP_WATCH_RULES_MS} old. */
+export function createWatchRulesFinder(table: Table): NotifierPorts['findWatchRules'] {
+  const rules = createCache((key) => loadWatchRules(table, addressOfKey(key)), {
+    keepMs: KEEP_WATCH_RULES_MS,
+    maxEntries: MAX_CACHED,
+  });
+  return ({ domain, user }) => rules(`${domain}#${user}`);
+}
+
+/** Tells whether a tenant is there and not about to be removed, as it was some seconds ago at most. */
+export function createTenantCheck(table: Table): (domain: string) => Promise<boolean> {
+  const served = createCache(async (domain) => isServed(await loadTenant(table, domain)), {
+    keepMs: KEEP_SERVED_MS,
+    maxEntries: MAX_CACHED,
+  });
+  return served;
 }
 
 /** Finds the trunk of a tenant, at most {@link KEEP_TENANTS_MS} old: most have none. */

@@ -3,11 +3,16 @@ import { subscribe } from '#roles/notifier.ts';
 import { readEnvironment } from '#runtime/environment.ts';
 import { createTelemetry } from '#runtime/telemetry.ts';
 import { createRequestHandler } from './request-handler.ts';
-import { createListFinder, createRequestPorts } from './request-ports.ts';
+import { createListFinder, createRequestPorts, createWatchRulesFinder } from './request-ports.ts';
 
 const environment = readEnvironment();
 const requestPorts = createRequestPorts(environment);
-const ports = { ...requestPorts, chance: Math.random, findList: createListFinder(requestPorts.table) };
+const ports = {
+  ...requestPorts,
+  chance: Math.random,
+  findList: createListFinder(requestPorts.table),
+  findWatchRules: createWatchRulesFinder(requestPorts.table),
+};
 
 export const handler = createRequestHandler(
   'subscribe',

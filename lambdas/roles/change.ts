@@ -36,6 +36,8 @@ export interface Decision<Shown extends object> {
   readonly writes: (version: number) => readonly TransactionWrite[];
   /** Other than create, update and delete. */
   readonly action?: string;
+  /** Whose audit trails get the line, where it is not that of `changeResource`. */
+  readonly trails?: readonly (string | undefined)[];
   /** True when something changes that nobody is shown, such as a password. */
   readonly isHiddenChange?: boolean;
 }
@@ -51,14 +53,14 @@ const ID_BYTES = 6;
 
 /**
  * Loads, decides and writes in one transaction with the audit line; what changes nothing is not written.
- * @param domains whose audit trail gets the line; undefined for the operators'
+ * @param trails whose audit trail gets the line; undefined for the operators'
  * @throws {Problem} 412 when the precondition does not hold
  * @throws {StaleWrite} when others keep changing it
  */
 export async function changeResource<Shown extends object, Found extends Standing<Shown>>(
   ports: ChangePorts,
   change: Change,
-  domains: readonly (string | undefined)[],
+  trails: readonly (string | undefined)[],
   load: () => Promise<Found | undefined>,
   decide: (standing: Found | undefined) => Decision<Shown> | Promise<Decision<Shown>>,
 ): Promise<Changed<Shown>> {
@@ -70,7 +72,7 @@ export async function changeResource<Shown extends object, Found extends Standin
     const isSame = isDeepStrictEqual(plain(shown), plain(standing?.shown)) && decision.isHiddenChange !== true;
     if (isSame) return { kind: 'unchanged', shown, etag: etagOf(standing?.version ?? 0) };
     const version = nextVersion(standing?.version, change.nowMs);
-    const lines = auditWrites(ports, change, domains, standing?.shown, decision);
+    const lines = auditWrites(ports, change, decision.trails ?? trails, standing?.shown, decision);
     const result = await ports.table.transact([...decision.writes(version), ...lines]);
     if (result.kind === 'done') return { kind: kindOf(standing, shown), shown, etag: etagOf(version) };
   }
@@ -88,13 +90,13 @@ const ACTIONS = { created: 'create', updated: 'update', deleted: 'delete', uncha
 export function auditWrites(
   { random }: Pick<ChangePorts, 'random'>,
   { by, resource, requestId, nowMs }: Change,
-  domains: readonly (string | undefined)[],
+  trails: readonly (string | undefined)[],
   before: object | undefined,
   { shown, action = ACTIONS[kindOf(before, shown)] }: Pick<Decision<object>, 'shown' | 'action'>,
 ): TransactionWrite[] {
   const id = random(ID_BYTES).toString('hex');
   const line: AuditLine = { id, atMs: nowMs, by, action, resource, requestId, ...differences(before, shown) };
-  return domains.map((domain) => ({ kind: 'put', item: auditItem(domain, line) }));
+  return trails.map((domain) => ({ kind: 'put', item: auditItem(domain, line) }));
 }
 
 type Members = Readonly<Record<string, unknown>>;

@@ -1,6 +1,7 @@
 /** What an event list holds: its presentities, those of lists in it too, each once. */
 import { type Address, addressOfAor, aorOfIdentity, isStorable } from '#core/identity.ts';
 import { LIST_LIMITS, type ListEntry, requireBoundedList } from '#core/resource-list.ts';
+import { NO_RULES, type WatchRules } from '#core/watch-policy.ts';
 import { loadNames, type NamedThing } from '#table/list-item.ts';
 import type { Table } from '#table/table.ts';
 
@@ -12,6 +13,8 @@ export interface ListMember {
   readonly address?: Address;
   /** True when the tenant has such a user. */
   readonly isUser: boolean;
+  /** What the user says of watching. */
+  readonly rules: WatchRules;
 }
 
 /** An entry whose name has not been looked up yet. */
@@ -54,7 +57,7 @@ const entryOf = (part: Part): ListEntry => (isOpen(part) ? part.entry : part);
 function partOf(entry: ListEntry, domain: string): Part {
   const address = addressOfAor(entry.uri);
   // Whether another tenant has such a name is nobody's business: it is as unknown as any other.
-  if (address?.domain !== domain || !isStorable(address)) return { ...entry, isUser: false };
+  if (address?.domain !== domain || !isStorable(address)) return { ...entry, isUser: false, rules: NO_RULES };
   return { entry, address };
 }
 
@@ -65,9 +68,12 @@ function resolve(
 ): Part[] {
   const uri = aorOfIdentity(address);
   const thing = found.get(uri);
-  if (thing?.user) return [{ uri, address, displayName: entry.displayName ?? thing.user.displayName, isUser: true }];
+  if (thing?.user) {
+    const { displayName, rules } = thing.user;
+    return [{ uri, address, displayName: entry.displayName ?? displayName, isUser: true, rules }];
+  }
   if (thing?.list === undefined && !followed.has(uri)) {
-    return [{ uri, address, displayName: entry.displayName, isUser: false }];
+    return [{ uri, address, displayName: entry.displayName, isUser: false, rules: NO_RULES }];
   }
   return followed.has(uri) ? [] : (thing?.list ?? []).map((inner) => partOf(inner, address.domain));
 }

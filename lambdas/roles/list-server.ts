@@ -1,23 +1,32 @@
 /** Resource list server (RFC 4662): one subscription to many presentities, which share its id in the table. */
 import type { ListState } from '#contract/outcome.ts';
 import type { RequestEnvelope } from '#contract/request-envelope.ts';
-import type { Notification } from '#contract/schemas.ts';
+import type { Identity, Notification } from '#contract/schemas.ts';
 import { bodyText } from '#core/content-coding.ts';
 import { SipRejection } from '#core/error.ts';
 import { EVENT_PACKAGES, type EventPackage } from '#core/event-package.ts';
-import { type Address, aorOfIdentity } from '#core/identity.ts';
+import { type Address, addressOfHeader, aorOfIdentity, forbidden } from '#core/identity.ts';
 import { notificationOf, type View } from '#core/notification.ts';
-import { NO_STATE, type Presentity } from '#core/presentity.ts';
+import { isDecidedAnew, NO_STATE, type Presentity } from '#core/presentity.ts';
 import { LIST_LIMITS, type ListEntry, parseResourceLists, RESOURCE_LISTS_TYPE } from '#core/resource-list.ts';
 import { parseParameterized, splitList } from '#core/sip/header.ts';
 import type { HeaderFields } from '#core/sip/message.ts';
+import { NO_RULES, type WatchAccess, type WatchParty } from '#core/watch-policy.ts';
+import { withAccess } from '#core/watch-view.ts';
 import { loadList } from '#table/list-item.ts';
-import { deleteMemberWatchers, type ListSubscription, putMemberWatchers } from '#table/member-watcher-item.ts';
+import {
+  deleteMemberWatchers,
+  type ListSubscription,
+  putMemberWatchers,
+  type WatchedMember,
+} from '#table/member-watcher-item.ts';
 import { loadPresentities } from '#table/presentity-item.ts';
 import type { Table } from '#table/table.ts';
+import { loadManyWatchRules } from '#table/watch-rules.ts';
 import type { StoredList, SubscriptionName } from '#table/watcher-item.ts';
 import { expandList, type ListMember } from './list-expansion.ts';
 import { countMemberChanges } from './member-changes.ts';
+import { accessToMembers, uncachedGate, type WatchGatePorts } from './watch-gate.ts';
 
 /** Option tag of RFC 4662. */
 export const EVENT_LIST = 'eventlist';
@@ -72,14 +81,18 @@ export async function openList(
   ports: ListServerPorts,
 ): Promise<OpenedList | undefined> {
   const isListCapable = supportsLists(headers);
+  const isForeign = name.domain !== addressOfHeader(headers, 'from').domain;
   if (bringsList(headers)) {
+    // An agreement of two tenants is about people, one by one.
+    if (isForeign) throw forbidden();
     if (!isListable(eventPackage)) throw notForLists();
     if (!isListCapable) throw extensionRequired();
     const entries = parseResourceLists(listBodyOf(request, headers));
     return { entries, members: await expandList(name, entries, ports.table) };
   }
   requireNoOtherBody(request, headers);
-  if (!isListCapable || !isListable(eventPackage) || (await ports.findList(name)) === undefined) return undefined;
+  if (isForeign || !isListCapable || !isListable(eventPackage) || (await ports.findList(name)) === undefined)
+    return undefined;
   return { members: await membersOf(name, undefined, ports.table) };
 }
 
@@ -126,6 +139,13 @@ export interface CommittedList {
   readonly stored: StoredList;
   /** `fetched`: nothing was ever written. */
   readonly kind: 'active' | 'ended' | 'fetched';
+  readonly watcher: ListWatcher;
+}
+
+/** Who watches, and how it is told of what it may see. */
+export interface ListWatcher {
+  readonly identity: Identity;
+  readonly view: View;
 }
 
 /**
@@ -133,17 +153,24 @@ export interface CommittedList {
  * members: one read of the list and two of names (not again for one just opened), four writes, one read of states.
  */
 export async function tellList(
-  { subscription, eventPackage, stored, kind }: CommittedList,
+  { subscription, eventPackage, stored, kind, watcher }: CommittedList,
   opened: OpenedList | undefined,
-  table: Table,
+  { table, ...gate }: ListServerPorts & WatchGatePorts,
   nowMs: number,
 ): Promise<{ readonly notification: Notification; readonly list: ListState }> {
-  const { name, place } = subscription;
+  const { name } = subscription;
   const members = opened?.members ?? (await membersOf(name.presentity, stored.entries, table));
-  const addresses = members.flatMap(({ address }) => address ?? []);
-  if (kind === 'active') await putMemberWatchers(table, subscription, addresses, stored);
+  const parties = members.flatMap(({ address, rules }) => (address ? [{ address, rules }] : []));
+  const first = await accessToMembers(parties, watcher.identity, gate);
+  if (kind === 'active') await putMemberWatchers(table, subscription, watched(parties, first, watcher), stored);
   if (kind === 'ended') await deleteMemberWatchers(table, name, stored);
-  const states = await loadPresentities(table, addresses);
+  const states = await loadPresentities(
+    table,
+    parties.map(({ address }) => address),
+  );
+  const access = isAnyOld(states, nowMs) ? await decideAgain(parties, watcher, table) : first;
+  if (access !== first && kind === 'active')
+    await putMemberWatchers(table, subscription, watched(parties, access, watcher), stored);
   await countMemberChanges(
     changedAmong(states, kind, opened === undefined ? stored.members : []),
     name.event,
@@ -153,9 +180,28 @@ export async function tellList(
   const uri = aorOfIdentity(name.presentity);
   return {
     notification: { presentityVersion: 0, contentType: 'multipart/related', body: [''] },
-    list: { uri, members: toldMembers(members, states, eventPackage, place, nowMs) },
+    list: { uri, members: toldMembers(members, states, access, { eventPackage, view: watcher.view, nowMs }) },
   };
 }
+
+type Accesses = ReadonlyMap<string, WatchAccess>;
+
+const isAnyOld = (states: ReadonlyMap<string, Presentity>, nowMs: number): boolean =>
+  [...states.values()].some((state) => isDecidedAnew(state, nowMs));
+
+/** From the table itself: somebody's rules have changed a moment ago. */
+async function decideAgain(parties: readonly WatchParty[], { identity }: ListWatcher, table: Table): Promise<Accesses> {
+  const addresses = parties.map(({ address }) => address);
+  const rules = await loadManyWatchRules(table, addresses);
+  const current = addresses.map((address) => ({ address, rules: rules.get(aorOfIdentity(address)) ?? NO_RULES }));
+  return accessToMembers(current, identity, uncachedGate(table));
+}
+
+const watched = (parties: readonly WatchParty[], access: Accesses, { view }: ListWatcher): WatchedMember[] =>
+  parties.map(({ address }) => ({
+    address,
+    rendering: withAccess(view.rendering, access.get(aorOfIdentity(address)) ?? 'full'),
+  }));
 
 /** Those who gained or lost this watcher. */
 function changedAmong(
@@ -173,21 +219,31 @@ function changedAmong(
 export const watchedAors = ({ members }: OpenedList): string[] =>
   members.flatMap(({ address }) => (address ? [aorOfIdentity(address)] : []));
 
+interface Telling {
+  readonly eventPackage: EventPackage;
+  readonly view: View;
+  readonly nowMs: number;
+}
+
+/** One that may not be watched ends as rejected, there or not: under such a policy nobody learns who is there. */
 function toldMembers(
   members: readonly ListMember[],
   states: ReadonlyMap<string, Presentity>,
-  eventPackage: EventPackage,
-  view: View,
-  nowMs: number,
+  accesses: Accesses,
+  { eventPackage, view, nowMs }: Telling,
 ): ListState['members'] {
   let bytes = 0;
   return members.map(({ uri, displayName, address, isUser }) => {
     const state = states.get(uri);
+    const access = accesses.get(uri) ?? 'full';
+    if (access === 'blocked') return { uri, state: 'terminated', reason: 'rejected' };
     const shown = { uri, ...(displayName ? { name: displayName } : {}) };
     if (address === undefined || (!isUser && state === undefined)) {
       return { ...shown, state: 'terminated', reason: 'noresource' };
     }
-    const notification = notificationOf(eventPackage, address, state ?? NO_STATE, view, nowMs);
+    if (access === 'pending') return { ...shown, state: 'pending' };
+    const seen = { ...view, rendering: withAccess(view.rendering, access) };
+    const notification = notificationOf(eventPackage, address, state ?? NO_STATE, seen, nowMs);
     bytes += Buffer.byteLength(notification.body.join(''));
     if (bytes > MAX_DOCUMENT_BYTES) return { ...shown, state: 'active' };
     return { ...shown, state: 'active', notification: { ...notification, body: [...notification.body] } };

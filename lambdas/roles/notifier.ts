@@ -1,42 +1,35 @@
 /** Notifier (RFC 6665 section 4.2): check a SUBSCRIBE, commit the subscription, tell the state as it is then. */
 
-import { subscriptionIdOf } from '#contract/ids.ts';
 import type { EndInstruction } from '#contract/instruction.ts';
 import type { OutcomeInput, SubscriptionOutcome } from '#contract/outcome.ts';
 import type { RequestEnvelope } from '#contract/request-envelope.ts';
 import type { Identity, Notification } from '#contract/schemas.ts';
 import type { EnvelopedResponse } from '#contract/sip-response.ts';
-import { chooseContentType } from '#core/accept.ts';
 import { SipRejection } from '#core/error.ts';
-import { type EventPackage, requestedPackage, watcherInfoName } from '#core/event-package.ts';
-import {
-  type Address,
-  addressOfHeader,
-  addressOfRequestUri,
-  aorOfIdentity,
-  forbidden,
-  isStorable,
-  mayPublishFor,
-  requireOwnTenant,
-} from '#core/identity.ts';
-import { notificationOf, type View } from '#core/notification.ts';
-import { isCounted, type Presentity } from '#core/presentity.ts';
-import { requestedExpiry } from '#core/publication.ts';
+import { watcherInfoName } from '#core/event-package.ts';
+import { forbidden, mayPublishFor } from '#core/identity.ts';
+import { farewellOf, notificationOf, type View } from '#core/notification.ts';
+import { isCounted, isDecidedAnew, type Presentity } from '#core/presentity.ts';
+import { responseOf } from '#core/rejection.ts';
 import { chooseProfile, encodeProfile } from '#core/rendering-profile.ts';
-import { parseContacts, parseCSeq, tagOf } from '#core/sip/header.ts';
+import { parseContacts } from '#core/sip/header.ts';
 import type { HeaderFields } from '#core/sip/message.ts';
 import { formatAor } from '#core/sip/uri.ts';
 import { grantExpiry } from '#core/subscription.ts';
+import type { WatchAccess } from '#core/watch-policy.ts';
+import { withAccess } from '#core/watch-view.ts';
 import { replaceDeviceSubscription } from '#table/device-item.ts';
 import { countChange, countChangesUntil } from '#table/presentity-changes.ts';
 import { loadDetails } from '#table/presentity-details.ts';
 import { loadPresentity } from '#table/presentity-item.ts';
 import type { Table } from '#table/table.ts';
 import { DEFAULT_POLICY } from '#table/tenant-item.ts';
+import { changeRendering } from '#table/watcher-access.ts';
 import {
   endWatcher,
   putWatcher,
   refreshWatcher,
+  type StoredList,
   type SubscriptionName,
   type SubscriptionPlace,
   type SubscriptionTimes,
@@ -54,40 +47,44 @@ import {
 } from './list-server.ts';
 import { endOfReplaced } from './replacement-monitor.ts';
 import type { RequestPorts } from './request-ports.ts';
+import { readWish, type Wish } from './subscription-wish.ts';
+import { accessTo, uncachedGate, type WatchGatePorts } from './watch-gate.ts';
 
-export interface NotifierPorts extends RequestPorts, ListServerPorts {
+export interface NotifierPorts extends RequestPorts, ListServerPorts, WatchGatePorts {
   /** A number from 0 to 1, to spread long grants. */
   readonly chance: () => number;
 }
 
 /**
  * Answers one SUBSCRIBE. One write, then one read; none but the read for a fetch; the tenant is cached, and so is mostly
- * that the name is no event list. Of a list see list-server.
+ * that the name is no event list. Of a list see list-server; where somebody may not see everything, see watch-gate.
  * The read comes after the write, so that no change falls between the first NOTIFY and the fan-out. Packages that show
  * other items cost one write and one Query more.
  * @throws {SipRejection} 401 and other refusals before the sender is known; later ones come as an outcome
  */
 export async function subscribe(envelope: RequestEnvelope, ports: NotifierPorts, nowMs: number): Promise<OutcomeInput> {
   return asAuthenticated(envelope, ports, nowMs, async (identity, headers) => {
-    const wish = readWish(envelope, identity, headers);
+    const wish = await readWish(envelope, identity, headers, ports);
     const opened = wish.kind === 'initial' ? await openList(wish, envelope, headers, ports) : undefined;
-    const tenant = await ports.loadTenant(identity.domain);
-    const policy = tenant?.policy ?? DEFAULT_POLICY;
+    const policy = (await ports.loadTenant(identity.domain))?.policy ?? DEFAULT_POLICY;
     const grantedSeconds = grantExpiry(wish.requestedSeconds, policy, ports.chance());
+    const access = await accessFor(wish, identity, ports);
+    if (access === 'blocked' && wish.kind === 'initial' && opened === undefined) throw forbidden();
 
-    const mayKnow = mayPublishFor(identity, wish.name.presentity);
-    const rendering = encodeProfile(chooseProfile(headers.get('user-agent'), policy.rendering, mayKnow));
-    const grant = grantOf(wish, { contentType: wish.contentType, rendering }, envelope, grantedSeconds, nowMs);
+    const profile = await profileFor(wish, identity, headers, ports);
+    const view = { contentType: wish.contentType, rendering: withAccess(profile, access) };
+    const grant = grantOf(wish, view, envelope, grantedSeconds, nowMs);
     const [committed, isListOnly] = await Promise.all([
       commit(wish, grant, opened, ports.table, nowMs),
-      wish.kind === 'initial' && opened === undefined && namesListOnly(wish, ports),
+      wish.kind === 'initial' && opened === undefined && namesListOnly(wish, identity, ports),
     ]);
     if (isListOnly) {
       await withdraw(wish, grant, ports.table, nowMs);
       throw listRefusal(wish.eventPackage);
     }
     const instructions = grantedSeconds === 0 ? [] : await replaceOlder(wish, headers, envelope, ports, nowMs);
-    const told = await tell(wish, grant, opened, committed, ports.table, nowMs);
+    const told = await tellAsAllowed({ wish, identity, grant, access, profile, opened, committed }, ports, nowMs);
+    if (told === 'blocked') return blocked(wish, grant.place, instructions, nowMs);
     const suppressed = suppression(wish.kind, headers.get('suppress-if-match'), told.notification);
     return {
       response: answerOf(grantedSeconds, suppressed, told),
@@ -100,65 +97,20 @@ export async function subscribe(envelope: RequestEnvelope, ports: NotifierPorts,
   });
 }
 
-/** What a SUBSCRIBE asks for, once it is known to be allowed. */
-interface Wish {
-  readonly kind: 'initial' | 'inDialog';
-  readonly name: SubscriptionName;
-  readonly cseq: number;
-  readonly eventPackage: EventPackage;
-  readonly contentType: string;
-  readonly requestedSeconds: number | undefined;
-}
+/** What only owners may watch is theirs: `readWish` has refused the others. */
+const accessFor = ({ eventPackage, name }: Wish, identity: Identity, gate: WatchGatePorts): Promise<WatchAccess> =>
+  eventPackage.access === 'owner' ? Promise.resolve('full') : accessTo(name.presentity, identity, gate);
 
-function readWish(envelope: RequestEnvelope, identity: Identity, headers: HeaderFields): Wish {
-  const toTag = tagOf(headers.get('to') ?? '');
-  const kind = toTag === undefined ? 'initial' : 'inDialog';
-  const named = presentityOf(envelope, kind, headers);
-  // In a dialog the Request-URI is our own Contact; the presentity stands for it.
-  const target = kind === 'initial' ? envelope.request.requestUri : formatAor(named.user, named.domain);
-  requireOwnTenant(identity, target, headers);
-  const { eventPackage, eventId } = requestedPackage(headers.get('event'));
-  const { user, domain } = identity;
-  const presentity = named.user === '' && eventPackage.isOwnByDefault ? { user, domain } : named;
-  if (!isStorable(presentity)) throw new SipRejection(404, 'Not Found');
-  if (eventPackage.access === 'owner' && !mayPublishFor(identity, presentity)) throw forbidden();
-  const contentType = acceptedType(headers, eventPackage);
-  if (kind === 'initial') requireOneContact(headers);
-  const { callId, fromTag, cseq } = dialogOf(headers);
-  const id = subscriptionIdOf(toTag ?? envelope.toTag);
-  const watcher = aorOfIdentity(identity);
-  return {
-    ...{ kind, cseq, eventPackage, contentType, requestedSeconds: requestedExpiry(headers) },
-    name: { presentity, event: eventPackage.name, eventId, id, callId, fromTag, watcher },
-  };
-}
-
-function presentityOf({ presentity, request }: RequestEnvelope, kind: Wish['kind'], headers: HeaderFields): Address {
-  if (kind === 'initial') return addressOfRequestUri(request.requestUri);
-  return presentity === undefined ? addressOfHeader(headers, 'to') : addressOfRequestUri(presentity);
-}
-
-function acceptedType(headers: HeaderFields, { notifiedTypes }: EventPackage): string {
-  const contentType = chooseContentType(headers.all('accept'), notifiedTypes);
-  if (contentType === undefined) throw new SipRejection(406, 'Not Acceptable', [['Accept', notifiedTypes.join(', ')]]);
-  return contentType;
-}
-
-function requireOneContact(headers: HeaderFields): void {
-  const values = headers.all('contact');
-  if (values.length === 0) throw new SipRejection(400, 'Missing Contact');
-  const contacts = parseContacts(values);
-  if (contacts === undefined || contacts === '*' || contacts.length !== 1) throw new SipRejection(400, 'Bad Contact');
-}
-
-function dialogOf(headers: HeaderFields): { callId: string; fromTag: string; cseq: number } {
-  const callId = headers.get('call-id');
-  const fromTag = tagOf(headers.get('from') ?? '');
-  const cseq = parseCSeq(headers.get('cseq') ?? '');
-  if (!callId) throw new SipRejection(400, 'Missing Call-ID');
-  if (!fromTag) throw new SipRejection(400, 'Missing From Tag');
-  if (!cseq) throw new SipRejection(400, 'Bad CSeq');
-  return { callId, fromTag, cseq: cseq.sequence };
+/** How the tenant of the presentity wants this watcher to be told. */
+async function profileFor(
+  { name: { presentity } }: Wish,
+  identity: Identity,
+  headers: HeaderFields,
+  ports: NotifierPorts,
+): Promise<string> {
+  const tenant = await ports.loadTenant(presentity.domain);
+  const mayKnow = mayPublishFor(identity, presentity);
+  return encodeProfile(chooseProfile(headers.get('user-agent'), tenant?.policy.rendering, mayKnow));
 }
 
 /**
@@ -263,7 +215,12 @@ function requireDone(result: WatcherResult): Committed {
 }
 
 /** One read, mostly cached, beside the write: a name is hardly ever a list, and must not wait to be none. */
-async function namesListOnly({ name: { presentity } }: Wish, ports: NotifierPorts): Promise<boolean> {
+async function namesListOnly(
+  { name: { presentity } }: Wish,
+  { domain }: Identity,
+  ports: NotifierPorts,
+): Promise<boolean> {
+  if (presentity.domain !== domain) return false;
   if ((await ports.findList(presentity)) === undefined) return false;
   return (await ports.loadUser(presentity.domain, presentity.user)) === undefined;
 }
@@ -273,25 +230,78 @@ async function withdraw({ name, cseq }: Wish, { seconds }: Grant, table: Table, 
   if (seconds > 0) await endWatcher(table, name, cseq + 1, nowMs);
 }
 
-type Told = Pick<SubscriptionOutcome, 'notification' | 'list'>;
+type Told = Pick<Extract<SubscriptionOutcome, { kind: 'active' }>, 'notification' | 'list' | 'isPending'>;
 
-/** The state as it is after the write: of the presentity, or of all members of a list. */
-async function tell(
-  wish: Wish,
-  { seconds, place, times }: Grant,
+/** A SUBSCRIBE that stands in the table, and the access that was decided for it. */
+interface Standing {
+  readonly wish: Wish;
+  readonly identity: Identity;
+  readonly grant: Grant;
+  readonly access: WatchAccess;
+  readonly profile: string;
+  readonly opened: OpenedList | undefined;
+  readonly committed: Committed;
+}
+
+/**
+ * Tells the state, of a presentity or of the members of a list. When the state says that it was decided anew a moment ago
+ * who may watch it, what was decided here may come from an older cache: it is decided once more, from the table.
+ * @returns `blocked` when the watcher has no business here; then nothing of it stands any more
+ */
+async function tellAsAllowed(standing: Standing, ports: NotifierPorts, nowMs: number): Promise<Told | 'blocked'> {
+  const { wish, identity, grant, access, profile, opened, committed } = standing;
+  if (committed.list !== undefined) return tellMembers({ ...standing, stored: committed.list }, opened, ports, nowMs);
+  if (access === 'blocked' && grant.seconds > 0) return takeBack(standing, ports.table, nowMs);
+  const presentity = await loadWatched(wish, ports.table, grant.seconds, nowMs);
+  const current = isDecidedAnew(presentity, nowMs)
+    ? await accessFor(wish, identity, uncachedGate(ports.table))
+    : access;
+  if (current === 'blocked' && (grant.seconds > 0 || wish.kind === 'initial'))
+    return takeBack(standing, ports.table, nowMs);
+  const rendering = withAccess(profile, current);
+  if (current !== access && grant.seconds > 0) await changeRendering(ports.table, wish.name, wish.cseq, rendering);
+  const view = { contentType: wish.contentType, rendering };
+  const shown = current === access ? presentity : await loadPresentity(ports.table, wish.name.presentity);
+  return {
+    notification: notificationOf(wish.eventPackage, wish.name.presentity, shown, view, nowMs),
+    ...(current === 'pending' && { isPending: true }),
+  };
+}
+
+function tellMembers(
+  { wish, identity, grant, profile, committed, stored }: Standing & { readonly stored: StoredList },
   opened: OpenedList | undefined,
-  { createdAtMs, list }: Committed,
-  table: Table,
+  ports: NotifierPorts,
   nowMs: number,
 ): Promise<Told> {
-  const { kind, name, eventPackage } = wish;
-  if (list !== undefined) {
-    const life = seconds > 0 ? 'active' : kind === 'initial' ? 'fetched' : 'ended';
-    const subscription = { name, place, times, createdAtMs };
-    return tellList({ subscription, eventPackage, stored: list, kind: life }, opened, table, nowMs);
-  }
-  const presentity = await loadWatched(wish, table, seconds, nowMs);
-  return { notification: notificationOf(eventPackage, name.presentity, presentity, place, nowMs) };
+  const { kind, name, eventPackage, contentType } = wish;
+  const { seconds, place, times } = grant;
+  const life = seconds > 0 ? 'active' : kind === 'initial' ? 'fetched' : 'ended';
+  const subscription = { name, place, times, createdAtMs: committed.createdAtMs };
+  const watcher = { identity, view: { contentType, rendering: profile } };
+  return tellList({ subscription, eventPackage, stored, kind: life, watcher }, opened, ports, nowMs);
+}
+
+async function takeBack({ wish, grant }: Standing, table: Table, nowMs: number): Promise<'blocked'> {
+  await withdraw(wish, grant, table, nowMs);
+  return 'blocked';
+}
+
+/** 403, and a subscription that stood until now ends: its dialog may outlive the answer (RFC 5057). */
+function blocked(
+  { kind, name, eventPackage }: Wish,
+  view: View,
+  instructions: readonly EndInstruction[],
+  nowMs: number,
+): OutcomeInput {
+  const response = responseOf(forbidden());
+  if (kind === 'initial') return { response, instructions: [...instructions] };
+  const { body, ...farewell } = farewellOf(eventPackage, name.presentity, view, nowMs);
+  const end: EndInstruction = {
+    ...{ kind: 'end', subscriptionIds: [name.id], reason: 'rejected' },
+    notification: { ...farewell, body: [...body] },
+  };
+  return { response, instructions: [...instructions, end] };
 }
 
 /**
@@ -323,7 +333,7 @@ function answerOf(
 }
 
 type SubscriptionState =
-  | Omit<Extract<SubscriptionOutcome, { kind: 'active' }>, 'notification' | 'list'>
+  | Omit<Extract<SubscriptionOutcome, { kind: 'active' }>, keyof Told>
   | Omit<Extract<SubscriptionOutcome, { kind: 'ended' }>, 'notification' | 'list'>;
 
 function subscriptionOf(

@@ -9,6 +9,8 @@ import { failureFields, type RoleLog } from './role-log.ts';
 export interface RegistrationMonitorPorts {
   readonly table: Table;
   readonly telemetry: RoleLog;
+  /** False for a tenant that is removed, or is about to be: its presentities get no new state. */
+  readonly isServed: (domain: string) => Promise<boolean>;
 }
 
 const HOP = 'registration';
@@ -41,13 +43,14 @@ function decodeOrSkip(record: unknown, telemetry: RoleLog): BindingChange | unde
 
 async function settleOrReport(
   changes: readonly BindingChange[],
-  { table, telemetry }: RegistrationMonitorPorts,
+  { table, telemetry, isServed }: RegistrationMonitorPorts,
   nowMs: number,
 ): Promise<string[]> {
   const [first] = changes;
   if (first === undefined) return [];
   const { user, sequenceNumber } = first;
   try {
+    if (!(await isServed(user.domain))) return [];
     const isAnyGone = changes.some(({ kind }) => kind === 'gone');
     await (isAnyGone ? settleGone(table, user, nowMs) : markRegistered(table, user, nowMs));
     return [];

@@ -23,6 +23,6 @@ export interface RequestPorts {
   /** Public keys behind a URI; `renewal` when the known ones lack one that a token names. */
   readonly loadKeySet: KeySetLoader;
   readonly failures: FailureBook;
-  /** Tenant of a domain, at most 30 s old; undefined when there is none. */
+  /** Tenant of a domain, at most 5 s old; undefined when there is none. */
   readonly loadTenant: (domain: string) => Promise<Tenant | undefined>;
 }

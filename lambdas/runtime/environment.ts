@@ -15,6 +15,7 @@ const variables = v.object({
   VAULT_SECRET: v.optional(text),
   VAULT_SECRET_ARN: v.optional(text),
   EXPIRE_LOOP_SECONDS: v.optional(v.pipe(v.string(), v.regex(/^\d+$/), v.transform(Number)), '0'),
+  HISTORY_HOURS: v.optional(v.pipe(v.string(), v.regex(/^\d{1,3}$/), v.transform(Number)), '24'),
   LOG_LEVEL: v.optional(v.picklist(['debug', 'info', 'warn', 'error', 'silent']), 'info'),
 });
 
@@ -34,6 +35,8 @@ export interface Environment {
   readonly vaultSecret?: SecretSource;
   /** How long one scheduled run of `expire` loops; 0 for a single pass. */
   readonly expireLoopSeconds: number;
+  /** How long the changes of lamps are kept to tell why; 0: they are not written. */
+  readonly historyHours: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -50,6 +53,7 @@ export function readEnvironment(source: Readonly<Record<string, string | undefin
     adminSecret: secretSource(known.ADMIN_SECRET, known.ADMIN_SECRET_ARN),
     vaultSecret: secretSource(known.VAULT_SECRET, known.VAULT_SECRET_ARN),
     expireLoopSeconds: known.EXPIRE_LOOP_SECONDS,
+    historyHours: known.HISTORY_HOURS,
     logLevel: known.LOG_LEVEL,
   };
 }

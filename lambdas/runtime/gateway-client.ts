@@ -118,7 +118,7 @@ function deliveryOf({ status, body }: Answer): Delivery {
   if (status !== 200) return { kind: 'failed', reason: `status ${status}` };
   const answer = v.safeParse(v.pipe(v.string(), v.parseJson(), instructionAnswer), body);
   return answer.success
-    ? { kind: 'delivered', unknown: answer.output.unknown }
+    ? { kind: 'delivered', unknown: answer.output.unknown, inspected: answer.output.inspected }
     : { kind: 'failed', reason: 'answer is not the contract' };
 }
 

@@ -10,6 +10,8 @@ import {
   dueShardOf,
   heldByGateway,
   type Key,
+  listedBindings,
+  listedOfUser,
   PROFILE_SORT_KEY,
   userPartition,
 } from './keys.ts';
@@ -74,6 +76,7 @@ export async function saveBinding(
     ...attributes,
     ...(isNews && { news: true }),
     heldBy: heldByGateway(binding.gatewayId),
+    ...{ listedAs: listedBindings(domain), listedBy: listedOfUser(user, id) },
     dueShard: dueShardOf(key.PK),
     dueAtMs: binding.expiresAtMs,
     ttl: Math.floor(binding.expiresAtMs / 1000) + TTL_GRACE_SECONDS,
@@ -122,7 +125,7 @@ export async function removeExpiredBinding(table: Table, key: Key, nowMs: number
 }
 
 /** @throws {ContractError} when the item is not a binding */
-function decodeBinding(item: Item): Binding {
+export function decodeBinding(item: Item): Binding {
   const result = v.safeParse(bindingAttributes, item);
   if (!result.success) throw new ContractError(`Item ${item.PK} ${item.SK}: ${v.summarize(result.issues)}`);
   return { id: item.SK.slice(BINDING_PREFIX.length), ...result.output };

@@ -57,6 +57,10 @@ export async function saveCallDialogs(
   throw new StaleWrite(`Call in ${key.PK}`);
 }
 
+/** True for the publication that shows this call, for either side. */
+export const isPublicationOfCall = (publicationId: string, call: CallSnapshot): boolean =>
+  publicationId === publicationIdOf(call, 'caller') || publicationId === publicationIdOf(call, 'callee');
+
 /** Longer than those of PUBLISH, so that no entity-tag can name it. */
 function publicationIdOf({ callKey }: CallSnapshot, side: CallSide): string {
   const hash = createHash('sha256')

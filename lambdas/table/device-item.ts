@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { type GatewayId, type SubscriptionId, subscriptionIdOf } from '#contract/ids.ts';
-import { deviceKey } from './keys.ts';
+import { deviceKey, listedDevices, listedOfUser } from './keys.ts';
 import { markReplaced } from './replaced-watcher.ts';
 import type { Table } from './table.ts';
 import { deleteHeldWatcher, type SubscriptionName } from './watcher-item.ts';
@@ -28,13 +28,16 @@ export async function replaceDeviceSubscription(
 ): Promise<SubscriptionId | undefined> {
   const { domain, user } = name.presentity;
   const { gatewayId, receivedAtMs } = received;
-  const result = await table.update(deviceKey(domain, user, name.event, deviceOf(name, instance)), {
-    update: 'SET id = :id, gatewayId = :gateway, receivedAtMs = :received, #ttl = :ttl',
+  const device = deviceOf(name, instance);
+  const result = await table.update(deviceKey(domain, user, name.event, device), {
+    update:
+      'SET id = :id, gatewayId = :gateway, receivedAtMs = :received, #ttl = :ttl, listedAs = :listed, listedBy = :device',
     // A SUBSCRIBE that was held up must not end the one with which its device has come back since.
     condition: 'attribute_not_exists(receivedAtMs) OR receivedAtMs <= :received',
     names: { '#ttl': 'ttl' },
     values: {
       ...{ ':id': name.id, ':gateway': gatewayId, ':received': receivedAtMs },
+      ...{ ':listed': listedDevices(domain), ':device': listedOfUser(user, `${name.event}#${device}`) },
       ':ttl': Math.floor(nowMs / 1_000) + KEEP_SECONDS,
     },
     returning: 'ALL_OLD',

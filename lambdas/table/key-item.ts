@@ -28,7 +28,7 @@ const keyAttributes = v.object({
   hash: v.string(),
   previousHash: v.optional(v.string()),
   createdAtMs: v.number(),
-  ...{ previousUntilMs: maybeTime, expiresAtMs: maybeTime, revokedAtMs: maybeTime, lastUsedAtMs: maybeTime },
+  ...{ previousUntilMs: maybeTime, expiresAtMs: maybeTime, lastUsedAtMs: maybeTime },
   version: v.number(),
 });
 

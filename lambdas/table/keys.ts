@@ -82,6 +82,15 @@ export const messageKey = (domain: string, user: string, place: string): Key => 
   SK: `MESSAGE#${place.padStart(2, '0')}`,
 });
 
+/** Partition of the changes of a presentity's lamp; apart from the watchers, which are read far more often. */
+export const historyPartition = (domain: string, user: string): string => `HISTORY#${domain}#${user}`;
+
+/** @param version of the state, since two changes may fall on one time */
+export const historyKey = (domain: string, user: string, atMs: number, version: number): Key => ({
+  PK: historyPartition(domain, user),
+  SK: `CHANGE#${sortableTime(atMs)}#${sortableTime(version)}`,
+});
+
 /** Names the newest subscription of one device to a presentity; `device` is a hash. */
 export const deviceKey = (domain: string, user: string, event: string, device: string): Key => ({
   PK: presentityPartition(domain, user),
@@ -203,6 +212,15 @@ export const listedLists = (domain: string): string => `LISTS#${domain}`;
 export const listedKeys = (domain: string | undefined): string => `KEYS#${domain ?? ''}`;
 /** `listedAs` of a tenant's sources. */
 export const listedSources = (domain: string): string => `SOURCES#${domain}`;
+/** `listedAs` of the presentities of a tenant that have a state, by name; of its subscriptions, bindings, devices. */
+export const listedPresentities = (domain: string): string => `PRESENTITIES#${domain}`;
+export const listedSubscriptions = (domain: string): string => `SUBSCRIPTIONS#${domain}`;
+export const listedBindings = (domain: string): string => `BINDINGS#${domain}`;
+export const listedDevices = (domain: string): string => `DEVICES#${domain}`;
+/** `listedAs` of all gateways. */
+export const LISTED_GATEWAYS = 'GATEWAYS';
+/** `listedBy` of what is listed by the user whose it is. */
+export const listedOfUser = (user: string, rest: string): string => `${user}#${rest}`;
 /** `listedBy` of a call: calls are listed by their start. */
 export const listedCall = (startedAtMs: number, callKey: string): string => `${sortableTime(startedAtMs)}#${callKey}`;
 

@@ -1,7 +1,7 @@
 /** Lease item: where a gateway is, and until when it is believed to be there. */
 import * as v from 'valibot';
 import { ContractError } from '#core/error.ts';
-import { dueShardOf, leaseKey } from './keys.ts';
+import { dueShardOf, LISTED_GATEWAYS, LISTED_INDEX, leaseKey } from './keys.ts';
 import type { Table } from './table.ts';
 
 const TTL_GRACE_SECONDS = 3_600;
@@ -37,12 +37,23 @@ export async function loadLease(table: Table, gatewayId: string): Promise<Lease 
   return result.output;
 }
 
+/** One Query of the index `listed`: the gateways that have a lease, or had one a moment ago. */
+export async function listGateways(table: Table): Promise<string[]> {
+  const items = await table.query({
+    index: LISTED_INDEX,
+    keyCondition: 'listedAs = :gateways',
+    values: { ':gateways': LISTED_GATEWAYS },
+  });
+  return items.map(({ listedBy }) => String(listedBy));
+}
+
 /** One PutItem; the lease stands in the index `due` at its end. */
 export async function saveLease(table: Table, lease: Lease): Promise<void> {
   const key = leaseKey(lease.gatewayId);
   const item = {
     ...key,
     ...lease,
+    ...{ listedAs: LISTED_GATEWAYS, listedBy: lease.gatewayId },
     dueShard: dueShardOf(key.PK),
     dueAtMs: lease.leaseEndsAtMs,
     ttl: Math.floor(lease.leaseEndsAtMs / 1000) + TTL_GRACE_SECONDS,

@@ -21,6 +21,12 @@ export interface ListSubscription {
   readonly createdAtMs: number;
 }
 
+/** A member that is watched, and how (core/watch-view). */
+export interface WatchedMember {
+  readonly address: Address;
+  readonly rendering: string;
+}
+
 /**
  * Writes the watcher items of all members and removes those of former ones: one BatchWriteItem 25 members, and one
  * UpdateItem when the members have changed. First the list's own item learns of them, so that they are found again.
@@ -29,19 +35,19 @@ export interface ListSubscription {
 export async function putMemberWatchers(
   table: Table,
   subscription: ListSubscription,
-  members: readonly Address[],
+  members: readonly WatchedMember[],
   stored: StoredList,
 ): Promise<void> {
   const { name, place, times, createdAtMs } = subscription;
-  const aors = members.map(aorOfIdentity);
+  const aors = members.map(({ address }) => aorOfIdentity(address));
   const kept = new Set(aors);
   const former = stored.members.filter((aor) => !kept.has(aor));
   if (former.length > 0 || stored.members.length !== aors.length) await storeMembers(table, name, aors);
   // The item of the list itself, should it be among its members, is its watcher already.
-  const others = members.filter((presentity) => aorOfIdentity(presentity) !== aorOfIdentity(name.presentity));
+  const others = members.filter(({ address }) => aorOfIdentity(address) !== aorOfIdentity(name.presentity));
   await table.writeBatch({
-    put: others.map((presentity) => ({
-      ...watcherItem({ ...name, presentity }, place, times, createdAtMs),
+    put: others.map(({ address, rendering }) => ({
+      ...watcherItem({ ...name, presentity: address }, { ...place, rendering }, times, createdAtMs),
       memberOf: aorOfIdentity(name.presentity),
     })),
     delete: keysOf(name, former),

@@ -3,9 +3,10 @@
  * (bindings, watchers) that somebody watches. Each is one conditional UpdateItem.
  */
 import type { Address } from '#core/identity.ts';
-import { stateKey } from './keys.ts';
+import { NO_STATE, type Presentity } from '#core/presentity.ts';
+import { presentityPartition, stateKey } from './keys.ts';
 import { changesAttribute, decodePresentity, watchedAttribute } from './presentity-item.ts';
-import { ITEM_NAMES, stampOf } from './publication-expression.ts';
+import { ITEM_NAMES, listingOf, stampOf } from './publication-expression.ts';
 import type { Attributes, Table, Update } from './table.ts';
 
 /** The event package whose documents show bindings. */
@@ -13,7 +14,7 @@ const REG = 'reg';
 
 /** A binding has come. Refused, which is fine, when the user was registered and nobody watches its bindings. */
 export async function markRegistered(table: Table, { domain, user }: Address, nowMs: number): Promise<void> {
-  const update = registrationUpdate(true, nowMs);
+  const update = registrationUpdate({ domain, user }, true, nowMs);
   const condition = '(attribute_not_exists(#registered) OR #registered = :no OR #watched > :now)';
   await table.update(stateKey(domain, user), {
     ...update,
@@ -28,7 +29,7 @@ export async function markRegistered(table: Table, { domain, user }: Address, no
  * @returns the version that this made: see {@link takeBackUnregistered}
  */
 export async function markUnregistered(table: Table, { domain, user }: Address, nowMs: number): Promise<number> {
-  const update = { ...registrationUpdate(false, nowMs), returning: 'ALL_NEW' as const };
+  const update = { ...registrationUpdate({ domain, user }, false, nowMs), returning: 'ALL_NEW' as const };
   const result = await table.update(stateKey(domain, user), update);
   return result.item ? decodePresentity(result.item).version : 0;
 }
@@ -40,7 +41,7 @@ export async function takeBackUnregistered(
   version: number,
   nowMs: number,
 ): Promise<void> {
-  const update = registrationUpdate(true, nowMs);
+  const update = registrationUpdate({ domain, user }, true, nowMs);
   await table.update(stateKey(domain, user), {
     ...update,
     condition: '#version = :seen',
@@ -72,23 +73,50 @@ export async function countChangesUntil(
   untilMs: number,
   nowMs: number,
 ): Promise<void> {
-  const stamp = stampOf(nowMs);
+  const [stamp, listing] = [stampOf(nowMs), listingOf(presentityPartition(domain, user))];
+  const first = ['#version = if_not_exists(#version, :now)', '#changed = if_not_exists(#changed, :now)'];
+  await table.update(stateKey(domain, user), {
+    update: `SET ${[...first, '#ttl = :ttl', '#watched = :until', ...listing.set].join(', ')}`,
+    condition: '(attribute_not_exists(#watched) OR #watched < :until)',
+    names: { ...ITEM_NAMES, ...listing.names, '#watched': watchedAttribute(event) },
+    values: { ...listing.values, ':now': nowMs, ':ttl': stamp.values[':ttl'], ':until': untilMs },
+  });
+}
+
+/**
+ * Who may watch is decided anew from now on: whoever subscribes from here on looks at it. No change of the state by itself.
+ * For a running decision, {@link markSeenAnew} follows it.
+ */
+export async function markDecidedAnew(table: Table, { domain, user }: Address, nowMs: number): Promise<void> {
   await table.update(stateKey(domain, user), {
     update:
-      'SET #version = if_not_exists(#version, :now), #changed = if_not_exists(#changed, :now), #ttl = :ttl, #watched = :until',
-    condition: '(attribute_not_exists(#watched) OR #watched < :until)',
-    names: { ...ITEM_NAMES, '#watched': watchedAttribute(event) },
-    values: { ':now': nowMs, ':ttl': stamp.values[':ttl'], ':until': untilMs },
+      'SET #version = if_not_exists(#version, :now), #changed = if_not_exists(#changed, :now), #ttl = :ttl, accessAtMs = :now',
+    names: ITEM_NAMES,
+    values: { ':now': nowMs, ':ttl': stampOf(nowMs).values[':ttl'] },
   });
+}
+
+/** Some see the same state in another way: a new version, so that it goes before what was sent until now. */
+export async function markSeenAnew(table: Table, { domain, user }: Address, nowMs: number): Promise<Presentity> {
+  const stamp = stampOf(nowMs);
+  const result = await table.update(stateKey(domain, user), {
+    update: `SET ${stamp.set.join(', ')}`,
+    ...{ names: stamp.names, values: stamp.values, returning: 'ALL_NEW' },
+  });
+  return result.item ? decodePresentity(result.item) : NO_STATE;
 }
 
 const COUNT_CHANGE = '#changes = if_not_exists(#changes, :none) + :one';
 
-function registrationUpdate(isRegistered: boolean, nowMs: number): Update & { values: Attributes } {
-  const stamp = stampOf(nowMs);
+function registrationUpdate(
+  { domain, user }: Address,
+  isRegistered: boolean,
+  nowMs: number,
+): Update & { values: Attributes } {
+  const [stamp, listing] = [stampOf(nowMs), listingOf(presentityPartition(domain, user))];
   return {
-    update: `SET ${[...stamp.set, COUNT_CHANGE, '#registered = :registered'].join(', ')}`,
-    names: { ...stamp.names, '#changes': changesAttribute(REG), '#registered': 'registered' },
-    values: { ...stamp.values, ':none': 0, ':registered': isRegistered },
+    update: `SET ${[...stamp.set, ...listing.set, COUNT_CHANGE, '#registered = :registered'].join(', ')}`,
+    names: { ...stamp.names, ...listing.names, '#changes': changesAttribute(REG), '#registered': 'registered' },
+    values: { ...stamp.values, ...listing.values, ':none': 0, ':registered': isRegistered },
   };
 }

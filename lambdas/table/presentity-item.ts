@@ -129,6 +129,8 @@ const stateAttributes = v.object({
   pubCount: v.optional(number, 0),
   dueAtMs: v.optional(number),
   registered: v.optional(v.boolean()),
+  accessAtMs: v.optional(number),
+  reset: v.optional(v.object({ atMs: number, by: v.string() })),
 });
 
 /** The whole item, with what only the table's own rules read. */
@@ -142,13 +144,15 @@ export interface StoredState extends Presentity {
 export function decodePresentity(item: Item): StoredState {
   const result = v.safeParse(stateAttributes, item);
   if (!result.success) throw unreadable(item, result.issues);
-  const { version, changedAtMs, pubCount, dueAtMs, registered } = result.output;
+  const { version, changedAtMs, pubCount, dueAtMs, registered, accessAtMs, reset } = result.output;
   const publications = Object.entries(item)
     .filter(([name]) => name.startsWith(PUBLICATION_PREFIX))
     .map(([name, value]) => decodePublication(item, name, value));
   return {
     ...{ version, changedAtMs, publications, publicationCount: pubCount, dueAtMs },
     ...(registered !== undefined && { registered }),
+    ...(accessAtMs !== undefined && { accessChangedAtMs: accessAtMs }),
+    ...(reset !== undefined && { reset }),
     changes: numbersOf(item, CHANGES_PREFIX),
     watchedUntilMs: numbersOf(item, WATCHED_PREFIX),
   };

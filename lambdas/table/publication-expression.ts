@@ -1,7 +1,7 @@
 /** Expressions of the UpdateItem that a PUBLISH is (attributes: presentity-item). Pure. */
 import { type Dialog, dialogKey, isLive } from '#core/dialog.ts';
 import { type DialogDocument, PUBLICATION_LIMITS, type PublishedDocument } from '#core/publication.ts';
-import { dueShardOf } from './keys.ts';
+import { dueShardOf, listedPresentities, presentityOfKey } from './keys.ts';
 import {
   dialogField,
   publicationAttribute,
@@ -93,19 +93,31 @@ export function stampOf(nowMs: number): Required<Omit<Parts, 'remove' | 'add'>> 
   };
 }
 
-/** When the item must be swept for what expires then. */
+/** How the item stands in the indexes: when it must be swept for what expires then, and in its tenant's list. */
 export function sweepOf(expiresAtMs: number, partition: string, rule: SweepRule): Parts {
-  const names = { '#due': NAMES['#due'], '#shard': NAMES['#shard'] };
-  const values = { ':exp': expiresAtMs, ':shard': dueShardOf(partition) };
-  const shard = '#shard = :shard';
+  const listing = listingOf(partition);
+  const names = { '#due': NAMES['#due'], '#shard': NAMES['#shard'], ...listing.names };
+  const values = { ':exp': expiresAtMs, ':shard': dueShardOf(partition), ...listing.values };
+  const set = ['#shard = :shard', ...listing.set];
   return rule === 'keepEarlier'
     ? {
-        set: ['#due = if_not_exists(#due, :exp)', shard],
+        set: ['#due = if_not_exists(#due, :exp)', ...set],
         conditions: ['(attribute_not_exists(#due) OR #due <= :exp)'],
         names,
         values,
       }
-    : { set: ['#due = :exp', shard], conditions: ['#due > :exp'], names, values };
+    : { set: ['#due = :exp', ...set], conditions: ['#due > :exp'], names, values };
+}
+
+/** The place in the list of the tenant's presentities. Always the same, so the index is written once in the item's life. */
+export function listingOf(partition: string): Required<Omit<Parts, 'remove' | 'add'>> {
+  const { domain = '', user = '' } = presentityOfKey(partition) ?? {};
+  return {
+    set: ['#listedAs = :listedAs', '#listedBy = :listedBy'],
+    conditions: [],
+    names: { '#listedAs': 'listedAs', '#listedBy': 'listedBy' },
+    values: { ':listedAs': listedPresentities(domain), ':listedBy': user },
+  };
 }
 
 function changeOf(write: PublicationWrite, nowMs: number): Parts {

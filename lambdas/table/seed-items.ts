@@ -5,6 +5,7 @@ import { formatAor, parseUri } from '#core/sip/uri.ts';
 import type { Trunk } from '#core/trunk.ts';
 import { listItem } from './list-item.ts';
 import type { Item } from './table.ts';
+import { countItem } from './tenant-counts.ts';
 import { type GivenPolicy, tenantItem } from './tenant-item.ts';
 import { trunkItem } from './trunk-item.ts';
 import { type StoredCredentials, sealHa1, userItem } from './user-item.ts';
@@ -35,6 +36,7 @@ export function seedItems(tenant: SeedTenant, vault: Vault): Item[] {
   };
   return [
     tenantItem(domain, policy),
+    countItem(domain, { users: users + publishers.length, lists: 1 }),
     ...(tenant.trunk ? [trunkItem(domain, tenant.trunk, vault)] : []),
     ...names.map((user) => account(user, 'user', `User ${user}`)),
     ...publishers.map((user) => account(user, 'publisher', user)),

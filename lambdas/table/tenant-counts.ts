@@ -1,7 +1,7 @@
 /** How many users and lists a tenant has, counted with each change. */
 import * as v from 'valibot';
 import { COUNT_PREFIX, countKey, tenantKey } from './keys.ts';
-import { partitionQuery, type Table, type TransactionWrite } from './table.ts';
+import { type Item, partitionQuery, type Table, type TransactionWrite } from './table.ts';
 
 export interface TenantCounts {
   readonly users: number;
@@ -17,6 +17,9 @@ export const countWrite = (domain: string, of: keyof TenantCounts, name: string,
   update: `ADD ${of} :change`,
   values: { ':change': change },
 });
+
+/** For whoever puts users and lists into a table without this. */
+export const countItem = (domain: string, counts: TenantCounts): Item => ({ ...countKey(domain, ''), ...counts });
 
 /** One Query. */
 export async function loadCounts(table: Table, domain: string): Promise<TenantCounts> {

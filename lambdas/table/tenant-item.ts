@@ -48,6 +48,10 @@ export interface Tenant {
   readonly given: GivenTenant;
   /** Of the last change by the HTTP API; 0 before the first. */
   readonly version: number;
+  /** True once some user has said who may watch: until then no account is read to decide. */
+  readonly hasWatchRules: boolean;
+  /** Since when it is being removed; absent of all others. */
+  readonly removedSinceMs?: number;
 }
 
 /** What a tenant is given; all the rest are defaults. */
@@ -58,6 +62,10 @@ export interface GivenTenant {
   readonly watch?: GivenWatch | undefined;
   readonly quotas?: GivenQuotas | undefined;
 }
+
+/** A tenant that is there and stays. */
+export const isServed = (tenant: Tenant | undefined): boolean =>
+  tenant !== undefined && tenant.removedSinceMs === undefined;
 
 /** A whole SIP message has 64 KiB. */
 const MAX_MESSAGE_BYTES = 60_000;
@@ -127,7 +135,12 @@ export const givenTenant = v.object({
   watch: v.optional(givenWatch),
   quotas: v.optional(givenQuotas),
 });
-const tenantAttributes = v.object({ ...givenTenant.entries, version: v.optional(v.number(), 0) });
+const tenantAttributes = v.object({
+  ...givenTenant.entries,
+  version: v.optional(v.number(), 0),
+  hasWatchRules: v.optional(v.boolean(), false),
+  removedSinceMs: v.optional(v.number()),
+});
 
 /** One GetItem. @returns undefined when there is no such tenant */
 export async function loadTenant(
@@ -145,14 +158,15 @@ export function decodeTenant(item: Item, domain: string): Tenant {
   // Without the values: some of them are secrets.
   const problems = result.issues?.map((issue) => v.getDotPath(issue)).join(', ');
   if (!result.success) throw new ContractError(`Item ${item.PK} is not right: ${problems}`);
-  const { version, ...given } = result.output;
-  return completeTenant(domain, given, version);
+  const { version, hasWatchRules, removedSinceMs, ...given } = result.output;
+  const tenant = { ...completeTenant(domain, given, version), hasWatchRules };
+  return removedSinceMs === undefined ? tenant : { ...tenant, removedSinceMs };
 }
 
 /** A tenant that sets this, with the defaults for the rest. */
 export function completeTenant(domain: string, given: GivenTenant, version = 0): Tenant {
   return {
-    ...{ domain, version, given },
+    ...{ domain, version, given, hasWatchRules: false },
     policy: completePolicy(given.policy ?? {}),
     signIn: completeSignIn(given.signIn ?? {}),
     watch: completeWatch(given.watch ?? {}),

@@ -24,7 +24,22 @@ const trunkAccount = v.object({
 /** One GetItem. @returns undefined when the tenant has no trunk */
 export async function loadTrunk(table: Table, vault: VaultReader, domain: string): Promise<Trunk | undefined> {
   const item = await table.get(trunkKey(domain));
+  return item && decodeTrunk(item, vault, domain);
+}
+
+/** With its version, 0 before the first change by the HTTP API. One consistent GetItem. */
+export async function loadStoredTrunk(
+  table: Table,
+  vault: VaultReader,
+  domain: string,
+): Promise<{ readonly trunk: Trunk; readonly version: number } | undefined> {
+  const item = await table.get(trunkKey(domain), { consistent: true });
   if (item === undefined) return undefined;
+  const version = typeof item.version === 'number' ? item.version : 0;
+  return { trunk: await decodeTrunk(item, vault, domain), version };
+}
+
+async function decodeTrunk(item: Item, vault: VaultReader, domain: string): Promise<Trunk> {
   const { sealedAccount, ...trunk } = parse(trunkAttributes, item, item);
   if (sealedAccount === undefined) return trunk;
   const text = (await vault()).open(sealedAccount, placeOf(trunkKey(domain)));

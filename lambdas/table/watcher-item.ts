@@ -5,8 +5,16 @@ import { type FlowId, type GatewayId, gatewayIdOf, type SubscriptionId, subscrip
 import { ContractError } from '#core/error.ts';
 import type { Address } from '#core/identity.ts';
 import type { ListEntry } from '#core/resource-list.ts';
+import { accessOf } from '#core/watch-view.ts';
 import type { Watcher } from '#core/winfo.ts';
-import { presentityPartition, WATCHER_PREFIX, watcherKey, watcherPrefix } from './keys.ts';
+import {
+  listedOfUser,
+  listedSubscriptions,
+  presentityPartition,
+  WATCHER_PREFIX,
+  watcherKey,
+  watcherPrefix,
+} from './keys.ts';
 import { type Condition, type Item, partitionQuery, type Table } from './table.ts';
 
 /** What names a subscription, and stays the same as long as it lives (RFC 6665 section 4.4.1). */
@@ -29,7 +37,7 @@ export interface SubscriptionPlace {
   readonly flowId: FlowId;
   /** What the watcher accepts (core/accept). */
   readonly contentType: string;
-  /** Encoded rendering profile (core/rendering-profile). */
+  /** Rendering profile and access (core/watch-view). */
   readonly rendering: string;
 }
 
@@ -86,7 +94,10 @@ const watcherAttributes = v.object({
 
 const listOfWatcher = v.object({ list: v.optional(storedList) });
 
-/** One PutItem. Unconditional: the id is random and new, so a repeated attempt meets only itself. */
+/**
+ * One PutItem. Unconditional: the id is random and new, so a repeated attempt meets only itself. It stands in the list of the
+ * tenant's subscriptions; the items of a list's members do not, the list's own names them.
+ */
 export async function putWatcher(
   table: Table,
   name: SubscriptionName,
@@ -95,7 +106,9 @@ export async function putWatcher(
   nowMs: number,
   list?: StoredList,
 ): Promise<void> {
-  await table.put({ ...watcherItem(name, place, times, nowMs), list });
+  const { domain, user } = name.presentity;
+  const listing = { listedAs: listedSubscriptions(domain), listedBy: listedOfUser(user, `${name.event}#${name.id}`) };
+  await table.put({ ...watcherItem(name, place, times, nowMs), ...listing, list });
 }
 
 /** The item of one subscription. */
@@ -230,7 +243,12 @@ function heldAmong(items: readonly Item[], event: string, nowMs: number): HeldSu
 
 /** Watchers that one document tells of; more are not told. */
 const MAX_WATCHERS_TOLD = 1_000;
-const toldAttributes = v.object({ watcher: v.string(), createdAtMs: v.number(), expiresAtMs: v.number() });
+const toldAttributes = v.object({
+  watcher: v.string(),
+  rendering: v.optional(v.string(), ''),
+  createdAtMs: v.number(),
+  expiresAtMs: v.number(),
+});
 
 /** One Query: who watches the presentity in this event package. */
 export async function loadWatchers(
@@ -241,15 +259,17 @@ export async function loadWatchers(
 ): Promise<Watcher[]> {
   const query = partitionQuery(presentityPartition(domain, user), watcherPrefix(event), {
     consistent: true,
-    projection: 'SK, watcher, createdAtMs, expiresAtMs',
+    projection: 'SK, watcher, rendering, createdAtMs, expiresAtMs',
     limit: MAX_WATCHERS_TOLD,
   });
   return (await table.query(query)).flatMap((item): Watcher[] => {
-    const { watcher, createdAtMs, expiresAtMs } = v.parse(toldAttributes, item);
-    if (expiresAtMs <= nowMs) return [];
+    const { watcher, rendering, createdAtMs, expiresAtMs } = v.parse(toldAttributes, item);
+    const access = accessOf(rendering);
+    // A list may hold somebody who may not be watched: that one has no watcher there.
+    if (expiresAtMs <= nowMs || access === 'blocked') return [];
     // The To tag itself would let others send requests in the dialog.
     const id = createHash('sha256').update(item.SK).digest('base64url').slice(0, 16);
-    return [{ id, uri: watcher, createdAtMs, expiresAtMs }];
+    return [{ id, uri: watcher, createdAtMs, expiresAtMs, isPending: access === 'pending' }];
   });
 }
 
@@ -288,11 +308,11 @@ function ownLater(name: SubscriptionName, cseq: number, nowMs: number): Conditio
 // The table always gives the item that was asked for; the clock only stands in for the type's sake.
 function doneOf(item: Item | undefined, nowMs: number, holder: 'gatewayId' | 'previousGatewayId'): WatcherResult {
   if (item === undefined) return { kind: 'done', createdAtMs: nowMs };
-  const { createdAtMs, list, [holder]: heldBy } = decode(item);
+  const { createdAtMs, list, [holder]: heldBy } = decodeWatcher(item);
   return { kind: 'done', createdAtMs, heldBy, list };
 }
 
-type StoredWatcher = v.InferOutput<typeof watcherAttributes>;
+export type StoredWatcher = v.InferOutput<typeof watcherAttributes>;
 
 function repeatedOrRefused(
   item: Item | undefined,
@@ -300,7 +320,7 @@ function repeatedOrRefused(
   isRepeated: (stored: StoredWatcher) => boolean,
   nowMs: number,
 ): WatcherResult {
-  const stored = item && decode(item);
+  const stored = item && decodeWatcher(item);
   const isOwn =
     stored !== undefined &&
     stored.memberOf === undefined &&
@@ -314,7 +334,8 @@ function repeatedOrRefused(
   return isRepeated(stored) ? doneOf(item, nowMs, 'previousGatewayId') : { kind: 'outOfOrder' };
 }
 
-function decode(item: Item): StoredWatcher {
+/** @throws {ContractError} when the item is not a watcher */
+export function decodeWatcher(item: Item): StoredWatcher {
   const result = v.safeParse(watcherAttributes, item);
   if (!result.success) throw new ContractError(`Item ${item.PK} ${item.SK}: ${v.summarize(result.issues)}`);
   return result.output;

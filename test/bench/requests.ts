@@ -16,7 +16,7 @@ import { dialogElement, dialogInfo, publishOf, subscribeOf } from '#test/support
 import { envelopeOf } from '#test/support/envelope.ts';
 import { INSTRUCTION_SECRET, startFakeGateway } from '#test/support/fake-gateway.ts';
 import { TEST_SECRETS } from '#test/support/secrets.ts';
-import { createListFinder } from '../../lambdas/handlers/request-ports.ts';
+import { createListFinder, createWatchRulesFinder } from '../../lambdas/handlers/request-ports.ts';
 import { measureCall } from './call-requests.ts';
 
 const TABLE_NAME = 'lampfield';
@@ -74,6 +74,7 @@ function requestPortsOf(table: DynamoDbTable) {
     randomBytes,
     chance: () => 0,
     findList: createListFinder(table),
+    findWatchRules: createWatchRulesFinder(table),
     ...TEST_SECRETS,
     loadUser: (domain: string, user: string) => loadUser(table, domain, user),
     loadTenant: () => tenant,

@@ -10,7 +10,13 @@ const document = (watchers: readonly Watcher[]) => renderWatcherInfo(ENTITY, 'pr
 
 describe('renderWatcherInfo (RFC 3858)', () => {
   it('lists the watchers of one package with their times', () => {
-    const watcher = { id: 'w1', uri: 'sip:1001@demo.example', createdAtMs: T0 - 9_000, expiresAtMs: T0 + 60_000 };
+    const watcher = {
+      id: 'w1',
+      uri: 'sip:1001@demo.example',
+      createdAtMs: T0 - 9_000,
+      expiresAtMs: T0 + 60_000,
+      isPending: false,
+    };
     const [list] = parseXml(document([watcher])).children;
     expect(Object.fromEntries(list?.attributes ?? [])).toEqual({ resource: ENTITY, package: 'presence' });
     expect(Object.fromEntries(list?.children[0]?.attributes ?? [])).toEqual({
@@ -19,8 +25,15 @@ describe('renderWatcherInfo (RFC 3858)', () => {
     expect(list?.children[0]?.text).toBe('sip:1001@demo.example');
   });
 
+  it('says who waits to be allowed', () => {
+    const watcher = { id: 'w1', uri: ENTITY, createdAtMs: T0, expiresAtMs: T0, isPending: true };
+    const [list] = parseXml(document([watcher])).children;
+    expect(list?.children[0]?.attributes.get('status')).toBe('pending');
+    expect(schemaProblems('watcherinfo', [document([watcher])])).toEqual([]);
+  });
+
   it('is valid without watchers and with any (property)', () => {
-    const times = { createdAtMs: T0, expiresAtMs: T0 };
+    const times = { createdAtMs: T0, expiresAtMs: T0, isPending: false };
     const ids = fc.sample(fc.string({ unit: 'binary' }), 30);
     const documents = ids.map((id) => document([{ id, uri: ENTITY, ...times }]));
     expect(schemaProblems('watcherinfo', [document([]), ...documents])).toEqual([]);

@@ -328,6 +328,13 @@ describe('subscriptions', () => {
     expect(third.version).toBeGreaterThanOrEqual(2_000);
     expect(third.cseq).toBeGreaterThanOrEqual(first.cseq + 2_000);
     expect(fourth).toEqual({ cseq: third.cseq + 1, version: third.version + 1 });
+    // What it remembers are the NOTIFYs since then, whose numbers it can tell.
+    const remembered = [fourth, third].map(({ cseq, version }) => ({ cseq, documentVersion: version, answer: 200 }));
+    await vi.waitFor(async () => {
+      const inspected = await instruct(batch({ kind: 'inspect', subscriptionIds: [id, 'unheard-of'] }));
+      const expected = { unknown: ['unheard-of'], inspected: [{ id, notifies: remembered }] };
+      expect(await inspected.json()).toMatchObject(expected);
+    });
   });
 
   test('a list: states of members that overtake the outcome wait for it, later ones reach it', async () => {
@@ -403,6 +410,40 @@ describe('subscriptions', () => {
     client.cut();
     const flow = expect.objectContaining({ identity });
     await expect.poll(() => functions.reports).toContainEqual(expect.objectContaining({ flows: [flow] }));
+  });
+});
+
+describe('a tenant that is closed', () => {
+  const identity = (domain: string, user: string) => ({ domain, user, role: 'user' as const });
+
+  test('loses subscriptions and flows, also those that only proved who they are; others keep theirs', async () => {
+    const [watching, idle, other, stranger] = [await connect(), await connect(), await connect(), await connect()];
+    const ofOther = (envelope: RequestEnvelope): OutcomeInput => ({
+      ...ok,
+      identity: identity('other.example', envelope.flowId),
+    });
+    functions.answer = ofOther;
+    await other.exchange(register(other));
+    functions.answer = (envelope) => ({ ...ok, identity: identity('demo.example', envelope.flowId) });
+    await idle.exchange(register(idle));
+    functions.answer = (envelope) => ({ ...subscribed(envelope), identity: identity('demo.example', '1001') });
+    const subscription = await watching.subscribe('1002');
+    const [id] = functions.invocations.at(-1)?.envelopes.map(({ toTag }) => toTag) ?? [];
+    expect([watching, idle, other, stranger].map(({ closeCode }) => closeCode)).toEqual(Array(4).fill(undefined));
+
+    expect(await (await instruct(batch({ kind: 'closeTenant', domain: 'demo.example' }))).json()).toEqual({
+      unknown: [],
+    });
+    await vi.waitFor(() => expect([watching, idle].map(({ closeCode }) => closeCode)).toEqual([1008, 1008]));
+    expect(subscription.notifies().at(-1)?.header('subscription-state')).toBe('terminated;reason=noresource');
+    functions.answer = ofOther;
+    expect((await other.exchange(register(other))).status).toBe(200);
+    expect(stranger.closeCode).toBeUndefined();
+    await vi.waitFor(() =>
+      expect(JSON.stringify(functions.reports)).toContain(`"id":"${id}","presentity":"sip:1002@demo.example"`),
+    );
+    const after = await instruct(batch({ kind: 'inspect', subscriptionIds: [id] }));
+    expect(await after.json()).toEqual({ unknown: [id] });
   });
 });
 

@@ -129,10 +129,10 @@ describe('NOTIFYs of an event list', () => {
   test('the first names everybody; what changes within the window goes in one', () => {
     expect(sent()[0]).toMatchObject({ version: 0, isFull: true });
     expect(told(0)).toEqual(['1001 v1', '1002 v1', '1003 v1']);
-    path.takeState([list], state(2), ANNE);
+    path.takeState([list], state(2), { presentity: ANNE });
     pass(60);
-    path.takeState([list], state(2), BILL);
-    path.takeState([list], state(3), ANNE);
+    path.takeState([list], state(2), { presentity: BILL });
+    path.takeState([list], state(3), { presentity: ANNE });
     pass(39);
     expect(stream.sent).toHaveLength(1);
     pass(1);
@@ -143,16 +143,16 @@ describe('NOTIFYs of an event list', () => {
   });
 
   test('one is outstanding; what comes meanwhile follows it, not before its own window ends', () => {
-    path.takeState([list], state(2), ANNE);
+    path.takeState([list], state(2), { presentity: ANNE });
     pass(WINDOW_MS);
-    path.takeState([list], state(3), ANNE);
+    path.takeState([list], state(3), { presentity: ANNE });
     pass(50);
     answer(1);
-    path.takeState([list], state(3), BILL);
+    path.takeState([list], state(3), { presentity: BILL });
     expect(stream.sent).toHaveLength(2);
     pass(50);
     expect(told(2)).toEqual(['1001 v3', '1002 v3']);
-    path.takeState([list], state(4), CARL);
+    path.takeState([list], state(4), { presentity: CARL });
     pass(WINDOW_MS * 3);
     expect(stream.sent).toHaveLength(3);
     answer(2);
@@ -160,9 +160,9 @@ describe('NOTIFYs of an event list', () => {
   });
 
   test('states of strangers, without a name, or not newer make none', () => {
-    path.takeState([list], state(9), 'sip:9999@demo.example');
+    path.takeState([list], state(9), { presentity: 'sip:9999@demo.example' });
     path.takeState([list], state(9));
-    path.takeState([list], state(1), ANNE);
+    path.takeState([list], state(1), { presentity: ANNE });
     pass(WINDOW_MS * 2);
     expect(stream.sent).toHaveLength(1);
   });
@@ -177,20 +177,20 @@ describe('NOTIFYs of an event list', () => {
       },
     ],
   ])('after one that is %s the next is full', (_how, fail) => {
-    path.takeState([list], state(2), ANNE);
+    path.takeState([list], state(2), { presentity: ANNE });
     pass(WINDOW_MS);
     fail();
-    path.takeState([list], state(2), BILL);
+    path.takeState([list], state(2), { presentity: BILL });
     pass(WINDOW_MS);
     expect(sent()[2]).toMatchObject({ version: 2, isFull: true });
     expect(told(2)).toEqual(['1001 v2', '1002 v2', '1003 v1']);
   });
 
   test('Retry-After is waited for, then everything is sent', () => {
-    path.takeState([list], state(2), ANNE);
+    path.takeState([list], state(2), { presentity: ANNE });
     pass(WINDOW_MS);
     answer(1, 503, 'Retry-After: 5\r\n');
-    path.takeState([list], state(2), BILL);
+    path.takeState([list], state(2), { presentity: BILL });
     pass(WINDOW_MS);
     expect(stream.sent).toHaveLength(2);
     now += 6_000;
@@ -201,7 +201,7 @@ describe('NOTIFYs of an event list', () => {
   });
 
   test('a refresh sends everything as it is then, and what waited not twice', () => {
-    path.takeState([list], state(5), ANNE);
+    path.takeState([list], state(5), { presentity: ANNE });
     subscribed(members([ANNE, 4], [BILL, 2]), [[BILL, state(3)]]);
     expect(sent()[1]).toMatchObject({ version: 1, isFull: true });
     expect(told(1)).toEqual(['1001 v5', '1002 v3']);
@@ -212,7 +212,7 @@ describe('NOTIFYs of an event list', () => {
 
   test('parked, it learns silently; taken over, it goes on where it was', () => {
     path.park(flow);
-    path.takeState([list], state(2), ANNE);
+    path.takeState([list], state(2), { presentity: ANNE });
     pass(WINDOW_MS * 2);
     expect(stream.sent).toHaveLength(1);
     newFlow();
@@ -245,7 +245,7 @@ describe('NOTIFYs of an event list', () => {
     plain.start = 'NOTIFY sip:w@x SIP/2.0\r\nVia: SIP/2.0/WS gw.invalid;branch=z9hG4bKb.';
     subscriptions.add(plain);
     path.attach(plain, flow);
-    path.takeState([list, plain], state(2), ANNE);
+    path.takeState([list, plain], state(2), { presentity: ANNE });
     outbox.flush();
     expect(stream.sent[1]?.body).toBe('<d version="0">v2</d>');
     pass(WINDOW_MS);

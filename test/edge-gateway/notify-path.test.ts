@@ -135,6 +135,26 @@ describe('delivery to one watcher', () => {
     for (const message of stream.sent) expect(Number(message.header('content-length'))).toBe(message.body.length);
   });
 
+  test('what was sent is remembered with its answer, also that there was none', () => {
+    world.now += 40;
+    world.answer(flow, stream.sent[0]);
+    world.path.takeState([subscription], state(2));
+    world.now += TIMER_F_MS;
+    world.path.advance(world.now);
+    expect(world.path.memory.inspect(subscription)).toEqual({
+      ...{ id: 'a', flowId: flow.id, isWaiting: false },
+      notifies: [
+        {
+          ...{ cseq: 101, documentVersion: 1, presentityVersion: 2, sentAtMs: T0 + 40 },
+          ...{ answer: 0, roundTripMs: TIMER_F_MS },
+        },
+        { cseq: 100, documentVersion: 0, presentityVersion: 1, sentAtMs: T0, answer: 200, roundTripMs: 40 },
+      ],
+    });
+    world.path.terminate(subscription, 'timeout');
+    expect(world.path.memory.inspect(subscription).notifies).toEqual([]);
+  });
+
   test('481 ends the subscription and reports it (RFC 6665 section 4.2.2)', () => {
     expect(world.subscriptions.size).toBe(1);
     world.answer(flow, stream.sent[0], 481);

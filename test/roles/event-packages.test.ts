@@ -11,11 +11,12 @@ import { gatewayIdOf, type SubscriptionId, subscriptionIdOf } from '#contract/id
 import type { Instruction } from '#contract/instruction.ts';
 import type { OutcomeInput } from '#contract/outcome.ts';
 import { parsePidf } from '#core/pidf.ts';
+import { NO_RULES } from '#core/watch-policy.ts';
 import { publish } from '#roles/compositor.ts';
 import { type FanOutPorts, fanOut } from '#roles/fan-out.ts';
 import { closeFlows } from '#roles/flow-closer.ts';
 import { subscribe } from '#roles/notifier.ts';
-import { monitorRegistrations } from '#roles/registration-monitor.ts';
+import { monitorRegistrations, type RegistrationMonitorPorts } from '#roles/registration-monitor.ts';
 import { saveBinding } from '#table/binding-item.ts';
 import { type DynamoDbTable, openDynamoDbTable } from '#table/dynamodb.ts';
 import { loadPresentity } from '#table/presentity-item.ts';
@@ -39,7 +40,7 @@ let table: DynamoDbTable;
 let streams: DynamoDBStreamsClient;
 let shardId: string | undefined;
 let requestPorts: Parameters<typeof publish>[1] & Parameters<typeof subscribe>[1];
-let ports: FanOutPorts;
+let ports: FanOutPorts & RegistrationMonitorPorts;
 const seen = new Set<string | undefined>();
 const sent: Instruction[] = [];
 /** Subscriptions that the gateway says it does not hold. */
@@ -54,7 +55,7 @@ beforeAll(async () => {
   const nothing = async () => undefined;
   requestPorts = {
     ...{ table, randomBytes, chance: () => 0, ...TEST_SECRETS },
-    ...{ loadUser: nothing, loadTenant: nothing, findList: nothing },
+    ...{ loadUser: nothing, loadTenant: nothing, findList: nothing, findWatchRules: async () => NO_RULES },
   };
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
   streams = new DynamoDBStreamsClient({ endpoint: started.endpoint, region: 'local', credentials });
@@ -69,6 +70,7 @@ beforeAll(async () => {
   ports = {
     table,
     telemetry: { log: () => undefined },
+    isServed: async () => true,
     leases: { find: async () => ({ ...lease, flows: 0, subscriptions: 0, draining: false }), drop: () => undefined },
     gateways: {
       async deliver(_gatewayId, _address, instructions) {

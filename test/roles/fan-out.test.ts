@@ -20,7 +20,7 @@ import { dialogElement, dialogInfo, publishOf, subscribeOf, type TestPublish } f
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { type FakeGateway, INSTRUCTION_SECRET, startFakeGateway } from '#test/support/fake-gateway.ts';
 import { TEST_SECRETS } from '#test/support/secrets.ts';
-import { createListFinder } from '../../lambdas/handlers/request-ports.ts';
+import { createListFinder, createWatchRulesFinder } from '../../lambdas/handlers/request-ports.ts';
 
 let started: TestTable;
 let table: DynamoDbTable;
@@ -45,6 +45,7 @@ beforeAll(async () => {
     randomBytes,
     chance: () => 0,
     findList: createListFinder(table),
+    findWatchRules: createWatchRulesFinder(table),
     ...TEST_SECRETS,
     loadUser: async () => undefined,
     loadTenant: async () => undefined,

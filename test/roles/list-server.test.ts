@@ -10,6 +10,7 @@ import { listItem, loadList } from '#table/list-item.ts';
 import { loadPresentity } from '#table/presentity-item.ts';
 import { completeTenant, tenantItem } from '#table/tenant-item.ts';
 import { loadUser, userItem } from '#table/user-item.ts';
+import { loadWatchRules } from '#table/watch-rules.ts';
 import { queryWatchers } from '#table/watcher-item.ts';
 import { ALICE, dialogElement, dialogInfo, publishOf, subscribeOf, type TestSubscribe } from '#test/support/dialogs.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
@@ -45,6 +46,7 @@ beforeAll(async () => {
     findList: (address) => loadList(table, address),
     loadUser: (domain, user) => loadUser(table, domain, user),
     loadTenant: async () => tenant,
+    findWatchRules: (address) => loadWatchRules(table, address),
   };
 });
 

@@ -22,7 +22,7 @@ import {
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { T0 } from '#test/support/envelope.ts';
 import { TEST_SECRETS } from '#test/support/secrets.ts';
-import { createListFinder } from '../../lambdas/handlers/request-ports.ts';
+import { createListFinder, createWatchRulesFinder } from '../../lambdas/handlers/request-ports.ts';
 
 let started: TestTable;
 let table: DynamoDbTable;
@@ -39,6 +39,7 @@ beforeAll(async () => {
     table,
     chance: () => 0,
     findList: createListFinder(table),
+    findWatchRules: createWatchRulesFinder(table),
     ...TEST_SECRETS,
     loadUser: async () => undefined,
     loadTenant: createCache((domain) => loadTenant(table, domain), { keepMs: 60_000, maxEntries: 10 }),

@@ -47,10 +47,20 @@ const record = (eventName: 'INSERT' | 'MODIFY' | 'REMOVE', id = 'b1', sequenceNu
   const Keys = { PK: { S: `USER#demo.example#${user}` }, SK: { S: `BINDING#${id}` } };
   return { eventName, dynamodb: { SequenceNumber: sequenceNumber, Keys } };
 };
+let isServed = true;
 const settle = (records: readonly unknown[], nowMs = T0, through: Table = table) =>
-  monitorRegistrations(records, { table: through, telemetry }, nowMs);
+  monitorRegistrations(records, { table: through, telemetry, isServed: async () => isServed }, nowMs);
 
 describe('registration monitor', () => {
+  it('writes nothing of a tenant that is being removed', async () => {
+    isServed = false;
+    await saveBinding(table, address(), binding('b1'));
+    expect(await settle([record('INSERT')])).toEqual([]);
+    expect(await settle([record('REMOVE')])).toEqual([]);
+    isServed = true;
+    expect((await state()).version).toBe(0);
+  });
+
   it('marks a presentity as registered with the first binding, and says so once', async () => {
     await saveBinding(table, address(), binding('b1'));
     expect(await settle([record('INSERT')])).toEqual([]);

@@ -9,7 +9,9 @@ describe('readEnvironment', () => {
       nonceSecret: undefined,
       instructionSecret: undefined,
       adminSecret: undefined,
+      vaultSecret: undefined,
       expireLoopSeconds: 0,
+      historyHours: 24,
       logLevel: 'info',
     });
   });

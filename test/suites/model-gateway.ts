@@ -96,10 +96,10 @@ export class ModelGateway {
         carryOut: (instructions, flow) => carryOutOfOutcome(instructions, flow, outcomePorts),
       },
     );
-    const closeFlow = () => undefined;
+    const [closeFlow, closeTenant] = [() => undefined, () => undefined];
     const takeCallInstruction = () => undefined;
     const instructionPorts = {
-      ...{ flows: this.#flows, subscriptions, notifyPath, requestPath, closeFlow, takeCallInstruction },
+      ...{ flows: this.#flows, subscriptions, notifyPath, requestPath, closeFlow, closeTenant, takeCallInstruction },
     };
     const outcomePorts: OutcomeInstructionsPorts = {
       ...{ forwardPath, reports: { messageDelivered: () => undefined } },
@@ -157,8 +157,8 @@ export class ModelGateway {
     const { promise, resolve } = Promise.withResolvers<string>();
     const response = { headersSent: false, writeHead: () => response, end: resolve };
     this.#server.emit('request', request, response);
-    const { unknown } = v.parse(instructionAnswer, JSON.parse(await promise));
+    const { unknown, inspected } = v.parse(instructionAnswer, JSON.parse(await promise));
     this.#outbox.flush();
-    return { kind: 'delivered', unknown };
+    return { kind: 'delivered', unknown, inspected };
   }
 }

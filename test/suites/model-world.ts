@@ -7,6 +7,7 @@ import type { OutcomeInput } from '#contract/outcome.ts';
 import { CONTRACT_VERSION, type Notification } from '#contract/schemas.ts';
 import type { Delivery } from '#core/delivery.ts';
 import { DependencyUnavailable } from '#core/error.ts';
+import { NO_RULES } from '#core/watch-policy.ts';
 import { publish } from '#roles/compositor.ts';
 import { fanOut } from '#roles/fan-out.ts';
 import { closeFlows } from '#roles/flow-closer.ts';
@@ -77,7 +78,8 @@ export class World {
   #functions() {
     const ports = {
       ...{ table: this.table, randomBytes, chance: () => 0, ...TEST_SECRETS },
-      ...{ loadUser: async () => undefined, loadTenant: async () => undefined, findList: async () => undefined },
+      ...{ loadUser: async () => undefined, loadTenant: async () => undefined },
+      ...{ findList: async () => undefined, findWatchRules: async () => NO_RULES },
     };
     const clock = () => this.nowMs;
     const marked = async (outcome: Promise<OutcomeInput>) => withVersion(await outcome);

@@ -128,7 +128,8 @@ function select(items: readonly Item[], query: TableQuery): Item[] {
   const { keyCondition, filter, projection, names = {}, values = {}, limit } = query;
   requirePlaceholders([keyCondition, filter, projection], names, values);
   const [isMeant, isKept] = [readCondition(keyCondition), filter === undefined ? () => true : readCondition(filter)];
-  const found = items.filter((item) => isMeant({ item, names, values })).slice(0, limit);
+  const meant = items.filter((item) => isMeant({ item, names, values }));
+  const found = (query.descending === true ? meant.toReversed() : meant).slice(0, limit);
   const attributes = projection?.split(',').map((name) => namesIn([name.trim()], names)[0] ?? '');
   const kept = found.filter((item) => isKept({ item, names, values }));
   if (attributes === undefined) return kept;

@@ -9,12 +9,12 @@ import { TEST_SECRETS, TEST_VAULT } from '#test/support/secrets.ts';
 import { cachedPorts } from '../../lambdas/handlers/request-ports.ts';
 
 describe('seed items', () => {
-  it('are the tenant, its users, its publisher and its list', () => {
+  it('are the tenant, how much it has, its users, its publisher and its list', () => {
     const [demo] = localTenants(20);
     if (!demo) throw new Error('a tenant was expected');
     const items = seedItems(demo, TEST_VAULT);
-    expect(items).toHaveLength(1 + 20 + 1 + 1);
-    expect(new Set(items.map(({ PK, SK }) => `${PK} ${SK}`)).size).toBe(23);
+    expect(items).toHaveLength(1 + 1 + 20 + 1 + 1);
+    expect(new Set(items.map(({ PK, SK }) => `${PK} ${SK}`)).size).toBe(24);
     expect(items[0]).toMatchObject({ PK: 'TENANT#demo.example', SK: 'TENANT', policy: { minExpiresSeconds: 3 } });
     expect(items[0]).toMatchObject({ listedAs: 'TENANTS', listedBy: 'demo.example' });
     const list = items.find(({ SK }) => SK === 'LIST');

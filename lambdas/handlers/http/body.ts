@@ -66,6 +66,8 @@ function unknownMembers(given: unknown, taken: unknown, path: readonly (string |
   if (Array.isArray(given) && Array.isArray(taken)) {
     return given.flatMap((each, index) => unknownMembers(each, taken[index], [...path, index]));
   }
+  // To the schema library an array is an object, too.
+  if (Array.isArray(given) && isObject(taken)) return [{ pointer: pointerOf(path), detail: 'is not an object' }];
   if (!isObject(given) || !isObject(taken)) return [];
   return Object.entries(given).flatMap(([name, value]) =>
     Object.hasOwn(taken, name)

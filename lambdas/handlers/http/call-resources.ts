@@ -2,10 +2,10 @@
 import * as v from 'valibot';
 import { CALL_CAUSES, CALL_STATES } from '#contract/call.ts';
 import { CALL_TYPES } from '#core/call-policy.ts';
+import { time } from './parameters.ts';
 
 const text = v.string();
 const maybeText = v.optional(text);
-export const time = v.pipe(text, v.isoTimestamp());
 const maybeTime = v.optional(time);
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const maybeNumber = v.optional(v.pipe(v.number(), v.integer()));

@@ -1,4 +1,5 @@
 /** Changes as routes hand them to roles, and what comes of them as an answer. */
+import { Problem } from '#core/problem.ts';
 import type { Change, Changed } from '#roles/change.ts';
 import type { Answer, Context } from './route.ts';
 
@@ -16,4 +17,15 @@ export function changedAnswer<Shown extends object>(
 ): Answer {
   const isNew = kind === 'created';
   return { status: isNew ? 201 : 200, body: shown, etag, ...(isNew && { headers: { location: path } }) };
+}
+
+/**
+ * A body may repeat what the path says, so that what was read can be put back.
+ * @throws {Problem} 400 when it says something else
+ */
+export function requireSame(member: string, given: string | undefined, inPath: string): void {
+  if (given === undefined || given === inPath) return;
+  throw new Problem(400, 'Body and path do not agree.', {}, [
+    { pointer: `#/${member}`, detail: 'is not what the path says' },
+  ]);
 }

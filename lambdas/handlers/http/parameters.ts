@@ -24,6 +24,9 @@ export const userName = v.pipe(
   v.regex(/^[A-Za-z0-9_.!~*'()&=+$,;?-]{1,64}$/, "is no user name: 1 to 64 letters, digits or _.!~*'()&=+$,;?-"),
 );
 
+/** A time as text, in UTC. */
+export const time = v.pipe(v.string(), v.isoTimestamp());
+
 export const sourceName = v.pipe(
   v.string(),
   v.regex(SOURCE_NAME, 'is no name of a source: 1 to 64 letters, digits or ._-, a letter or digit first'),
@@ -34,6 +37,8 @@ export const dialogName = v.pipe(
 );
 
 const keyId = v.pipe(v.string(), v.regex(/^[0-9a-f]{12}$/, 'is no id of a key'));
+
+const publicationId = v.pipe(v.string(), v.regex(/^[\w.:-]{1,128}$/, 'is no id of a publication'));
 
 /** By the name of the placeholder. */
 export const PARAMETERS = {
@@ -48,6 +53,7 @@ export const PARAMETERS = {
     v.regex(/^[A-Za-z0-9_-]{1,32}$/, 'is no id of a secret: 1 to 32 letters, digits or _-'),
     v.description('Id of a shared secret, as the tenant calls it'),
   ),
+  publication: v.pipe(publicationId, v.description('Id of the publication, as the presentity shows it')),
   callId: v.pipe(anyText, v.description('Call-ID, percent-encoded')),
   profile: v.pipe(anyText, v.description('Profile of calls')),
   value: v.pipe(anyText, v.description('Value of the profile, percent-encoded')),
@@ -94,14 +100,19 @@ export function pageOf({ query, place }: Paged): PageWish {
   return { limit: query.limit, from: result.output[1] };
 }
 
-/** A page, with the cursor of what follows. @param following undefined or empty when that was all */
+/** As {@link pageOf}, for a list whose places are one text. */
+export function pageAfter(context: Paged): { readonly limit: number; readonly after: string | undefined } {
+  const { limit, from } = pageOf(context);
+  return { limit, after: from[0] };
+}
+
+/** A page, with the cursor of what follows. @param following what it ended with; undefined when that was all */
 export function listAnswer(
   { place }: Pick<Context, 'place'>,
   items: readonly unknown[],
-  following: readonly string[] | undefined,
+  following: string | readonly string[] | undefined,
 ): Answer {
-  const isEnd = following === undefined || following.length === 0;
-  const next = isEnd ? undefined : Buffer.from(JSON.stringify([place, following])).toString('base64url');
+  const next = following && Buffer.from(JSON.stringify([place, [following].flat()])).toString('base64url');
   return { body: { items, next } };
 }
 

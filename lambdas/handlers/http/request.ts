@@ -1,6 +1,6 @@
 /** Requests and responses of the HTTP API in the payload of API Gateway (version 2.0), checked. */
 import * as v from 'valibot';
-import { DependencyUnavailable } from '#core/error.ts';
+import { DependencyUnavailable, StaleWrite } from '#core/error.ts';
 import { PROBLEM_TYPE, Problem, problemBody } from '#core/problem.ts';
 
 export interface ApiRequest {
@@ -80,5 +80,6 @@ function problemOf(error: unknown): Problem {
   if (error instanceof DependencyUnavailable) {
     return new Problem(503, 'The table does not answer.', { 'retry-after': String(error.retryAfterSeconds) });
   }
+  if (error instanceof StaleWrite) return new Problem(503, 'Others keep changing it.', { 'retry-after': '1' });
   return new Problem(500, 'This is a defect; the log says more.');
 }

@@ -1,11 +1,28 @@
 /** All routes of the HTTP API. A new family gets a file of its own beside this one and a line here. */
+import { AUDIT_ROUTES } from './audit.ts';
 import { CALL_ROUTES } from './calls.ts';
 import { INGEST_ROUTES } from './ingest.ts';
+import { KEY_ROUTES } from './keys.ts';
+import { LIST_ROUTES } from './lists.ts';
+import { LIVE_ROUTES } from './live.ts';
 import { openApiRoute } from './openapi.ts';
 import type { Route } from './route.ts';
+import { TENANT_ROUTES } from './tenants.ts';
 import { TOKEN_ROUTES } from './tokens.ts';
+import { TRUNK_ROUTES } from './trunks.ts';
 import { USER_ROUTES } from './users.ts';
 
-const RESOURCES: readonly Route[] = [...USER_ROUTES, ...TOKEN_ROUTES, ...INGEST_ROUTES, ...CALL_ROUTES];
+const RESOURCES: readonly Route[] = [
+  ...TENANT_ROUTES,
+  ...USER_ROUTES,
+  ...TOKEN_ROUTES,
+  ...LIST_ROUTES,
+  ...TRUNK_ROUTES,
+  ...KEY_ROUTES,
+  ...AUDIT_ROUTES,
+  ...LIVE_ROUTES,
+  ...INGEST_ROUTES,
+  ...CALL_ROUTES,
+];
 
 export const ROUTES: readonly Route[] = [...RESOURCES, openApiRoute(RESOURCES)];

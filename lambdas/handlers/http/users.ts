@@ -3,9 +3,9 @@ import * as v from 'valibot';
 import { PASSWORD_LENGTH } from '#core/password.ts';
 import { putUser, removeUser, setPassword, showOneUser, showUsers } from '#roles/user-desk.ts';
 import { givenUserWatch, userGroups } from '#table/watch-rules.ts';
-import { changedAnswer, changeOf } from './change-answer.ts';
-import { listAnswer, listOf, PAGE, pageOf, userName } from './parameters.ts';
-import { type Route, route, tenantOf } from './route.ts';
+import { changedAnswer, changeOf, requireSame } from './change-answer.ts';
+import { listAnswer, listOf, PAGE, pageAfter, userName } from './parameters.ts';
+import { type Answer, type Context, type Route, route, tenantOf } from './route.ts';
 
 const role = v.picklist(['user', 'publisher']);
 const settings = {
@@ -22,18 +22,30 @@ const password = v.pipe(
 );
 
 export const userResource = v.object({ user: userName, role, ...settings });
-const userBody = v.object({ role: v.optional(role, 'user'), ...settings, password: v.optional(password) });
-const publisherBody = v.object({ ...settings, password: v.optional(password) });
+const user = v.optional(v.pipe(userName, v.description('As in the path, if it is given')));
+const userBody = v.object({ user, role: v.optional(role, 'user'), ...settings, password: v.optional(password) });
+const publisherBody = v.object({
+  ...{ user, role: v.optional(v.literal('publisher'), 'publisher') },
+  ...{ ...settings, password: v.optional(password) },
+});
 const credentialsBody = v.optional(v.object({ password: v.optional(password) }), {});
 const credentialsResource = v.object({
   user: userName,
   password: v.optional(v.pipe(v.string(), v.description('The one that was made up; it is not shown again'))),
 });
 
-const addressOf = ({ tenant, names }: Parameters<typeof tenantOf>[0] & { names: { readonly user: string } }) => ({
-  domain: tenantOf({ tenant }).domain,
-  user: names.user,
+const addressOf = (context: Context<'tenant' | 'user', unknown, unknown>) => ({
+  domain: tenantOf(context).domain,
+  user: context.names.user,
 });
+
+async function put(
+  context: Context<'tenant' | 'user', unknown, unknown>,
+  { user: named, ...given }: v.InferOutput<typeof userBody>,
+): Promise<Answer> {
+  requireSame('user', named, context.names.user);
+  return changedAnswer(context, await putUser(context.ports, changeOf(context), addressOf(context), given));
+}
 
 const users: readonly Route[] = [
   route({
@@ -45,10 +57,9 @@ const users: readonly Route[] = [
     query: v.object({ ...PAGE, role: v.optional(role) }),
     success: { 200: listOf(userResource) },
     answer: async (context) => {
-      const { limit, from } = pageOf(context);
-      const page = { limit, after: from[0] };
+      const page = pageAfter(context);
       const { users, place } = await showUsers(context.ports.table, tenantOf(context).domain, context.query.role, page);
-      return listAnswer(context, users, place === undefined ? [] : [place]);
+      return listAnswer(context, users, place);
     },
   }),
   route({
@@ -73,8 +84,7 @@ const users: readonly Route[] = [
     body: userBody,
     success: { 200: userResource, 201: userResource },
     refusals: [412],
-    answer: async (context) =>
-      changedAnswer(context, await putUser(context.ports, changeOf(context), addressOf(context), context.body)),
+    answer: (context) => put(context, context.body),
   }),
   route({
     method: 'DELETE',
@@ -116,10 +126,9 @@ const publishers: readonly Route[] = [
     query: v.object(PAGE),
     success: { 200: listOf(userResource) },
     answer: async (context) => {
-      const { limit, from } = pageOf(context);
-      const page = { limit, after: from[0] };
+      const page = pageAfter(context);
       const { users, place } = await showUsers(context.ports.table, tenantOf(context).domain, 'publisher', page);
-      return listAnswer(context, users, place === undefined ? [] : [place]);
+      return listAnswer(context, users, place);
     },
   }),
   route({
@@ -143,10 +152,7 @@ const publishers: readonly Route[] = [
     body: publisherBody,
     success: { 200: userResource, 201: userResource },
     refusals: [412],
-    answer: async (context) => {
-      const given = { ...context.body, role: 'publisher' as const };
-      return changedAnswer(context, await putUser(context.ports, changeOf(context), addressOf(context), given));
-    },
+    answer: (context) => put(context, context.body),
   }),
   route({
     method: 'DELETE',
