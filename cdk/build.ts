@@ -1,4 +1,4 @@
-/** Builds dist/: one bundle per function, the gateway, and the panel. What runs locally is what is deployed, byte for byte. */
+/** Builds dist/: one bundle per function, the gateway, the panel with its console. What runs locally is what is deployed, byte for byte. */
 import { cp, mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
@@ -51,11 +51,20 @@ async function buildPanel(): Promise<void> {
     format: 'esm',
     target: 'es2022',
     outdir: PANEL_FOLDER,
-    entryPoints: [path.join(PANEL_SOURCE, 'panel.ts')],
+    entryPoints: {
+      panel: path.join(PANEL_SOURCE, 'panel.ts'),
+      'admin/admin': path.join(PANEL_SOURCE, 'admin/admin.ts'),
+    },
   });
-  const files = await readdir(PANEL_SOURCE, { withFileTypes: true });
-  const asIs = files.filter((file) => file.isFile() && !/\.(ts|md)$/.test(file.name));
-  await Promise.all(asIs.map(({ name }) => cp(path.join(PANEL_SOURCE, name), path.join(PANEL_FOLDER, name))));
+  await Promise.all(['', 'admin'].map(copyAsIs));
+}
+
+/** Pages, styles and pictures of the panel. */
+async function copyAsIs(folder: string): Promise<void> {
+  const [from, to] = [path.join(PANEL_SOURCE, folder), path.join(PANEL_FOLDER, folder)];
+  const files = await readdir(from, { withFileTypes: true });
+  const asIs = files.filter((file) => file.isFile() && !/\.(ts|md)$|^screenshot/.test(file.name));
+  await Promise.all(asIs.map(({ name }) => cp(path.join(from, name), path.join(to, name))));
 }
 
 /** A function that was renamed must not be deployed from yesterday's bundle. */

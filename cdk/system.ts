@@ -102,10 +102,10 @@ export const FUNCTIONS = {
   },
   notify: {
     entry: 'lambdas/handlers/notify.ts',
-    what: 'Stream: a changed state goes to the gateways of its watchers',
+    what: 'Stream: a changed state goes to the gateways of its watchers, a changed policy decides who they are',
     memoryMb: 1024,
     timeoutSeconds: 30,
-    tableActions: ['GetItem', 'Query', 'UpdateItem', 'DeleteItem', 'BatchWriteItem'],
+    tableActions: ['GetItem', 'Query', 'UpdateItem', 'DeleteItem', 'BatchGetItem', 'BatchWriteItem'],
     secrets: ['instruction'],
     trigger: { kind: 'stream' },
     reachesGateways: true,
@@ -125,7 +125,7 @@ export const FUNCTIONS = {
     what: 'Gateway report: renews the lease that says where a gateway is',
     memoryMb: 256,
     timeoutSeconds: 10,
-    tableActions: ['PutItem'],
+    tableActions: ['PutItem', 'Query'],
     secrets: [],
     trigger: { kind: 'gateway', methods: [] },
     reachesGateways: false,
@@ -188,7 +188,8 @@ export const STREAM_MAPPING = {
   reportBatchItemFailures: true,
   /**
    * Lambda filter syntax: a presentity's state makes NOTIFYs, a binding that comes, changes or goes a new state, and a
-   * watcher that was replaced while another gateway held it ends there.
+   * watcher that was replaced while another gateway held it ends there. An account or a policy that changes decides anew
+   * who may watch, of a whole tenant step by step.
    */
   filterPattern: {
     $or: [
@@ -199,6 +200,8 @@ export const STREAM_MAPPING = {
         eventName: ['MODIFY'],
         dynamodb: { Keys: { SK: { S: [{ prefix: 'WATCHER#' }] } }, NewImage: { replaced: { BOOL: [true] } } },
       },
+      { eventName: ['INSERT', 'MODIFY'], dynamodb: { Keys: { SK: { S: ['PROFILE', 'REVIEW'] } } } },
+      { eventName: ['MODIFY'], dynamodb: { Keys: { SK: { S: ['TENANT'] } } } },
     ],
   },
 } as const;
@@ -217,3 +220,11 @@ export const RECORD_EXPORT = {
 
 /** One run a minute that loops inside, so that expiry is prompt without a rule per second. */
 export const EXPIRE_SCHEDULE = { function: 'expire', everySeconds: 60, loopEverySeconds: 2 } as const;
+
+/** What pages of other origins, the console among them, may send to the HTTP API and read of its answers. */
+export const API_CORS = {
+  methods: ['GET', 'PUT', 'POST', 'DELETE'],
+  requestHeaders: ['authorization', 'content-type', 'if-match', 'if-none-match'],
+  responseHeaders: ['etag', 'location', 'retry-after', 'ratelimit', 'ratelimit-policy'],
+  maxAgeSeconds: 3_600,
+} as const;

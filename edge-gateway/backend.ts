@@ -1,11 +1,13 @@
-/** The functions behind the gateway: Lambda Invoke, requests that wait leave together. */
+/** The functions behind the gateway: Lambda Invoke, requests that wait leave together, tenants in turn. */
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import * as v from 'valibot';
 import { type Outcome, outcomeBatch } from '#contract/outcome.ts';
 import type { RequestEnvelope } from '#contract/request-envelope.ts';
-import { CONTRACT_VERSION } from '#contract/schemas.ts';
+import { CONTRACT_VERSION, type GatewayQuotas } from '#contract/schemas.ts';
 import { ContractError, DependencyUnavailable } from '#core/error.ts';
 import type { Counts } from './telemetry.ts';
+import { FairQueue } from './tenants/fair-queue.ts';
+import { senderOf } from './tenants/sender.ts';
 
 export interface BackendSettings {
   readonly deadlineMs: number;
@@ -35,71 +37,120 @@ export function createInvoke(endpoint: string | undefined): Invoke {
   };
 }
 
+/** Told what tenants may use, as often as a function says so. */
+export type TakeQuotas = (domain: string, quotas: GatewayQuotas) => void;
+
 interface Waiting {
   readonly sinceMs: number;
+  /** Name of its sender. */
+  readonly sender: string;
   readonly envelope: RequestEnvelope;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: unknown) => void;
 }
 
+/** Of the invocations, those that are kept for senders who have none under way. */
+const RESERVED = 0.25;
+const LATE_CHECK_MS = 100;
+
 /**
  * Requests to one function. A lone request goes out at once; those that arrive while `maxInFlight` invocations are
- * under way wait for the next one together.
+ * under way wait for the next one together, tenants in turn. Who has nothing under way goes first, without those who
+ * have: a storm of one tenant delays the others by one invocation at most.
  */
 export class FunctionQueue {
   readonly #functionName: string;
   readonly #invoke: Invoke;
   readonly #settings: BackendSettings;
   readonly #counts: Counts;
-  #waiting: Waiting[] = [];
+  readonly #takeQuotas: TakeQuotas | undefined;
+  readonly #waiting: FairQueue<Waiting>;
+  /** Requests under way, by sender. */
+  readonly #underWay = new Map<string, number>();
   #inFlight = 0;
+  #lateCheckedAtMs = 0;
 
-  constructor(functionName: string, invoke: Invoke, settings: BackendSettings, counts: Counts) {
+  constructor(
+    functionName: string,
+    invoke: Invoke,
+    settings: BackendSettings,
+    counts: Counts,
+    takeQuotas?: TakeQuotas,
+  ) {
     this.#functionName = functionName;
     this.#invoke = invoke;
     this.#settings = settings;
     this.#counts = counts;
+    this.#takeQuotas = takeQuotas;
+    this.#waiting = new FairQueue(settings.maxWaiting);
   }
 
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#waiting.size;
   }
 
   /** @throws {DependencyUnavailable} when the function is behind or does not answer; {ContractError} when it failed */
   submit(envelope: RequestEnvelope): Promise<Outcome> {
-    if (this.#waiting.length >= this.#settings.maxWaiting)
-      return Promise.reject(new DependencyUnavailable('too many requests wait', { retryAfterSeconds: 5 }));
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ sinceMs: performance.now(), envelope, resolve, reject });
-      this.#start();
+      const sender = senderOf(envelope);
+      const item = { sinceMs: performance.now(), sender: sender.name, envelope, resolve, reject };
+      // Mostly nobody waits: there are no turns to take.
+      if (this.#waiting.size === 0 && !this.#isScarce) this.#launch([item]);
+      else if (this.#waiting.push(sender, item)) this.#start();
+      else reject(new DependencyUnavailable('too many requests wait', { retryAfterSeconds: 5 }));
     });
   }
 
   #start(): void {
     this.#refuseLate();
-    if (this.#inFlight >= this.#settings.maxInFlight || this.#waiting.length === 0) return;
-    const batch = this.#waiting.splice(0, this.#settings.maxBatch);
+    const { maxInFlight, maxBatch } = this.#settings;
+    if (this.#inFlight >= maxInFlight || this.#waiting.size === 0) return;
+    let batch = this.#waiting.take(maxBatch, ({ name }) => !this.#underWay.has(name));
+    if (batch.length === 0 && !this.#isScarce) batch = this.#waiting.take(maxBatch);
+    if (batch.length > 0) this.#launch(batch);
+  }
+
+  /** What is left is for who has nothing under way. */
+  get #isScarce(): boolean {
+    const { maxInFlight } = this.#settings;
+    return this.#inFlight >= maxInFlight - Math.floor(maxInFlight * RESERVED);
+  }
+
+  #launch(batch: readonly Waiting[]): void {
     this.#inFlight++;
+    for (const { sender } of batch) this.#underWay.set(sender, (this.#underWay.get(sender) ?? 0) + 1);
     void this.#run(batch).finally(() => {
       this.#inFlight--;
+      for (const { sender } of batch) this.#landed(sender);
       this.#start();
     });
   }
 
+  #landed(sender: string): void {
+    const left = (this.#underWay.get(sender) ?? 1) - 1;
+    if (left > 0) this.#underWay.set(sender, left);
+    else this.#underWay.delete(sender);
+  }
+
   /** Who has waited as long as a call may take is told to come again: silence would only make it repeat itself. */
   #refuseLate(): void {
-    const latestMs = performance.now() - this.#settings.deadlineMs;
-    const inTime = this.#waiting.findIndex(({ sinceMs }) => sinceMs > latestMs);
-    const late = this.#waiting.splice(0, inTime < 0 ? this.#waiting.length : inTime);
-    for (const { reject } of late) reject(new DependencyUnavailable('waited too long', { retryAfterSeconds: 5 }));
+    const now = performance.now();
+    if (now - this.#lateCheckedAtMs < LATE_CHECK_MS) return;
+    this.#lateCheckedAtMs = now;
+    const latestMs = now - this.#settings.deadlineMs;
+    for (const { reject } of this.#waiting.dropWhile(({ sinceMs }) => sinceMs <= latestMs))
+      reject(new DependencyUnavailable('waited too long', { retryAfterSeconds: 5 }));
   }
 
   async #run(batch: readonly Waiting[]): Promise<void> {
     this.#counts.invocations++;
     try {
       const payload = { contractVersion: CONTRACT_VERSION, envelopes: batch.map((item) => item.envelope) };
-      const { outcomes } = decodeOutcomes(await this.#invoke(this.#functionName, payload, this.#settings.deadlineMs));
+      const { outcomes, quotas } = decodeOutcomes(
+        await this.#invoke(this.#functionName, payload, this.#settings.deadlineMs),
+      );
       if (outcomes.length !== batch.length) throw new ContractError(`${this.#functionName}: wrong number of outcomes`);
+      for (const [domain, given] of Object.entries(quotas ?? {})) this.#takeQuotas?.(domain, given);
       batch.forEach((item, index) => {
         const outcome = outcomes[index];
         if (outcome) item.resolve(outcome);

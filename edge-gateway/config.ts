@@ -59,6 +59,8 @@ const environment = v.object({
   PANEL_DIR: v.optional(v.string()),
   /** STUN and TURN servers for the panel's calls. */
   ICE_SERVERS: v.optional(v.pipe(parsedJson, iceServers), '[]'),
+  /** Where the console finds the HTTP API, with `/v1`; the API must allow the console's origin. */
+  API_URL: v.optional(v.pipe(v.string(), v.url(), v.regex(/^https?:\/\/[^\s?#;,]+$/, 'must be an http or https URL'))),
   LOG_LEVEL: v.optional(v.picklist(['trace', 'debug', 'info', 'warn', 'error', 'silent']), 'info'),
   TLS_CERTIFICATE_FILE: v.optional(v.string()),
   TLS_KEY_FILE: v.optional(v.string()),
@@ -70,6 +72,10 @@ const environment = v.object({
   ALLOWED_ORIGINS: commaList,
   MAX_FLOWS: integer(50_000, 1, 1_000_000),
   MAX_FLOWS_PER_ADDRESS: integer(10_000, 1, 1_000_000),
+  /** Beside as many at once as an address may have: who comes and goes faster than this is refused. */
+  MAX_HANDSHAKES_PER_SECOND_PER_ADDRESS: integer(100, 1, 100_000),
+  /** Flows that have proven nothing for so long are closed while the gateway is half full. */
+  STRANGER_SECONDS: integer(30, 1, 3_600),
   MAX_REQUESTS_PER_SECOND_PER_FLOW: integer(500, 1, 100_000),
   MAX_SUBSCRIPTIONS_PER_FLOW: integer(2_000, 1, 100_000),
   /** Changes of an event list's members within this time go in one NOTIFY. */

@@ -17,6 +17,7 @@ export interface EnvelopeContext {
   readonly nonceReplayed: boolean;
   readonly presentity: string | undefined;
   readonly bodyEncoding: 'utf8' | 'base64';
+  readonly tenantFull?: RequestEnvelope['tenantFull'];
 }
 
 export function envelopeOf(request: SipRequest, context: EnvelopeContext): RequestEnvelope {
@@ -30,6 +31,7 @@ export function envelopeOf(request: SipRequest, context: EnvelopeContext): Reque
     receivedAtMs: context.receivedAtMs,
     toTag: context.toTag,
     nonceReplayed: context.nonceReplayed,
+    tenantFull: context.tenantFull,
     presentity: context.presentity,
     request: {
       method: request.method,

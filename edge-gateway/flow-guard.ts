@@ -5,7 +5,13 @@ import type { Telemetry } from './telemetry.ts';
 export interface FlowGuardSettings {
   readonly pingSeconds: number;
   readonly stalledSeconds: number;
+  readonly strangerSeconds: number;
+  readonly maxFlows: number;
 }
+
+/** From this part of its flows on, a gateway has no room for who proves nothing. */
+const CROWDED = 0.5;
+const POLICY_VIOLATION = 1008;
 
 export class FlowGuard {
   readonly #settings: FlowGuardSettings;
@@ -35,6 +41,18 @@ export class FlowGuard {
       else this.#ping(flow);
     }
     for (const flow of this.#flows.values()) if (flow.heldBackSinceMs !== 0) this.#guardStalled(flow, nowMs);
+    if (this.#flows.size >= this.#settings.maxFlows * CROWDED) this.#closeStrangers(nowMs);
+  }
+
+  /** Who holds a place and proves nothing may be out to take it from others. A trunk is known by its address. */
+  #closeStrangers(nowMs: number): void {
+    const latestMs = nowMs - this.#settings.strangerSeconds * 1000;
+    for (const flow of this.#flows.values()) {
+      const isKnown = flow.identity !== undefined || flow.lapsed !== undefined || flow.isUnframed;
+      if (isKnown || flow.openedAtMs > latestMs) continue;
+      this.#telemetry.counts.strangersClosed++;
+      flow.socket.close(POLICY_VIOLATION, 'nothing proven');
+    }
   }
 
   /** A peer that neither spoke nor answered the last ping is dead. */

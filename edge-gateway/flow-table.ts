@@ -3,8 +3,10 @@ import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { type FlowId, flowIdOf } from '#contract/ids.ts';
 import type { Identity } from '#contract/schemas.ts';
+import type { Bucket } from '#core/token-bucket.ts';
 import type { OutboxOwner } from './outbox.ts';
 import type { Subscription } from './subscription-table.ts';
+import type { TenantAccount } from './tenants/tenant-account.ts';
 import type { ServerTransactions } from './transaction.ts';
 
 export type Transport = 'WS' | 'WSS' | 'TCP' | 'TLS';
@@ -17,7 +19,7 @@ export interface FlowSocket {
 }
 
 /** One connection: a client's WebSocket, or a trunk's. Fields that only busy flows need stay undefined: most flows are idle. */
-export class Flow implements OutboxOwner {
+export class Flow implements OutboxOwner, Bucket {
   readonly id: FlowId;
   readonly socket: FlowSocket;
   readonly stream: Duplex;
@@ -27,6 +29,9 @@ export class Flow implements OutboxOwner {
   identity: Identity | undefined;
   /** What was proven until a moment ago; its subscriptions and bindings end then. */
   lapsed: { readonly identity: Identity; readonly endsAtMs: number } | undefined;
+  /** What the tenant of the identity uses of this gateway. */
+  account: TenantAccount | undefined;
+  readonly openedAtMs: number;
   /** True while bindings name this flow, so that its end must be reported. */
   registered = false;
   closed = false;
@@ -42,7 +47,7 @@ export class Flow implements OutboxOwner {
   readonly subscriptions = new Set<Subscription>();
   /** Subscriptions whose newest state is to be sent as soon as the flow may be written to. */
   unsent: Set<Subscription> | undefined;
-  /** Request tokens left, and when they were last filled up. */
+  /** Bucket of its requests. */
   tokens: number;
   tokensAtMs: number;
 
@@ -53,6 +58,7 @@ export class Flow implements OutboxOwner {
     this.transport = transport;
     this.sourceAddress = address;
     this.sourcePort = port;
+    this.openedAtMs = nowMs;
     this.tokens = -1;
     this.tokensAtMs = nowMs;
   }
@@ -61,20 +67,6 @@ export class Flow implements OutboxOwner {
   get isUnframed(): boolean {
     return this.transport === 'TCP' || this.transport === 'TLS';
   }
-}
-
-/**
- * Takes one request token; a flow may save two seconds' worth.
- * @returns false when the flow sends more than `perSecond` requests
- */
-export function takeRequestToken(flow: Flow, perSecond: number, nowMs: number): boolean {
-  const saved = flow.tokens < 0 ? perSecond * 2 : flow.tokens;
-  const elapsedMs = Math.max(0, nowMs - flow.tokensAtMs);
-  flow.tokens = Math.min(perSecond * 2, saved + (elapsedMs * perSecond) / 1000);
-  flow.tokensAtMs = nowMs;
-  if (flow.tokens < 1) return false;
-  flow.tokens -= 1;
-  return true;
 }
 
 const MAX_NONCES_REMEMBERED = 8;

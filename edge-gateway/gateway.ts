@@ -4,14 +4,14 @@ import type { Server } from 'node:http';
 import { hostname } from 'node:os';
 import { type GatewayId, gatewayIdOf, type SubscriptionId } from '#contract/ids.ts';
 import type { Instruction } from '#contract/instruction.ts';
-import { createInvoke, FunctionQueue, type Invoke } from './backend.ts';
+import { createInvoke, FunctionQueue, type Invoke, type TakeQuotas } from './backend.ts';
 import { assembleCalls, type CallParts, secretsOf } from './calls/assemble-calls.ts';
 import { type GatewayConfig, readTlsFiles } from './config.ts';
 import { FlowGuard } from './flow-guard.ts';
 import { type Flow, FlowTable } from './flow-table.ts';
 import { ForwardPath } from './forward-path.ts';
 import { createSignIn, type SignInByToken } from './handshake-token.ts';
-import { createHttpListener, loadPanel } from './health.ts';
+import { createHttpListener } from './health.ts';
 import { iceServersFor } from './ice-servers.ts';
 import { IdentityKeeper } from './identity-keeper.ts';
 import { carryOut, createInstructionServer, type IntakePorts, type PromptInstruction } from './instruction-intake.ts';
@@ -19,11 +19,14 @@ import { LeaseKeeper } from './lease-keeper.ts';
 import { NotifyPath } from './notify-path.ts';
 import { Outbox } from './outbox.ts';
 import { carryOutOfOutcome } from './outcome-instructions.ts';
+import { loadPanel } from './panel-files.ts';
 import { ReportQueue } from './report-queue.ts';
 import { RequestPath } from './request-path.ts';
 import { SubscriptionTable } from './subscription-table.ts';
 import { createTelemetry, registerGauges, type Telemetry } from './telemetry.ts';
 import { closeTenant } from './tenant-closer.ts';
+import { TenantLedger } from './tenants/tenant-ledger.ts';
+import { registerTenantMetrics } from './tenants/tenant-metrics.ts';
 import type { TrunkPorts } from './trunk/trunk-connections.ts';
 import { createTrunkListeners, type TrunkListeners } from './trunk/trunk-listeners.ts';
 import {
@@ -64,6 +67,7 @@ interface Parts {
   readonly guard: FlowGuard;
   readonly identities: IdentityKeeper;
   readonly signIn: SignInByToken;
+  readonly tenants: TenantLedger;
   readonly nowMs: () => number;
   /** None when no function routes calls. */
   readonly callParts: CallParts | undefined;
@@ -118,7 +122,8 @@ function assemble(config: GatewayConfig): Parts {
   const subscriptions = new SubscriptionTable();
   const outbox = new Outbox();
   const reports = new ReportQueue(gatewayId, config.FUNCTIONS.flowClosed, invoke, log, counts);
-  const functions = functionQueues(config, invoke, telemetry);
+  const tenants = new TenantLedger({ log, counts, nowMs, chance: Math.random });
+  const functions = functionQueues(config, invoke, telemetry, tenants);
   const notifySettings = {
     holdBackBytes: config.HOLD_BACK_BYTES,
     parkingMs: config.PARKING_SECONDS * 1000,
@@ -128,7 +133,7 @@ function assemble(config: GatewayConfig): Parts {
   const reportEnded = reports.subscriptionEnded.bind(reports);
   const notifyPath = new NotifyPath(notifySettings, { subscriptions, outbox, counts, log, nowMs, reportEnded });
   const gatewayHost = `${gatewayId.slice(-12)}.invalid`;
-  const identities = new IdentityKeeper({ notifyPath, reports, log, nowMs });
+  const identities = new IdentityKeeper({ notifyPath, reports, tenants, log, nowMs });
   const forwardPath = new ForwardPath({ gatewayHost, flows, outbox, counts, log });
   const requestSettings = {
     gatewayId,
@@ -145,6 +150,7 @@ function assemble(config: GatewayConfig): Parts {
       forwardPath.flowClosed(flow);
       callParts?.callPath.flowClosed(flow);
       reports.flowClosed(flow);
+      tenants.flowClosed(flow);
     },
   };
   const trunks = createTrunkListeners(config, { flows, telemetry, nowMs, events: flowEvents });
@@ -153,11 +159,11 @@ function assemble(config: GatewayConfig): Parts {
       ? undefined
       : assembleCalls(config, {
           ...{ gatewayId, gatewayHost, transport: publicTransport(config), address: () => parts.address },
-          ...{ flows, outbox, invoke, queue: inviteQueue, telemetry, nowMs, trunks, identities },
+          ...{ flows, outbox, invoke, queue: inviteQueue, tenants, telemetry, nowMs, trunks, identities },
         });
   const isDraining = (): boolean => parts.draining;
   const requestPorts = {
-    ...{ functions, subscriptions, notifyPath, forwardPath, outbox, telemetry, identities, nowMs, isDraining },
+    ...{ functions, subscriptions, notifyPath, forwardPath, outbox, tenants, telemetry, identities, nowMs, isDraining },
     callPath: callParts?.callPath,
     isEnding: (id: SubscriptionId) => reports.isEnding(id),
     carryOut: (instructions: readonly Instruction[], flow: Flow) => carryOutOfOutcome(instructions, flow, outcomePorts),
@@ -177,11 +183,14 @@ function assemble(config: GatewayConfig): Parts {
     ...{ forwardPath, reports },
     carryOut: (instruction: PromptInstruction) => void carryOut(instruction, instructionPorts),
   };
-  const guardSettings = { pingSeconds: config.PING_SECONDS, stalledSeconds: config.STALLED_FLOW_SECONDS };
+  const guardSettings = {
+    ...{ pingSeconds: config.PING_SECONDS, stalledSeconds: config.STALLED_FLOW_SECONDS },
+    ...{ strangerSeconds: config.STRANGER_SECONDS, maxFlows: config.MAX_FLOWS },
+  };
   const guard = new FlowGuard(guardSettings, flows, telemetry);
   const signInSettings = { gatewayId, functionName: config.FUNCTIONS.signIn, deadlineMs: config.FUNCTION_DEADLINE_MS };
   const signIn = createSignIn(signInSettings, invoke, log);
-  const tables = { flows, subscriptions, outbox, reports, notifyPath, forwardPath, requestPath, guard };
+  const tables = { flows, subscriptions, outbox, reports, notifyPath, forwardPath, requestPath, guard, tenants };
   const parts: Parts = {
     ...{ gatewayId, telemetry, invoke, functions, ...tables, nowMs, identities, signIn },
     ...{ callParts, flowEvents, trunks, address: '', draining: false },
@@ -193,6 +202,7 @@ function functionQueues(
   config: GatewayConfig,
   invoke: Invoke,
   telemetry: Telemetry,
+  tenants: TenantLedger,
 ): ReadonlyMap<string, FunctionQueue> {
   const settings = {
     deadlineMs: config.FUNCTION_DEADLINE_MS,
@@ -200,10 +210,11 @@ function functionQueues(
     maxBatch: config.MAX_ENVELOPES_PER_INVOCATION,
     maxWaiting: config.MAX_REQUESTS_WAITING,
   };
+  const takeQuotas: TakeQuotas = (domain, quotas) => tenants.takeQuotas(domain, quotas);
   const byName = new Map<string, FunctionQueue>();
   const byMethod = new Map<string, FunctionQueue>();
   for (const [method, name] of Object.entries(config.FUNCTIONS.methods)) {
-    const queue = byName.get(name) ?? new FunctionQueue(name, invoke, settings, telemetry.counts);
+    const queue = byName.get(name) ?? new FunctionQueue(name, invoke, settings, telemetry.counts, takeQuotas);
     byName.set(name, queue);
     byMethod.set(method, queue);
   }
@@ -242,7 +253,10 @@ const loadOf = ({ flows, subscriptions, draining }: Parts) => ({
 function leaseOf(config: GatewayConfig, parts: Parts): LeaseKeeper {
   const { gatewayId, invoke, telemetry, nowMs, address } = parts;
   const settings = { gatewayId, functionName: config.FUNCTIONS.lease, leaseSeconds: config.LEASE_SECONDS, address };
-  return new LeaseKeeper(settings, { invoke, log: telemetry.log, nowMs, load: () => loadOf(parts) });
+  return new LeaseKeeper(settings, {
+    ...{ invoke, log: telemetry.log, nowMs, load: () => loadOf(parts) },
+    takeGateways: (count) => parts.tenants.takeGateways(count),
+  });
 }
 
 function sipServerOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): SipWebSocketServer {
@@ -258,13 +272,17 @@ function sipServerOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): S
     callTransactions: () => parts.callParts?.transactions.size ?? 0,
     requestsWaiting: () => [...functions.values()].reduce((sum, queue) => sum + queue.waiting, 0),
   });
+  registerTenantMetrics(telemetry.registry, parts.tenants);
   const readiness = () => ({
     ready: lease.isHeld && !parts.draining,
     detail: { leaseHeld: lease.isHeld, ...loadOf(parts) },
   });
-  const panel = loadPanel(config.PANEL_DIR);
+  const panel = loadPanel(config.PANEL_DIR, config.API_URL);
   const publicMetrics = config.PUBLIC_METRICS === 'true';
-  const panelConfig = () => ({ iceServers: iceServersFor(config.ICE_SERVERS, parts.nowMs()) });
+  const panelConfig = () => ({
+    iceServers: iceServersFor(config.ICE_SERVERS, parts.nowMs()),
+    apiUrl: config.API_URL,
+  });
   const http = createHttpListener({ panel, registry: telemetry.registry, publicMetrics, readiness, panelConfig });
   return createSipWebSocketServer(config, readTlsFiles(config), http, {
     ...parts,
@@ -272,11 +290,20 @@ function sipServerOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): S
   });
 }
 
-function startClocks({ notifyPath, guard, identities, requestPath, nowMs, callParts }: Parts): NodeJS.Timeout[] {
+function startClocks({
+  notifyPath,
+  guard,
+  identities,
+  requestPath,
+  tenants,
+  nowMs,
+  callParts,
+}: Parts): NodeJS.Timeout[] {
   const everySecond = (): void => {
     notifyPath.advance(nowMs());
     guard.advance(nowMs());
     identities.advance(nowMs());
+    tenants.advance();
   };
   return [
     setInterval(everySecond, 1_000),

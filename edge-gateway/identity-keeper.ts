@@ -5,10 +5,12 @@ import type { Flow } from './flow-table.ts';
 import type { NotifyPath } from './notify-path.ts';
 import type { ReportQueue } from './report-queue.ts';
 import type { Log } from './telemetry.ts';
+import type { TenantLedger } from './tenants/tenant-ledger.ts';
 
 export interface IdentityKeeperPorts {
   readonly notifyPath: Pick<NotifyPath, 'terminate'>;
   readonly reports: Pick<ReportQueue, 'flowClosed' | 'subscriptionEnded'>;
+  readonly tenants: Pick<TenantLedger, 'prove' | 'flowClosed'>;
   readonly log: Log;
   readonly nowMs: () => number;
 }
@@ -27,13 +29,15 @@ export class IdentityKeeper {
 
   /** A flow proves one identity; the same may be proven for longer. */
   prove(flow: Flow, identity: Identity | undefined): void {
-    if (identity === undefined || endOf(identity) <= this.#ports.nowMs()) return;
+    if (identity === undefined || flow.closed || endOf(identity) <= this.#ports.nowMs()) return;
     const { identity: held, lapsed } = flow;
     if (held !== undefined && (!isSameAddress(held, identity) || endOf(identity) <= endOf(held))) return;
     // Somebody else takes nothing over.
     if (lapsed !== undefined && !isSameAddress(lapsed.identity, identity)) this.#end(flow);
     flow.lapsed = undefined;
-    flow.identity = identity;
+    // What counts for its tenant already goes on to do so.
+    if (flow.account === undefined) this.#ports.tenants.prove(flow, identity);
+    else flow.identity = identity;
     if (identity.expiresAtMs !== undefined) this.#ending.add(flow);
   }
 
@@ -55,13 +59,14 @@ export class IdentityKeeper {
   }
 
   #end(flow: Flow): void {
-    const { notifyPath, reports } = this.#ports;
+    const { notifyPath, reports, tenants } = this.#ports;
     // `deactivated`: a client that can prove itself anew subscribes again at once (RFC 6665 section 4.1.3).
     for (const subscription of [...flow.subscriptions]) {
       notifyPath.terminate(subscription, 'deactivated');
       reports.subscriptionEnded(subscription, true);
     }
     reports.flowClosed(flow);
+    tenants.flowClosed(flow);
     flow.registered = false;
     flow.lapsed = undefined;
   }

@@ -9,6 +9,7 @@ import {
   type InstructionAnswerInput,
   type InstructionBatch,
   instructionBatch,
+  type LimitUse,
   type NotifyInstruction,
   SIGNATURE_HEADER,
   SIGNED_AT_HEADER,
@@ -21,6 +22,7 @@ import type { NotifyPath } from './notify-path.ts';
 import type { RequestPath } from './request-path.ts';
 import { documentOf, type Subscription, type SubscriptionTable } from './subscription-table.ts';
 import type { Telemetry } from './telemetry.ts';
+import type { TenantLedger } from './tenants/tenant-ledger.ts';
 
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
@@ -43,6 +45,7 @@ export interface IntakePorts extends InstructionPorts {
   /** The current secret first, then the one before the last rotation. */
   readonly secrets: readonly string[];
   readonly forwardPath: ForwardPath;
+  readonly tenants: Pick<TenantLedger, 'useOf'>;
   readonly telemetry: Telemetry;
   readonly nowMs: () => number;
 }
@@ -96,9 +99,11 @@ async function answerOf(
 ): Promise<InstructionAnswerInput> {
   const forwards: Promise<ForwardResult>[] = [];
   const inspected: InspectedSubscription[] = [];
+  const uses: LimitUse[][] = [];
   const unknown = instructions.flatMap((instruction) => {
     if (instruction.kind === 'forward') forwards.push(ports.forwardPath.forward(instruction));
     else if (instruction.kind === 'inspect') return inspect(instruction.subscriptionIds, inspected, ports);
+    else if (instruction.kind === 'use') uses.push(ports.tenants.useOf(instruction.tenant));
     else return carryOut(instruction, ports, sender);
     return [];
   });
@@ -106,6 +111,7 @@ async function answerOf(
     unknown,
     ...(forwards.length > 0 && { forwarded: await Promise.all(forwards) }),
     ...(inspected.length > 0 && { inspected }),
+    ...(uses.length > 0 && { uses }),
   };
 }
 
@@ -123,7 +129,7 @@ function inspect(
 }
 
 /** Has no answer of its own. */
-export type PromptInstruction = Exclude<Instruction, { kind: 'forward' | 'inspect' }>;
+export type PromptInstruction = Exclude<Instruction, { kind: 'forward' | 'inspect' | 'use' }>;
 
 /** @returns subscriptions named by the instruction that this gateway does not hold */
 export function carryOut(

@@ -1,5 +1,6 @@
 /** Keeps this gateway's lease: while it is renewed, functions know where the gateway is and that it lives. */
-import type { LeaseReport } from '#contract/gateway-report.ts';
+import * as v from 'valibot';
+import { type LeaseReport, leaseGrant } from '#contract/gateway-report.ts';
 import type { GatewayId } from '#contract/ids.ts';
 import { CONTRACT_VERSION } from '#contract/schemas.ts';
 import type { Invoke } from './backend.ts';
@@ -17,6 +18,8 @@ export class LeaseKeeper {
   readonly #invoke: Invoke;
   readonly #log: Log;
   readonly #load: () => { flows: number; subscriptions: number; draining: boolean };
+  /** Told how many gateways there are. */
+  readonly #takeGateways: (count: number) => void;
   readonly #nowMs: () => number;
   #renewedAtMs = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -28,12 +31,14 @@ export class LeaseKeeper {
       log: Log;
       nowMs: () => number;
       load: () => { flows: number; subscriptions: number; draining: boolean };
+      takeGateways: (count: number) => void;
     },
   ) {
     this.#settings = settings;
     this.#invoke = ports.invoke;
     this.#log = ports.log;
     this.#load = ports.load;
+    this.#takeGateways = ports.takeGateways;
     this.#nowMs = ports.nowMs;
   }
 
@@ -59,7 +64,9 @@ export class LeaseKeeper {
       ...this.#load(),
     };
     try {
-      await this.#invoke(functionName, report, Math.min(4_000, (leaseSeconds * 1000) / 3));
+      const answer = await this.#invoke(functionName, report, Math.min(4_000, (leaseSeconds * 1000) / 3));
+      const grant = v.safeParse(leaseGrant, answer);
+      if (grant.success) this.#takeGateways(grant.output.gateways);
       this.#renewedAtMs = this.#nowMs();
       return true;
     } catch (error) {

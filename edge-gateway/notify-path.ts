@@ -97,18 +97,18 @@ export class NotifyPath {
   }
 
   /** Sends what waits for a flow, unless its socket does not drain: then the states wait, newest only. */
-  #sendUnsent(flow: Flow): void {
+  #sendUnsent(flow: Flow): number {
     const { unsent } = flow;
-    if (unsent === undefined) return;
+    if (unsent === undefined || flow.closed) return 0;
     const now = this.#ports.nowMs();
-    if (!flow.closed && flow.stream.writableLength > this.#settings.holdBackBytes) {
+    if (flow.stream.writableLength > this.#settings.holdBackBytes) {
       if (flow.heldBackSinceMs === 0) flow.heldBackSinceMs = now;
-      return;
+      return 0;
     }
     flow.heldBackSinceMs = 0;
-    flow.unsent = undefined;
-    if (flow.closed) return;
-    for (const subscription of unsent) this.#sendWaiting(subscription, now);
+    const some = this.#ready.takeSlice(flow, unsent);
+    for (const subscription of some) this.#sendWaiting(subscription, now);
+    return some.size;
   }
 
   #sendWaiting(subscription: Subscription, now: number): void {

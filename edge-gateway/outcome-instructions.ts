@@ -20,7 +20,7 @@ export function carryOutOfOutcome(
   for (const instruction of instructions) {
     if (instruction.kind === 'forward') void deliver(instruction, flow, forwardPath, reports);
     // An outcome has no way back for what an inspection finds.
-    else if (instruction.kind !== 'inspect') carryOut(instruction);
+    else if (instruction.kind !== 'inspect' && instruction.kind !== 'use') carryOut(instruction);
   }
 }
 

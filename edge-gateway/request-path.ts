@@ -9,11 +9,12 @@ import { DependencyUnavailable } from '#core/error.ts';
 import { parseBinaryMessage } from '#core/sip/binary-message.ts';
 import { branchOf, tagOf } from '#core/sip/header.ts';
 import { type ParseResult, parseMessage, type SipRequest, type SipResponse } from '#core/sip/message.ts';
+import { type BucketRate, takeToken } from '#core/token-bucket.ts';
 import type { FunctionQueue } from './backend.ts';
 import { CALL_BRANCH_PREFIX } from './calls/call-message.ts';
 import type { CallPath } from './calls/call-path.ts';
 import { aboutAnswer, composeResponse, dialogHeaders, envelopeOf, nonceUseOf, topVia } from './envelope.ts';
-import { type Flow, isNonceReplayed, takeRequestToken } from './flow-table.ts';
+import { type Flow, isNonceReplayed } from './flow-table.ts';
 import { FORWARD_BRANCH_PREFIX, type ForwardPath } from './forward-path.ts';
 import { answer, answerGenerically, type Served, unavailable } from './generic-answers.ts';
 import type { IdentityKeeper } from './identity-keeper.ts';
@@ -24,6 +25,7 @@ import { PendingStates } from './pending-states.ts';
 import { SubscriptionPath } from './subscription-path.ts';
 import type { SubscriptionTable } from './subscription-table.ts';
 import type { Telemetry } from './telemetry.ts';
+import type { TenantLedger } from './tenants/tenant-ledger.ts';
 import { ServerTransactions, transactionKey } from './transaction.ts';
 import { takeTurn } from './turn-taking.ts';
 
@@ -41,6 +43,7 @@ export interface RequestPathPorts {
   readonly notifyPath: NotifyPath;
   readonly forwardPath: ForwardPath;
   readonly outbox: Outbox;
+  readonly tenants: TenantLedger;
   readonly telemetry: Telemetry;
   readonly identities: Pick<IdentityKeeper, 'prove'>;
   readonly nowMs: () => number;
@@ -67,6 +70,8 @@ export class RequestPath {
   readonly #settings: RequestPathSettings;
   readonly #ports: RequestPathPorts;
   readonly #served: Served;
+  /** Of one flow: it may save two seconds' worth. */
+  readonly #flowRate: BucketRate;
   /** Flows with transactions to age. */
   readonly #withTransactions = new Set<Flow>();
   readonly #pending = new PendingStates();
@@ -75,6 +80,8 @@ export class RequestPath {
   constructor(settings: RequestPathSettings, ports: RequestPathPorts) {
     this.#settings = settings;
     this.#ports = ports;
+    const perSecond = settings.maxRequestsPerSecond;
+    this.#flowRate = { perSecond, burst: perSecond * 2 };
     this.#served = { methods: new Set(ports.functions.keys()) };
     this.#subscriptionPath = new SubscriptionPath(settings.gatewayHost, { ...ports, pending: this.#pending });
   }
@@ -151,7 +158,8 @@ export class RequestPath {
   #receiveOfCall(flow: Flow, request: SipRequest, isUtf8: boolean): void {
     const { telemetry, callPath, isDraining, nowMs } = this.#ports;
     telemetry.counts.requestsReceived++;
-    callPath?.receive(flow, request, { refusal: this.#limitRate(flow, nowMs()), isDraining: isDraining(), isUtf8 });
+    const refusal = this.#limitRate(flow, nowMs());
+    callPath?.receive(flow, request, { refusal, isDraining: isDraining(), isUtf8 });
   }
 
   #transactionsOf(flow: Flow): ServerTransactions {
@@ -178,7 +186,8 @@ export class RequestPath {
     if (limited !== undefined) return limited;
     // A trunk brings calls; whatever else it wants, it has proven nothing.
     if (flow.isUnframed) return answer(403);
-    if (request.method !== 'SUBSCRIBE') return undefined;
+    const ofTenant = this.#ports.tenants.limitRate(flow, request.method);
+    if (ofTenant !== undefined || request.method !== 'SUBSCRIBE') return ofTenant;
     const dialogTag = tagOf(request.get('to') ?? '');
     if (dialogTag !== undefined) return this.#ports.isEnding(subscriptionIdOf(dialogTag)) ? gone() : undefined;
     if (flow.subscriptions.size >= this.#settings.maxSubscriptionsPerFlow) {
@@ -189,17 +198,33 @@ export class RequestPath {
   }
 
   #limitRate(flow: Flow, now: number): EnvelopedResponse | undefined {
-    if (takeRequestToken(flow, this.#settings.maxRequestsPerSecond, now)) return undefined;
+    if (takeToken(flow, this.#flowRate, now)) return undefined;
     this.#ports.telemetry.counts.requestsLimited++;
     return unavailable(1, 'Too Many Requests On This Flow');
   }
 
+  /** A subscription that opens counts from here on, so that many at once cannot pass the quota of their tenant. */
   async #process(exchange: Exchange): Promise<void> {
     const { flow, request } = exchange;
-    const { functions, subscriptions } = this.#ports;
+    const opens = isInitialSubscribe(request) ? 'subscriptions' : undefined;
+    const refusal = opens && this.#ports.tenants.limitHeld(flow, opens);
+    if (refusal !== undefined) {
+      this.#answer(exchange, refusal);
+      return;
+    }
+    const account = opens && flow.account;
+    if (account !== undefined) account.opening++;
+    await this.#ask(exchange, opens);
+    if (account !== undefined) account.opening--;
+  }
+
+  async #ask(exchange: Exchange, opens: 'subscriptions' | undefined): Promise<void> {
+    const { flow, request } = exchange;
+    const { functions, subscriptions, tenants } = this.#ports;
     const dialogTag = request.method === 'SUBSCRIBE' ? (tagOf(request.get('to') ?? '') ?? exchange.toTag) : undefined;
     const id = dialogTag === undefined ? undefined : subscriptionIdOf(dialogTag);
     const held = id === undefined ? undefined : subscriptions.get(id);
+    const tenantFull = tenants.fullFor(flow, request, opens);
     if (id !== undefined && held === undefined) this.#pending.open(id);
     try {
       const use = nonceUseOf(request);
@@ -211,10 +236,13 @@ export class RequestPath {
         nonceReplayed: use !== undefined && isNonceReplayed(flow, use.nonce, use.count),
         presentity: held?.resource.presentity,
         bodyEncoding: exchange.bodyEncoding,
+        tenantFull,
       });
       const queue = functions.get(request.method);
       if (queue === undefined) throw new Error(`no function for ${request.method}`);
-      this.#apply(exchange, await queue.submit(envelope));
+      const outcome = await queue.submit(envelope);
+      if (outcome.response.status === 503) tenants.refusedFor(flow, request, tenantFull);
+      this.#apply(exchange, outcome);
     } catch (error) {
       this.#answer(exchange, this.#answerToFailure(exchange, error));
     } finally {
@@ -268,6 +296,9 @@ export class RequestPath {
     telemetry.log.info({ ...aboutAnswer(flow, request, response), durationMs });
   }
 }
+
+const isInitialSubscribe = (request: SipRequest): boolean =>
+  request.method === 'SUBSCRIBE' && tagOf(request.get('to') ?? '') === undefined;
 
 const gone = (): EnvelopedResponse => answer(481, [], 'Subscription Does Not Exist');
 

@@ -102,6 +102,7 @@ export class SubscriptionPath {
         documentVersion: firstDocumentVersion(opened.createdAtMs, now, isNew),
       },
     );
+    subscription.account = asked.flow.account;
     subscriptions.add(subscription);
     return subscription;
   }

@@ -5,6 +5,7 @@ import type { Flow } from './flow-table.ts';
 import type { ListDocument } from './list-document.ts';
 import { NO_RING, type RingPlace } from './notify-ring.ts';
 import type { RateState } from './rate-keeper.ts';
+import type { TenantAccount } from './tenants/tenant-account.ts';
 
 /** What one NOTIFY carries. */
 export interface Content {
@@ -48,6 +49,8 @@ export class Subscription {
   readonly callId: string;
   /** Undefined while parked. */
   flow: Flow | undefined;
+  /** The watcher's tenant, which it counts for. */
+  account: TenantAccount | undefined;
   /** `NOTIFY … branch=z9hG4bK<id>.`, up to the CSeq number that ends the branch. */
   start = '';
   /** From behind the branch up to the number of the CSeq field. */
@@ -250,11 +253,13 @@ export class SubscriptionTable {
   add(subscription: Subscription): void {
     this.#subscriptions.set(subscription.id, subscription);
     subscription.resource.holders++;
+    if (subscription.account !== undefined) subscription.account.subscriptions++;
   }
 
   remove(subscription: Subscription): boolean {
     if (!this.#subscriptions.delete(subscription.id)) return false;
     this.#release(subscription.resource);
+    if (subscription.account !== undefined) subscription.account.subscriptions--;
     if (subscription.list !== undefined) this.holdMembers(subscription.list, new Map());
     return true;
   }

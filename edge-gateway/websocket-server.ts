@@ -8,10 +8,12 @@ import type { Identity } from '#contract/schemas.ts';
 import type { SignInAnswer } from '#contract/sign-in.ts';
 import type { GatewayConfig, TlsFiles } from './config.ts';
 import { Flow, type FlowTable, type Transport } from './flow-table.ts';
+import { HandshakeRates } from './handshake-rates.ts';
 import { type HandshakeToken, type SignInByToken, tokenOf } from './handshake-token.ts';
 import type { IdentityKeeper } from './identity-keeper.ts';
 import type { Outbox } from './outbox.ts';
 import type { Telemetry } from './telemetry.ts';
+import type { TenantLedger } from './tenants/tenant-ledger.ts';
 
 /** A frame past this closes the flow (1009); a message of over 64 KiB in a smaller frame is answered 513. */
 const MAX_FRAME_BYTES = 256 * 1024;
@@ -33,6 +35,7 @@ export interface SipServerPorts {
   readonly events: FlowEvents;
   readonly identities: Pick<IdentityKeeper, 'prove'>;
   readonly signIn: SignInByToken;
+  readonly tenants: Pick<TenantLedger, 'hasRoomFor'>;
 }
 
 export interface SipWebSocketServer {
@@ -60,24 +63,20 @@ export function createSipWebSocketServer(
   server.headersTimeout = HANDSHAKE_TIMEOUT_MS;
   server.requestTimeout = HANDSHAKE_TIMEOUT_MS;
   let accepting = true;
+  const handshakes = new HandshakeRates(config);
   const transport = publicTransport(config);
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     stream.on('error', () => stream.destroy());
-    const token = tokenOf(request);
-    if (token === undefined || check(request) !== undefined) admit(request, stream, head);
+    const refusal = accepting
+      ? (refuseHandshake(config, request, ports.flows) ?? limitHandshakes(handshakes, request, ports.nowMs()))
+      : NOT_ACCEPTING;
+    const token = refusal === undefined ? tokenOf(request) : undefined;
+    if (refusal !== undefined) turnAway(request, stream, refusal);
+    else if (token === undefined) admit(request, stream, head);
     else void bySignIn(token, request, stream, head);
   });
-  const check = (request: IncomingMessage): Refusal | undefined =>
-    accepting
-      ? refuseHandshake(config, request, ports.flows)
-      : { status: '503 Service Unavailable', retrySeconds: RETRY_SECONDS };
 
   function admit(request: IncomingMessage, stream: Duplex, head: Buffer, identity?: Identity): void {
-    const refusal = check(request);
-    if (refusal !== undefined) {
-      turnAway(request, stream, refusal);
-      return;
-    }
     webSockets.handleUpgrade(request, stream, head, (socket) => {
       const port = request.socket.remotePort ?? 0;
       const flow = new Flow(socket, stream, transport, addressOf(request), port, ports.nowMs());
@@ -94,8 +93,16 @@ export function createSipWebSocketServer(
   ): Promise<void> {
     const answer = await ports.signIn(token, addressOf(request));
     if (stream.destroyed) return;
-    if (answer.kind === 'proven') admit(request, stream, head, answer.identity);
-    else turnAway(request, stream, refusalOf(answer));
+    const refusal = answer.kind === 'proven' ? refuseProven(answer.identity, request) : refusalOf(answer);
+    if (answer.kind === 'proven' && refusal === undefined) admit(request, stream, head, answer.identity);
+    else turnAway(request, stream, refusal ?? NOT_ACCEPTING);
+  }
+
+  /** Others may have come meanwhile. */
+  function refuseProven({ domain }: Identity, request: IncomingMessage): Refusal | undefined {
+    if (!accepting) return NOT_ACCEPTING;
+    if (!ports.tenants.hasRoomFor(domain, 'flows')) return TENANT_IS_FULL;
+    return refuseHandshake(config, request, ports.flows);
   }
 
   function turnAway(request: IncomingMessage, stream: Duplex, refusal: Refusal): void {
@@ -144,6 +151,9 @@ function refusalOf(answer: Exclude<SignInAnswer, { kind: 'proven' }>): Refusal {
   return { status: '503 Service Unavailable', retrySeconds: answer.retryAfterSeconds };
 }
 
+const NOT_ACCEPTING: Refusal = { status: '503 Service Unavailable', retrySeconds: RETRY_SECONDS };
+const TENANT_IS_FULL: Refusal = { status: '503 Too Many Connections Of This Tenant', retrySeconds: 30 };
+
 /** @returns `undefined` when the connection is welcome */
 function refuseHandshake(config: GatewayConfig, request: IncomingMessage, flows: FlowTable): Refusal | undefined {
   const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((item) => item.trim().toLowerCase());
@@ -153,6 +163,11 @@ function refuseHandshake(config: GatewayConfig, request: IncomingMessage, flows:
   if (flows.countOfAddress(addressOf(request)) >= config.MAX_FLOWS_PER_ADDRESS)
     return { status: '429 Too Many Connections From This Address', retrySeconds: RETRY_SECONDS };
   return undefined;
+}
+
+function limitHandshakes(handshakes: HandshakeRates, request: IncomingMessage, nowMs: number): Refusal | undefined {
+  if (handshakes.take(addressOf(request), nowMs)) return undefined;
+  return { status: '429 Too Many Handshakes From This Address', retrySeconds: RETRY_SECONDS };
 }
 
 /** A browser always sends Origin; a client that is none sends none and is not what this list guards against. */

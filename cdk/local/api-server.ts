@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import * as v from 'valibot';
+import { corsHeaders, isPreflight } from './cors.ts';
 import { LOCAL_AWS } from './local-aws.ts';
 
 process.title = 'lampfield-api';
@@ -19,7 +20,8 @@ const functionResponse = v.object({
   body: v.optional(v.string(), ''),
 });
 
-const { API_PORT, LAMBDA_ENDPOINT } = process.env;
+const { API_PORT, LAMBDA_ENDPOINT, ALLOWED_ORIGINS = '' } = process.env;
+const allowedOrigins = ALLOWED_ORIGINS.split(',');
 const lambda = new LambdaClient({
   endpoint: LAMBDA_ENDPOINT,
   ...LOCAL_AWS,
@@ -41,6 +43,12 @@ process.once('SIGTERM', () => process.exit(0));
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (request.url === '/healthz') return void response.writeHead(200).end();
+  const { origin } = request.headers;
+  if (isPreflight(request.method, request.headers)) {
+    return void response.writeHead(204, corsHeaders(origin, allowedOrigins, 'preflight')).end();
+  }
+  for (const [name, value] of Object.entries(corsHeaders(origin, allowedOrigins, 'answer')))
+    response.setHeader(name, value);
   const body = await readBody(request);
   if (body === undefined) {
     response.writeHead(413, JSON_TYPE).end('{"message":"Request Entity Too Large"}');

@@ -31,6 +31,10 @@ export const lambdaEndpoint = ({ lambdaPort }: LocalSettings) => `http://127.0.0
 export const apiUrl = ({ apiPort }: LocalSettings) => `http://127.0.0.1:${apiPort}/v1`;
 export const gatewayPorts = ({ port, gateways }: LocalSettings) => Array.from({ length: gateways }, (_, i) => port + i);
 
+/** Where browsers find the panel and its console. */
+const consoleOrigins = (settings: LocalSettings) =>
+  gatewayPorts(settings).flatMap((port) => [`http://127.0.0.1:${port}`, `http://localhost:${port}`]);
+
 export const trunkPorts = ({ trunkPort, gateways }: LocalSettings) =>
   trunkPort === 0 ? [] : Array.from({ length: gateways }, (_, i) => trunkPort + i);
 
@@ -52,7 +56,11 @@ export function functionsProcess({ settings, secrets }: StackFacts): ProcessSpec
 }
 
 export function apiProcess({ settings }: StackFacts): ProcessSpec {
-  const env = { API_PORT: String(settings.apiPort), LAMBDA_ENDPOINT: lambdaEndpoint(settings) };
+  const env = {
+    API_PORT: String(settings.apiPort),
+    LAMBDA_ENDPOINT: lambdaEndpoint(settings),
+    ALLOWED_ORIGINS: consoleOrigins(settings).join(','),
+  };
   return nodeProcess('api', [localFile('api-server.ts')], env);
 }
 
@@ -81,6 +89,7 @@ export function gatewayProcesses({ settings, secrets }: StackFacts): ProcessSpec
       LAMBDA_ENDPOINT: lambdaEndpoint(settings),
       INSTRUCTION_SECRET: secrets.instruction,
       PANEL_DIR: PANEL_FOLDER,
+      API_URL: apiUrl(settings),
       LOG_LEVEL: settings.logLevel,
       DRAIN_SECONDS: String(settings.drainSeconds),
       ...(settings.trunkPort > 0 && { TRUNK_PORT: String(settings.trunkPort + index) }),

@@ -81,6 +81,7 @@ export class EdgeStack extends Stack {
         logGroup,
         instructionSecret: this.#props.data.secrets.instruction,
         functions: this.#props.functions.functions,
+        apiUrl: this.#props.functions.apiUrl,
       }),
       desiredCount: settings.gatewayCount,
       vpcSubnets: network.gatewaySubnets,

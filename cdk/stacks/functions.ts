@@ -34,6 +34,8 @@ interface FunctionsProps extends StackProps {
 
 export class FunctionsStack extends Stack {
   readonly functions: Readonly<Record<FunctionName, lambda.Function>>;
+  /** Of the HTTP API, with `/v1`. */
+  readonly apiUrl: string;
   readonly #props: FunctionsProps;
 
   constructor(scope: Construct, id: string, props: FunctionsProps) {
@@ -43,7 +45,7 @@ export class FunctionsStack extends Stack {
     this.functions = Object.fromEntries(entries) as Record<FunctionName, lambda.Function>;
     this.#mapStream();
     this.#scheduleExpire();
-    createHttpApi(this, props.settings, this.functions.api);
+    this.apiUrl = createHttpApi(this, props.settings, this.functions.api);
     exportRecords(this, props.settings, props.data.table);
   }
 

@@ -28,6 +28,8 @@ interface GatewayTaskProps {
   readonly logGroup: ILogGroup;
   readonly instructionSecret: ISecret;
   readonly functions: Readonly<Record<FunctionName, IFunction>>;
+  /** Of the HTTP API, for the console. */
+  readonly apiUrl: string;
 }
 
 /** Makes the task definition; its container is called `gateway`. */
@@ -47,7 +49,7 @@ export function createGatewayTask(scope: Construct, id: string, props: GatewayTa
       file: 'edge-gateway/Dockerfile',
       platform: Platform.LINUX_ARM64,
     }),
-    environment: gatewayEnvironment(settings),
+    environment: gatewayEnvironment(props),
     secrets: { INSTRUCTION_SECRET: ecs.Secret.fromSecretsManager(instructionSecret), ...iceServers(scope, settings) },
     portMappings: [{ containerPort: PORTS.client }, { containerPort: PORTS.instruction }],
     logging: ecs.LogDrivers.awsLogs({ logGroup, streamPrefix: 'gateway' }),
@@ -81,7 +83,7 @@ function invokeStatement(functions: Readonly<Record<FunctionName, IFunction>>): 
   });
 }
 
-function gatewayEnvironment(settings: Settings): Record<string, string> {
+function gatewayEnvironment({ settings, apiUrl }: GatewayTaskProps): Record<string, string> {
   return {
     HOST: '0.0.0.0',
     PORT: String(PORTS.client),
@@ -92,6 +94,7 @@ function gatewayEnvironment(settings: Settings): Record<string, string> {
     PUBLIC_TRANSPORT: 'WSS',
     FUNCTIONS: JSON.stringify(gatewayFunctions(settings)),
     ALLOWED_ORIGINS: settings.allowedOrigins,
+    API_URL: apiUrl,
     DRAIN_SECONDS: String(DRAIN_SECONDS),
     LOG_LEVEL: settings.logLevel,
   };

@@ -1,22 +1,26 @@
 /** The HTTP API in front of its function. Who may what is the function's business: it asks for the admin key. */
-import { CfnOutput } from 'aws-cdk-lib';
+import { CfnOutput, Duration } from 'aws-cdk-lib';
 import * as apigateway from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
-import { FUNCTIONS } from '../system.ts';
+import { API_CORS, FUNCTIONS } from '../system.ts';
 import { deploymentName } from './names.ts';
 import type { Settings } from './settings.ts';
 
 /** Operators are few: what is more is a guess at the key. */
 const THROTTLE = { rateLimit: 50, burstLimit: 100 } as const;
 
-/** Makes the API; no other site's pages may use it (no CORS). */
-export function createHttpApi(scope: Construct, settings: Settings, handler: IFunction): apigateway.HttpApi {
+/**
+ * Makes the API; of other sites' pages only those of the console and of the origins that are set may use it.
+ * @returns its URL, with `/v1`
+ */
+export function createHttpApi(scope: Construct, settings: Settings, handler: IFunction): string {
   const api = new apigateway.HttpApi(scope, 'HttpApi', {
     apiName: deploymentName(settings),
     description: FUNCTIONS.api.what,
     createDefaultStage: false,
+    ...corsOf(settings),
   });
   api.addRoutes({
     path: '/v1/{proxy+}',
@@ -26,6 +30,23 @@ export function createHttpApi(scope: Construct, settings: Settings, handler: IFu
     }),
   });
   const stage = api.addStage('Stage', { stageName: '$default', autoDeploy: true, throttle: THROTTLE });
-  new CfnOutput(scope, 'ApiUrl', { value: `${stage.url}v1`, description: 'HTTP API for operators' });
-  return api;
+  const url = `${stage.url}v1`;
+  new CfnOutput(scope, 'ApiUrl', { value: url, description: 'HTTP API for operators' });
+  return url;
+}
+
+/** API Gateway answers preflights itself; they need no key. */
+function corsOf({ apiOrigins, domainName }: Settings): Pick<apigateway.HttpApiProps, 'corsPreflight'> {
+  const self = domainName === undefined ? [] : [`https://${domainName}`];
+  const allowOrigins = apiOrigins.split(',').flatMap((each) => (each === 'self' ? self : each === '' ? [] : [each]));
+  if (allowOrigins.length === 0) return {};
+  return {
+    corsPreflight: {
+      allowOrigins,
+      allowMethods: API_CORS.methods.map((method) => apigateway.CorsHttpMethod[method]),
+      allowHeaders: [...API_CORS.requestHeaders],
+      exposeHeaders: [...API_CORS.responseHeaders],
+      maxAge: Duration.seconds(API_CORS.maxAgeSeconds),
+    },
+  };
 }

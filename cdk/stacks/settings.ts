@@ -106,6 +106,17 @@ const schema = v.object({
   gatewayMemoryMb: wholeNumber(512, 30_720),
   /** Comma list of origins whose pages may open a flow; empty allows every one, `self` is the panel. */
   allowedOrigins: v.optional(v.string(), ''),
+  /** Comma list of origins whose pages may use the HTTP API; `self` is the console at `domainName`, nothing allows none. */
+  apiOrigins: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(
+        /^(|(self|https?:\/\/[a-z0-9.-]+(:\d{1,5})?)(,(self|https?:\/\/[a-z0-9.-]+(:\d{1,5})?))*)$/,
+        'must be self or origins such as https://portal.example',
+      ),
+    ),
+    'self',
+  ),
   /** Name of a secret with the gateway's ICE_SERVERS (STUN and TURN for calls of the panel); absent: none. */
   iceServersSecret: v.optional(
     v.pipe(v.string(), v.regex(/^[A-Za-z0-9/_+=.@-]{1,512}$/, 'must be the name of a secret')),

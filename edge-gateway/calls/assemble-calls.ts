@@ -5,6 +5,7 @@ import type { GatewayConfig } from '../config.ts';
 import type { FlowTable, Transport } from '../flow-table.ts';
 import type { Outbox } from '../outbox.ts';
 import type { Telemetry } from '../telemetry.ts';
+import type { TenantLedger } from '../tenants/tenant-ledger.ts';
 import { TrunkLink, type TrunkLinkPorts } from '../trunk/trunk-link.ts';
 import { type CallContext, send } from './call-context.ts';
 import { CallPath } from './call-path.ts';
@@ -32,6 +33,7 @@ export interface CallAssembly {
   readonly outbox: Outbox;
   readonly invoke: Invoke;
   readonly queue: FunctionQueue;
+  readonly tenants: TenantLedger;
   readonly telemetry: Telemetry;
   readonly nowMs: () => number;
   readonly identities: CallContext['identities'];
@@ -40,7 +42,20 @@ export interface CallAssembly {
 }
 
 export function assembleCalls(config: GatewayConfig, given: CallAssembly): CallParts {
-  const { gatewayId, gatewayHost, transport, address, flows, outbox, invoke, queue, telemetry, nowMs, trunks } = given;
+  const {
+    gatewayId,
+    gatewayHost,
+    transport,
+    address,
+    flows,
+    outbox,
+    invoke,
+    queue,
+    tenants,
+    telemetry,
+    nowMs,
+    trunks,
+  } = given;
   const { log, counts } = telemetry;
   const secrets = secretsOf(config);
   const peers = new PeerLink({
@@ -60,7 +75,7 @@ export function assembleCalls(config: GatewayConfig, given: CallAssembly): CallP
   const trunk = trunks && new TrunkLink({ ...trunkPorts, ...trunks });
   const context: CallContext = {
     ...{ settings, address, flows, outbox, peers, tokens: new FlowTokens(secrets), reports, transactions, calls },
-    ...{ queue, trunk, counts, log, nowMs, identities: given.identities },
+    ...{ queue, trunk, tenants, counts, log, nowMs, identities: given.identities },
   };
   const callPath = new CallPath(context);
   return { callPath, calls, transactions, reports, peers };

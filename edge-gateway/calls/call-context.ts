@@ -9,6 +9,7 @@ import type { FlowTable, Transport } from '../flow-table.ts';
 import type { IdentityKeeper } from '../identity-keeper.ts';
 import type { Outbox } from '../outbox.ts';
 import type { Counts, Log } from '../telemetry.ts';
+import type { TenantLedger } from '../tenants/tenant-ledger.ts';
 import type { TrunkLink } from '../trunk/trunk-link.ts';
 import { type Call, newsOf, snapshotOf } from './call.ts';
 import { composeBye, type Direction, isSameFlow, type Leg } from './call-dialog.ts';
@@ -48,6 +49,7 @@ export interface CallContext {
   readonly queue: FunctionQueue;
   /** None when this gateway takes no calls of trunks. */
   readonly trunk: TrunkLink | undefined;
+  readonly tenants: TenantLedger;
   readonly counts: Counts;
   readonly log: Log;
   readonly nowMs: () => number;
@@ -98,6 +100,7 @@ export function finish(context: CallContext, call: Call, cause?: CallCause): voi
   if (call.endedAtMs !== undefined) return;
   call.end(context.nowMs(), cause);
   context.calls.ended();
+  context.tenants.callEnded(call.facts.route.domain);
   if (call.answeredAtMs === undefined) context.counts.callsFailed++;
   report(context, call);
   setTimeout(() => context.calls.remove(call), FORGOTTEN_AFTER_MS).unref();

@@ -120,13 +120,16 @@ export class CallPath {
   }
 
   async #route(server: ServerTransaction, flow: Flow): Promise<void> {
-    const { queue, transactions, log } = this.#context;
+    const { queue, transactions, tenants, log } = this.#context;
+    const { request, source, toTag } = server;
     try {
-      const outcome = await queue.submit(this.#envelopeOf(server.request, server.source, server.toTag));
+      const tenantFull = tenants.fullFor(flow, request, 'calls');
+      const outcome = await queue.submit({ ...this.#envelopeOf(request, source, toTag), tenantFull });
+      if (outcome.response.status === 503) tenants.refusedFor(flow, request, tenantFull);
       this.#context.identities.prove(flow, outcome.identity);
       this.#invitePath.routed(server, await withTrunkTarget(this.#context, outcome));
     } catch (error) {
-      log.error({ hop: 'call', callId: server.request.get('call-id'), err: String(error) }, 'no route');
+      log.error({ hop: 'call', callId: request.get('call-id'), err: String(error) }, 'no route');
       const isBehind = error instanceof DependencyUnavailable;
       transactions.reply(server, isBehind ? unavailable(error.retryAfterSeconds) : answer(500));
     }

@@ -71,7 +71,7 @@ export class InvitePath {
 
   /** The function has decided: its answer, or its route. */
   routed(server: ServerTransaction, outcome: Outcome): void {
-    const { transactions, calls, counts } = this.#context;
+    const { transactions, calls, tenants, counts } = this.#context;
     const { route } = outcome;
     if (route === undefined) {
       transactions.reply(server, outcome.response);
@@ -80,6 +80,7 @@ export class InvitePath {
     const call = this.#open(server, route);
     counts.callsStarted++;
     calls.add(call);
+    tenants.callStarted(route.domain);
     calls.addFlow(call, server.source.flow.flowId);
     server.cancel = () => this.take(call, { kind: 'cancelled' });
     call.startTimer('tooLong', Math.max(0, call.expiresAtMs - this.#context.nowMs()), () => this.end(call, 'tooLong'));

@@ -15,6 +15,14 @@ export const leaseReport = v.object({
 });
 export type LeaseReport = v.InferInput<typeof leaseReport>;
 
+/** Answer to a lease report. */
+export const leaseGrant = v.object({
+  leaseEndsAtMs: v.optional(v.number()),
+  /** How many gateways there are: each gives a tenant such a share of its quotas. */
+  gateways: v.optional(v.pipe(v.number(), v.minValue(1)), 1),
+});
+export type LeaseGrant = v.InferInput<typeof leaseGrant>;
+
 /** Payload of the `flow-closed` function. */
 export const flowClosedReport = v.object({
   contractVersion: v.literal(CONTRACT_VERSION),

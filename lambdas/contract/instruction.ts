@@ -66,11 +66,15 @@ export const forwardInstruction = v.object({
 });
 export type ForwardInstruction = v.InferOutput<typeof forwardInstruction>;
 
+/** Tell what a tenant uses of this gateway; it comes back in the answer. */
+export const useInstruction = v.object({ kind: v.literal('use'), tenant: v.string() });
+
 export const instruction = v.variant('kind', [
   notifyInstruction,
   endInstruction,
   closeInstruction,
   forwardInstruction,
+  useInstruction,
   relayInstruction,
   arrivedInstruction,
   flowsLostInstruction,
@@ -125,15 +129,34 @@ export const inspectedSubscription = v.object({
 });
 export type InspectedSubscription = Readonly<v.InferOutput<typeof inspectedSubscription>>;
 
+/** What a tenant uses of one gateway, of its share there. Rates are those of the last ten seconds. */
+export const limitUse = v.object({
+  limit: v.picklist([
+    'flows',
+    'subscriptions',
+    'calls',
+    'requestsPerSecond',
+    'publicationsPerSecond',
+    'messagesPerSecond',
+  ]),
+  share: v.number(),
+  used: v.number(),
+  /** Requests refused for it, since the tenant came to this gateway. */
+  refused: v.number(),
+});
+export type LimitUse = v.InferOutput<typeof limitUse>;
+
 /**
  * Answer 200 to an InstructionBatch: the subscriptions that this gateway does not hold, what forwards came to, and what was
- * asked of subscriptions.
+ * asked of subscriptions and tenants.
  */
 export const instructionAnswer = v.object({
   unknown: v.array(subscriptionId),
   /** One for each `forward`, in their order. */
   forwarded: v.optional(v.array(forwardResult), []),
   inspected: v.optional(v.array(inspectedSubscription), []),
+  /** One for each `use`, in their order; empty for a tenant that is not here. */
+  uses: v.optional(v.array(v.array(limitUse)), []),
 });
 export type InstructionAnswer = v.InferOutput<typeof instructionAnswer>;
 /** What a gateway answers: what is empty may be left out. */

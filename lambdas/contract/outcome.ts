@@ -2,7 +2,15 @@
 import * as v from 'valibot';
 import { callRoute } from './call.ts';
 import { instruction } from './instruction.ts';
-import { CONTRACT_VERSION, epochMs, identity, notification, subscriptionId, terminationReason } from './schemas.ts';
+import {
+  CONTRACT_VERSION,
+  epochMs,
+  gatewayQuotas,
+  identity,
+  notification,
+  subscriptionId,
+  terminationReason,
+} from './schemas.ts';
 import { sipResponse } from './sip-response.ts';
 
 export type { EnvelopedResponse } from './sip-response.ts';
@@ -88,4 +96,6 @@ export type OutcomeInput = v.InferInput<typeof outcome>;
 export const outcomeBatch = v.object({
   contractVersion: v.literal(CONTRACT_VERSION),
   outcomes: v.array(outcome),
+  /** Quotas of the tenants whose identities these outcomes say, by domain. */
+  quotas: v.optional(v.record(v.string(), gatewayQuotas)),
 });

@@ -21,6 +21,8 @@ export const requestEnvelope = v.object({
   /** What this flow has proven earlier, if anything. */
   identity: v.optional(identity),
   receivedAtMs: epochMs,
+  /** What the tenant holds all of that this gateway gives it, so that this request must not open another one. */
+  tenantFull: v.optional(v.picklist(['flows', 'subscriptions', 'calls'])),
   /** To tag for the answer; of an initial SUBSCRIBE, also the id of the subscription. */
   toTag: v.string(),
   /** True when this flow has already used the nonce and nonce count (nc) of its Authorization. */

@@ -26,6 +26,20 @@ export const identity = v.object({
 });
 export type Identity = Readonly<v.InferOutput<typeof identity>>;
 
+const amount = v.pipe(v.number(), v.minValue(0));
+
+/** What a tenant may use of all gateways together; each gateway gives it a share. */
+export const gatewayQuotas = v.object({
+  flows: amount,
+  subscriptions: amount,
+  calls: amount,
+  requestsPerSecond: amount,
+  publicationsPerSecond: amount,
+  messagesPerSecond: amount,
+});
+export type GatewayQuotas = Readonly<v.InferOutput<typeof gatewayQuotas>>;
+export type GatewayLimit = keyof GatewayQuotas;
+
 /**
  * A document split around the place of its per-subscription version: `[before, after]`;
  * a document without a version of its own is `[whole]`.

@@ -1,7 +1,9 @@
 /** Lambda entry of the HTTP API (API Gateway, payload version 2.0). */
 import { randomBytes } from 'node:crypto';
+import { ApiRates } from '#core/api-rate.ts';
 import { Problem } from '#core/problem.ts';
 import { identifyCaller } from '#roles/key-authenticator.ts';
+import { createCache } from '#runtime/cache.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { readEnvironment } from '#runtime/environment.ts';
 import { createGatewayClient } from '#runtime/gateway-client.ts';
@@ -11,14 +13,20 @@ import { createVaultReader } from '#runtime/vault.ts';
 import { openDynamoDbTable } from '#table/dynamodb.ts';
 import { openLeaseBook } from '#table/lease-book.ts';
 import { loadTenant } from '#table/tenant-item.ts';
+import { DEFAULT_QUOTAS } from '#table/tenant-quotas.ts';
 import type { ApiPorts } from './http/ports.ts';
 import { type ApiRequest, type ApiResponse, readRequest, refusal, requestIdOf } from './http/request.ts';
 import { answerApi } from './http/router.ts';
+
+/** A changed quota acts within this. */
+const KEEP_TENANTS_MS = 5_000;
 
 const environment = readEnvironment();
 const table = openDynamoDbTable({ tableName: environment.tableName, endpoint: environment.dynamoDbEndpoint });
 const telemetry = createTelemetry(environment.logLevel);
 const adminKey = createSecretReader(environment.adminSecret);
+const tenants = createCache((domain) => loadTenant(table, domain), { keepMs: KEEP_TENANTS_MS, maxEntries: 10_000 });
+const rates = new ApiRates();
 const ports: ApiPorts = {
   table,
   leases: openLeaseBook(table),
@@ -27,6 +35,10 @@ const ports: ApiPorts = {
   gateways: createGatewayClient(createSecretReader(environment.instructionSecret)),
   vault: createVaultReader(createSecretReader(environment.vaultSecret)),
   random: randomBytes,
+  takeRequest: async (tenant, nowMs) => {
+    const { apiRequestsPerSecond } = (await tenants(tenant))?.quotas ?? DEFAULT_QUOTAS;
+    return rates.take(tenant, apiRequestsPerSecond, nowMs);
+  },
 };
 
 /** Never throws: an error becomes its answer. */

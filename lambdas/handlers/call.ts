@@ -6,6 +6,7 @@ import { createTelemetry } from '#runtime/telemetry.ts';
 import { openLeaseBook } from '#table/lease-book.ts';
 import { createRequestHandler } from './request-handler.ts';
 import { createRequestPorts, createTrunkLoader } from './request-ports.ts';
+import { withQuotas } from './with-quotas.ts';
 
 const environment = readEnvironment();
 const telemetry = createTelemetry(environment.logLevel);
@@ -16,4 +17,7 @@ const ports = {
   ...{ loadTrunk: createTrunkLoader(requestPorts), randomBytes },
 };
 
-export const handler = createRequestHandler('call', (envelope, nowMs) => routeCall(envelope, ports, nowMs), telemetry);
+export const handler = withQuotas(
+  createRequestHandler('call', (envelope, nowMs) => routeCall(envelope, ports, nowMs), telemetry),
+  ports,
+);

@@ -7,6 +7,7 @@ import { createTelemetry } from '#runtime/telemetry.ts';
 import { openLeaseBook } from '#table/lease-book.ts';
 import { createRequestHandler } from './request-handler.ts';
 import { createRequestPorts } from './request-ports.ts';
+import { withQuotas } from './with-quotas.ts';
 
 const environment = readEnvironment();
 const telemetry = createTelemetry(environment.logLevel);
@@ -18,4 +19,7 @@ const ports = {
   telemetry,
 };
 
-export const handler = createRequestHandler('message', (envelope, nowMs) => message(envelope, ports, nowMs), telemetry);
+export const handler = withQuotas(
+  createRequestHandler('message', (envelope, nowMs) => message(envelope, ports, nowMs), telemetry),
+  ports,
+);

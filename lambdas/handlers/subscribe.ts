@@ -4,6 +4,7 @@ import { readEnvironment } from '#runtime/environment.ts';
 import { createTelemetry } from '#runtime/telemetry.ts';
 import { createRequestHandler } from './request-handler.ts';
 import { createListFinder, createRequestPorts, createWatchRulesFinder } from './request-ports.ts';
+import { withQuotas } from './with-quotas.ts';
 
 const environment = readEnvironment();
 const requestPorts = createRequestPorts(environment);
@@ -14,8 +15,11 @@ const ports = {
   findWatchRules: createWatchRulesFinder(requestPorts.table),
 };
 
-export const handler = createRequestHandler(
-  'subscribe',
-  (envelope, nowMs) => subscribe(envelope, ports, nowMs),
-  createTelemetry(environment.logLevel),
+export const handler = withQuotas(
+  createRequestHandler(
+    'subscribe',
+    (envelope, nowMs) => subscribe(envelope, ports, nowMs),
+    createTelemetry(environment.logLevel),
+  ),
+  ports,
 );

@@ -10,7 +10,7 @@ import { challengeHeaders } from '#core/digest.ts';
 import { SipRejection } from '#core/error.ts';
 import { type Address, addressOfHeader, forbidden, isSameAddress, isStorable } from '#core/identity.ts';
 import { isNonceValid, makeNonce, type NonceScope } from '#core/nonce.ts';
-import { responseOf } from '#core/rejection.ts';
+import { responseOf, tooMany } from '#core/rejection.ts';
 import { type HeaderFields, headerFieldsOf } from '#core/sip/message.ts';
 import { type DigestPorts, identityOfDigest, readDigest, requireFitting } from './digest-proof.ts';
 import type { RequestPorts } from './request-ports.ts';
@@ -78,6 +78,7 @@ export async function asAuthenticated(
   challenger: Challenger = 'server',
 ): Promise<OutcomeInput> {
   const identity = await authenticate(envelope, ports, nowMs, challenger);
+  requireRoom(envelope);
   try {
     return { ...(await decide(identity, headerFieldsOf(envelope.request.headers))), identity };
   } catch (error) {
@@ -88,6 +89,12 @@ export async function asAuthenticated(
 
 const isInForce = (identity: Identity | undefined, nowMs: number): identity is Identity =>
   identity !== undefined && (identity.expiresAtMs === undefined || nowMs < identity.expiresAtMs);
+
+/** Only who has proven it hears that the tenant is full; the flow stays without identity, so it does not count. */
+function requireRoom({ tenantFull }: RequestEnvelope): void {
+  if (tenantFull === 'flows') throw tooMany('Too Many Connections Of This Tenant');
+  if (tenantFull === 'subscriptions') throw tooMany('Too Many Subscriptions Of This Tenant');
+}
 
 function identityOfFlow(identity: Identity, from: Address): Identity {
   if (!isSameAddress(identity, from)) throw forbidden();
@@ -103,7 +110,8 @@ async function proveByDigest(
   requireFitting(credentials, from, envelope.request.requestUri);
   const place = { ...from, sourceAddress: envelope.sourceAddress };
   await requirePatience(place, ports, nowMs);
-  const identity = await identityOfDigest(credentials, envelope.request.method, from, ports, nowMs);
+  const found = await identityOfDigest(credentials, envelope.request.method, from, ports, nowMs);
+  const identity = await ofStayingTenant(found, ports);
   const isFresh = isNonceValid(credentials.nonce, await nonceScopeOf(asked, ports), nowMs) && !envelope.nonceReplayed;
   if (identity !== undefined && isFresh) return identity;
   // A wrong nonce is no guess: the password was right.
@@ -115,10 +123,20 @@ async function proveByToken(token: string, asked: Asked, ports: AuthenticatorPor
   const { envelope, from, nowMs } = asked;
   const place = placeOfToken(token, from.domain, envelope.sourceAddress);
   await requirePatience(place, ports, nowMs);
-  const identity = isDomain(from.domain) ? await identityOfToken(token, from.domain, ports, nowMs) : undefined;
+  const found = isDomain(from.domain) ? await identityOfToken(token, from.domain, ports, nowMs) : undefined;
+  const identity = await ofStayingTenant(found, ports);
   if (identity !== undefined) return identityOfFlow(identity, from);
   await ports.failures.record(place, nowMs);
   throw await challenge(asked, ports, { isTokenInvalid: true });
+}
+
+/** Nobody signs in at a tenant that is being removed. */
+export async function ofStayingTenant(
+  identity: Identity | undefined,
+  { loadTenant }: Pick<RequestPorts, 'loadTenant'>,
+): Promise<Identity | undefined> {
+  const tenant = identity && (await loadTenant(identity.domain));
+  return tenant?.removedSinceMs === undefined ? identity : undefined;
 }
 
 /**

@@ -25,7 +25,7 @@ import {
   forbidden,
   isStorable,
 } from '#core/identity.ts';
-import { responseOf } from '#core/rejection.ts';
+import { responseOf, tooMany } from '#core/rejection.ts';
 import { parseNameAddr, tagOf } from '#core/sip/header.ts';
 import { type HeaderFields, headerFieldsOf } from '#core/sip/message.ts';
 import { callerIdOf, dialledNumber, isFromTrunk, type Trunk, trunkUriOf } from '#core/trunk.ts';
@@ -127,6 +127,7 @@ async function openCall(
   const policy = (await ports.loadTenant(caller.domain))?.policy.calls ?? DEFAULT_CALL_POLICY;
   const destination = await destinationOf(envelope, caller, headers, policy, ports, nowMs);
   const start = await startOf({ envelope, caller, headers, invite, policy, destination }, ports, nowMs);
+  if (envelope.tenantFull === 'calls' && start.type !== 'emergency') throw tooMany('Too Many Calls Of This Tenant');
   requireRoom(await startCall(ports.table, start));
   await tryToShow(start.snapshot, ports, nowMs);
   return routeOf(start.snapshot, destination, policy, caller, headers);

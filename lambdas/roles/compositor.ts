@@ -26,9 +26,12 @@ import {
 import { parseParameterized } from '#core/sip/header.ts';
 import type { HeaderFields } from '#core/sip/message.ts';
 import { grantExpiry } from '#core/subscription.ts';
+import { mayPublisherServe, NO_RULES, servesByGroup, type TenantWatch } from '#core/watch-policy.ts';
 import type { PublicationWrite } from '#table/publication-expression.ts';
 import { commitPublication, type PublicationResult } from '#table/publication-write.ts';
+import type { Table } from '#table/table.ts';
 import { DEFAULT_POLICY } from '#table/tenant-item.ts';
+import { loadWatchRules } from '#table/watch-rules.ts';
 import { asAuthenticated } from './authenticator.ts';
 import type { RequestPorts } from './request-ports.ts';
 
@@ -53,6 +56,7 @@ export async function publish(envelope: RequestEnvelope, ports: CompositorPorts,
     const eventPackage = publishedPackage(headers.get('event'));
     const requestedSeconds = requestedExpiry(headers);
     const tenant = await ports.loadTenant(identity.domain);
+    await requireServed(identity, presentity, tenant?.watch, ports.table);
     const grantedSeconds = grantExpiry(requestedSeconds, tenant?.policy ?? DEFAULT_POLICY);
 
     const decision = { request, headers, eventPackage, identity, grantedSeconds };
@@ -75,6 +79,21 @@ function publishablePresentity(identity: Identity, { requestUri }: EnvelopedRequ
   if (!mayPublishFor(identity, presentity)) throw forbidden();
   if (!isStorable(presentity)) throw new SipRejection(404, 'Not Found');
   return presentity;
+}
+
+/**
+ * A publisher publishes for whom its tenant says; one GetItem of the account only where groups say so.
+ * @throws {SipRejection} 403
+ */
+async function requireServed(
+  identity: Identity,
+  address: Address,
+  watch: TenantWatch | undefined,
+  table: Table,
+): Promise<void> {
+  if (identity.role !== 'publisher' || watch === undefined || watch.publishers === 'everyone') return;
+  const rules = servesByGroup(watch) ? await loadWatchRules(table, address) : NO_RULES;
+  if (!mayPublisherServe(identity.user, { address, rules }, watch)) throw forbidden();
 }
 
 /** @returns no write for an initial PUBLISH that is to live for no time */

@@ -8,7 +8,7 @@ import type { EnvelopedResponse } from '#contract/sip-response.ts';
 import type { Binding } from '#core/binding.ts';
 import { SipRejection } from '#core/error.ts';
 import { bestResponse, isDecisive } from '#core/forking.ts';
-import { type Address, addressOfRequestUri, isStorable, requireOwnTenant } from '#core/identity.ts';
+import { type Address, addressOfRequestUri, isStorable } from '#core/identity.ts';
 import { forwardedHeaders, relayedResponse, requireAcceptable } from '#core/instant-message.ts';
 import { loadRegistration, removeBinding } from '#table/binding-item.ts';
 import type { LeaseBook } from '#table/lease-book.ts';
@@ -18,6 +18,7 @@ import { asAuthenticated } from './authenticator.ts';
 import { keepMessage } from './mailbox.ts';
 import type { RequestPorts } from './request-ports.ts';
 import { failureFields, type RoleLog } from './role-log.ts';
+import { requireReach } from './watch-gate.ts';
 
 export interface MessengerPorts extends RequestPorts {
   readonly leases: LeaseBook;
@@ -32,16 +33,17 @@ export interface MessengerPorts extends RequestPorts {
 const ANSWER_WITHIN_MS = 3_000;
 
 /**
- * Answers one MESSAGE. One Query; when nobody is there and the tenant keeps messages, two more and a PutItem; one POST a contact, all at once. The first 2xx is the answer, without waiting for
+ * Answers one MESSAGE, to another tenant by agreement of both; how long it may be and whether it is kept is the word of the
+ * recipient's. One Query; when nobody is there and the tenant keeps messages, two more and a PutItem; one POST a contact, all at once. The first 2xx is the answer, without waiting for
  * the others.
  * @throws {SipRejection} 401 and other refusals before the sender is known; later ones come as an outcome
  */
 export async function message(envelope: RequestEnvelope, ports: MessengerPorts, nowMs: number): Promise<OutcomeInput> {
   const { request } = envelope;
   return asAuthenticated(envelope, ports, nowMs, async (identity, headers) => {
-    requireOwnTenant(identity, request.requestUri, headers);
+    await requireReach(identity, request.requestUri, headers, ports);
     const recipient = addressOfRequestUri(request.requestUri);
-    const tenant = await ports.loadTenant(identity.domain);
+    const tenant = await ports.loadTenant(recipient.domain);
     const policy = tenant?.policy ?? DEFAULT_POLICY;
     requireAcceptable(request, headers, policy);
 

@@ -103,9 +103,13 @@ const codeOf = (error: unknown): string =>
 
 function forwardResultOf({ status, body }: Answer): ForwardResult {
   if (status === MISDIRECTED) return { kind: 'noFlow' };
-  const answer = v.safeParse(v.pipe(v.string(), v.parseJson(), instructionAnswer), body);
-  const result = status === 200 && answer.success ? answer.output.forwarded[0] : undefined;
+  const result = status === 200 ? readAnswer({ body })?.forwarded[0] : undefined;
   return result ?? { kind: 'unanswered' };
+}
+
+function readAnswer({ body }: Pick<Answer, 'body'>): v.InferOutput<typeof instructionAnswer> | undefined {
+  const answer = v.safeParse(v.pipe(v.string(), v.parseJson(), instructionAnswer), body);
+  return answer.success ? answer.output : undefined;
 }
 
 interface Answer {
@@ -116,9 +120,9 @@ interface Answer {
 function deliveryOf({ status, body }: Answer): Delivery {
   if (status === MISDIRECTED) return { kind: 'gone', reason: 'another gateway is there' };
   if (status !== 200) return { kind: 'failed', reason: `status ${status}` };
-  const answer = v.safeParse(v.pipe(v.string(), v.parseJson(), instructionAnswer), body);
-  return answer.success
-    ? { kind: 'delivered', unknown: answer.output.unknown, inspected: answer.output.inspected }
+  const answer = readAnswer({ body });
+  return answer
+    ? { kind: 'delivered', unknown: answer.unknown, inspected: answer.inspected, uses: answer.uses }
     : { kind: 'failed', reason: 'answer is not the contract' };
 }
 

@@ -28,6 +28,18 @@ export const BY_GATEWAY_INDEX = 'byGateway';
 
 export const tenantKey = (domain: string): Key => ({ PK: `TENANT#${domain}`, SK: 'TENANT' });
 
+/** Sort key of a tenant's own item; the stream filter names it too (cdk/system). */
+export const TENANT_SORT_KEY = 'TENANT';
+/** Sort key of the review of all of a tenant's watchers; the stream filter names it too. */
+export const REVIEW_SORT_KEY = 'REVIEW';
+
+/** The review of who may watch whom that runs in a tenant. */
+export const reviewKey = (domain: string): Key => ({ PK: tenantKey(domain).PK, SK: REVIEW_SORT_KEY });
+
+/** The domain of a `TENANT#<domain>` partition key; undefined for another kind of item. */
+export const tenantOfKey = (partitionKey: string): string | undefined =>
+  partitionKey.startsWith('TENANT#') ? partitionKey.slice('TENANT#'.length) : undefined;
+
 /** Where a tenant's trunk stands, with its secret: apart from the policy, which more functions read. */
 export const trunkKey = (domain: string): Key => ({ PK: tenantKey(domain).PK, SK: 'TRUNK' });
 

@@ -88,11 +88,12 @@ export async function countChangesUntil(
  * For a running decision, {@link markSeenAnew} follows it.
  */
 export async function markDecidedAnew(table: Table, { domain, user }: Address, nowMs: number): Promise<void> {
+  const [stamp, listing] = [stampOf(nowMs), listingOf(presentityPartition(domain, user))];
+  const first = ['#version = if_not_exists(#version, :now)', '#changed = if_not_exists(#changed, :now)'];
   await table.update(stateKey(domain, user), {
-    update:
-      'SET #version = if_not_exists(#version, :now), #changed = if_not_exists(#changed, :now), #ttl = :ttl, accessAtMs = :now',
-    names: ITEM_NAMES,
-    values: { ':now': nowMs, ':ttl': stampOf(nowMs).values[':ttl'] },
+    update: `SET ${[...first, '#ttl = :ttl', 'accessAtMs = :now', ...listing.set].join(', ')}`,
+    names: { ...ITEM_NAMES, ...listing.names },
+    values: { ...listing.values, ':now': nowMs, ':ttl': stamp.values[':ttl'] },
   });
 }
 

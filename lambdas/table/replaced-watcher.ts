@@ -4,7 +4,7 @@ import { type GatewayId, gatewayIdOf, type SubscriptionId, subscriptionIdOf } fr
 import { ContractError } from '#core/error.ts';
 import type { Address } from '#core/identity.ts';
 import { WATCHER_PREFIX, watcherKey } from './keys.ts';
-import { imageOfRecord } from './stream-record.ts';
+import { imagesOfRecord } from './stream-record.ts';
 import type { Table } from './table.ts';
 
 /** It has expired for everyone who reads it; TTL takes it away. */
@@ -43,7 +43,7 @@ const replacedAttributes = v.object({ id: v.string(), gatewayId: v.string(), rep
  * @throws {ContractError} when it cannot be read
  */
 export function decodeReplacement(input: unknown): Replacement | undefined {
-  const { sequenceNumber, sortKey, after } = imageOfRecord(input);
+  const { sequenceNumber, sortKey, after } = imagesOfRecord(input);
   if (!sortKey.startsWith(WATCHER_PREFIX) || after?.replaced === undefined) return undefined;
   const result = v.safeParse(replacedAttributes, after);
   if (!result.success) throw new ContractError(`Item ${after.PK} ${after.SK}: ${v.summarize(result.issues)}`);

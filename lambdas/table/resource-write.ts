@@ -1,6 +1,6 @@
 /** Writes of items that the HTTP API changes: each has a version, and is written only as it was read. */
 import type { Key } from './keys.ts';
-import type { Attributes, TransactionWrite } from './table.ts';
+import type { Attributes, Condition, TransactionWrite } from './table.ts';
 
 /** Compares numbers and never goes back, not even over a deletion: it follows the clock. */
 export const nextVersion = (seen: number | undefined, nowMs: number): number => Math.max(nowMs, (seen ?? 0) + 1);
@@ -27,7 +27,7 @@ export function changeWrite(
     kind: 'update',
     key,
     update: `SET ${set.join(', ')}${removed.length === 0 ? '' : ` REMOVE ${removed.join(', ')}`}`,
-    condition: condition.condition,
+    ...condition,
     names: { ...names, ...condition.names },
     values: { ...values, ...condition.values },
   };
@@ -40,9 +40,10 @@ export const removalWrite = (key: Key, seen: number): TransactionWrite => ({
   ...conditionOf(seen),
 });
 
-function conditionOf(seen: number | undefined) {
-  if (seen === undefined) return { condition: 'attribute_not_exists(PK)', names: {}, values: {} };
+/** Without what is empty: DynamoDB takes no empty map of placeholders. */
+function conditionOf(seen: number | undefined): Condition {
+  if (seen === undefined) return { condition: 'attribute_not_exists(PK)' };
   const names = { '#version': 'version' };
   if (seen > 0) return { condition: '#version = :seen', names, values: { ':seen': seen } };
-  return { condition: 'attribute_exists(PK) AND attribute_not_exists(#version)', names, values: {} };
+  return { condition: 'attribute_exists(PK) AND attribute_not_exists(#version)', names };
 }

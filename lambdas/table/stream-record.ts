@@ -72,15 +72,27 @@ export function decodeBindingChange(input: unknown): BindingChange | undefined {
   return user && { sequenceNumber: SequenceNumber, user, kind: eventName === 'REMOVE' ? 'gone' : 'came' };
 }
 
+/** Any record, its images as items. */
+export interface RecordImages {
+  readonly sequenceNumber: string;
+  readonly partitionKey: string;
+  readonly sortKey: string;
+  readonly before: Item | undefined;
+  readonly after: Item | undefined;
+}
+
 /**
  * What stands behind any record.
  * @throws {ContractError} when it cannot be read
  */
-export function imageOfRecord(input: unknown): { sequenceNumber: string; sortKey: string; after: Item | undefined } {
+export function imagesOfRecord(input: unknown): RecordImages {
   const result = v.safeParse(record, input);
   if (!result.success) throw new ContractError(`Stream record: ${v.summarize(result.issues)}`);
-  const { SequenceNumber, Keys, NewImage } = result.output.dynamodb;
-  return { sequenceNumber: SequenceNumber, sortKey: Keys.SK.S, after: NewImage && itemOf(NewImage) };
+  const { SequenceNumber, Keys, OldImage, NewImage } = result.output.dynamodb;
+  return {
+    ...{ sequenceNumber: SequenceNumber, partitionKey: Keys.PK.S, sortKey: Keys.SK.S },
+    ...{ before: OldImage && itemOf(OldImage), after: NewImage && itemOf(NewImage) },
+  };
 }
 
 /** The sequence number of a record, to report it as failed even if the rest of it cannot be read. */

@@ -14,7 +14,8 @@ const countAttributes = v.object({ users: v.optional(v.number(), 0), lists: v.op
 export const countWrite = (domain: string, of: keyof TenantCounts, name: string, change: 1 | -1): TransactionWrite => ({
   kind: 'update',
   key: countKey(domain, name),
-  update: `ADD ${of} :change`,
+  update: 'ADD #of :change',
+  names: { '#of': of },
   values: { ':change': change },
 });
 

@@ -2,8 +2,9 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { RequestEnvelope } from '#contract/request-envelope.ts';
 import { DependencyUnavailable } from '#core/error.ts';
 import { FunctionQueue } from '#gateway/backend.ts';
+import { envelopeOf } from '#test/support/envelope.ts';
 
-const ENVELOPE = {} as RequestEnvelope;
+const ENVELOPE = envelopeOf({ method: 'INVITE' });
 const OUTCOME = { response: { status: 200, reason: 'OK', headers: [] } };
 const SETTINGS = { deadlineMs: 5_000, maxInFlight: 1, maxBatch: 1, maxWaiting: 3 };
 
@@ -34,4 +35,74 @@ it('refuses who has waited for an invocation as long as one may take, and serves
   answers[1]?.();
   expect((await inTime).response.status).toBe(200);
   expect(queue.waiting).toBe(0);
+});
+
+/** A function that answers when told to, with what each invocation carried. */
+function held(settings = SETTINGS) {
+  const invocations: { senders: (string | undefined)[]; answer: () => void }[] = [];
+  const invoke = (_name: string, payload: unknown) =>
+    new Promise((resolve) => {
+      const { envelopes } = payload as { envelopes: RequestEnvelope[] };
+      const answered = { contractVersion: 1, outcomes: envelopes.map(() => OUTCOME) };
+      const senders = envelopes.map(({ identity }) => identity?.domain);
+      invocations.push({ senders, answer: () => resolve(answered) });
+    });
+  const counts = { invocations: 0, invocationsFailed: 0 } as never;
+  return { queue: new FunctionQueue('publish', invoke, settings, counts), invocations };
+}
+
+const of = (domain: string): RequestEnvelope =>
+  envelopeOf({ method: 'PUBLISH', identity: { domain, user: '1001', role: 'user' } });
+
+it('keeps a quarter of the invocations for who has none under way', async () => {
+  const { queue, invocations } = held({ ...SETTINGS, maxInFlight: 8, maxWaiting: 100 });
+  for (let i = 0; i < 20; i++) void queue.submit(of('a.example'));
+  expect(invocations).toHaveLength(6);
+  void queue.submit(of('b.example'));
+  void queue.submit(of('c.example'));
+  expect(invocations.slice(6).map(({ senders }) => senders)).toEqual([['b.example'], ['c.example']]);
+  void queue.submit(of('b.example'));
+  expect(invocations).toHaveLength(8);
+  expect(queue.waiting).toBe(15);
+});
+
+it('serves who has nothing under way first, and without those who have', async () => {
+  const { queue, invocations } = held({ ...SETTINGS, maxInFlight: 1, maxBatch: 4, maxWaiting: 100 });
+  for (let i = 0; i < 10; i++) void queue.submit(of('a.example'));
+  void queue.submit(of('b.example'));
+  invocations[0]?.answer();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(invocations[1]?.senders).toEqual(['a.example', 'b.example', 'a.example', 'a.example']);
+  invocations[1]?.answer();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(invocations[2]?.senders).toEqual(['a.example', 'a.example', 'a.example', 'a.example']);
+});
+
+it('a tenant that fills its share of the places is refused, others are not', async () => {
+  const { queue } = held({ ...SETTINGS, maxWaiting: 10 });
+  const refusals: unknown[] = [];
+  for (let i = 0; i < 10; i++) queue.submit(of('a.example')).catch((error: unknown) => refusals.push(error));
+  await vi.advanceTimersByTimeAsync(0);
+  expect(queue.waiting).toBe(5);
+  expect(refusals).toHaveLength(4);
+  expect(refusals[0]).toBeInstanceOf(DependencyUnavailable);
+  void queue.submit(of('b.example'));
+  expect(queue.waiting).toBe(6);
+});
+
+it('hands on what tenants may use, before the outcomes', async () => {
+  const quotas = {
+    flows: 1,
+    subscriptions: 2,
+    calls: 3,
+    requestsPerSecond: 4,
+    publicationsPerSecond: 5,
+    messagesPerSecond: 6,
+  };
+  const invoke = async () => ({ contractVersion: 1, outcomes: [OUTCOME], quotas: { 'a.example': quotas } });
+  const heard: unknown[] = [];
+  const counts = { invocations: 0, invocationsFailed: 0 } as never;
+  const queue = new FunctionQueue('publish', invoke, SETTINGS, counts, (...said) => heard.push(said));
+  await queue.submit(of('a.example'));
+  expect(heard).toEqual([['a.example', quotas]]);
 });

@@ -490,6 +490,19 @@ describe('health', () => {
     await named.drain();
   });
 
+  test('the panel’s settings name the HTTP API, when the gateway knows it', async () => {
+    const apiUrl = 'https://api.example/v1';
+    const told = await startGateway(readConfig(settings({ API_URL: apiUrl })), '127.0.0.1');
+    expect(await (await fetch(`http://127.0.0.1:${told.port}/panel-config.json`)).json()).toEqual({
+      iceServers: [],
+      apiUrl,
+    });
+    await told.drain();
+    // What ends up in a header field must not be able to end it.
+    for (const wrong of ['ftp://api.example', "https://api.example/ 'unsafe-inline'", 'https://a.example;script-src *'])
+      expect(() => readConfig(settings({ API_URL: wrong }))).toThrow('API_URL');
+  });
+
   test('not ready while the functions do not answer', async () => {
     functions.leaseStatus = 500;
     const alone = await startGateway(readConfig(settings()), '127.0.0.1');

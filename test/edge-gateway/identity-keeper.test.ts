@@ -23,6 +23,10 @@ beforeEach(() => {
       flowClosed: (each) => void reported.push(each.lapsed?.identity ?? each.identity),
       subscriptionEnded: (subscription) => void reported.push(subscription),
     },
+    tenants: {
+      prove: (each, identity) => void Object.assign(each, { identity, account: {} }),
+      flowClosed: (each) => void Object.assign(each, { account: undefined }),
+    },
     log: { info: () => undefined } as never,
     nowMs: () => nowMs,
   });

@@ -48,6 +48,7 @@ beforeEach(async () => {
     loadTenant: (each) => loadTenant(table, each),
     gateways: client,
     random: randomBytes,
+    takeRequest: async () => ({}),
     vault: async () => TEST_VAULT,
   };
   gateway.batches.length = 0;

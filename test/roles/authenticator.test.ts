@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Identity } from '#contract/schemas.ts';
 import { SipRejection } from '#core/error.ts';
 import { NONCE_LIFETIME_MS } from '#core/nonce.ts';
@@ -214,5 +214,29 @@ describe('asAuthenticated', () => {
   it('lets other errors through', async () => {
     const failing = asAuthenticated(await answering(), PORTS, T0, () => Promise.reject(new TypeError('defect')));
     await expect(failing).rejects.toThrow(TypeError);
+  });
+
+  it.each([
+    ['flows', 'Too Many Connections Of This Tenant'],
+    ['subscriptions', 'Too Many Subscriptions Of This Tenant'],
+  ] as const)(
+    'refuses who would be one of too many %s, without identity, before anything is done',
+    async (tenantFull, reason) => {
+      const envelope = { ...(await answering()), tenantFull };
+      const decide = vi.fn();
+      const rejection = await rejectionOf(asAuthenticated(envelope, PORTS, T0, decide));
+      expect(rejection).toMatchObject({ status: 503, reason, headers: [['Retry-After', '30']] });
+      expect(decide).not.toHaveBeenCalled();
+    },
+  );
+
+  it('tells nobody that a tenant is full who has not proven to be of it', async () => {
+    const decide = vi.fn();
+    const wrong = { ...(await answering({ password: 'guess' })), tenantFull: 'flows' as const };
+    const [full, usual] = await Promise.all(
+      [wrong, { ...wrong, tenantFull: undefined }].map((each) => rejectionOf(asAuthenticated(each, PORTS, T0, decide))),
+    );
+    expect(full).toMatchObject({ status: 401, headers: usual?.headers });
+    expect(decide).not.toHaveBeenCalled();
   });
 });

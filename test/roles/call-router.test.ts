@@ -270,3 +270,21 @@ describe('a party whose flow is gone', () => {
     expect(await find({ contactUri: 'sip:old@x.invalid' })).toBe(480);
   });
 });
+
+describe('a tenant that has all the calls that it may have', () => {
+  it('is refused with 503 and Retry-After, and nothing of the call is kept', async () => {
+    await seedTenant(table, domain);
+    await bind(table, domain, '1002', T0);
+    const { status, response, identity } = await route({ tenantFull: 'calls' });
+    expect(status).toBe(503);
+    expect(response).toMatchObject({ reason: 'Too Many Calls Of This Tenant', headers: [['Retry-After', '30']] });
+    expect(identity?.domain).toBe(domain);
+    expect(await calls()).toEqual([]);
+  });
+
+  it('may call for help', async () => {
+    await seedTenant(table, domain, { prefixes: [{ prefix: '1002', type: 'emergency', exact: true }] });
+    await bind(table, domain, '1002', T0);
+    expect((await route({ tenantFull: 'calls' })).route).toBeDefined();
+  });
+});

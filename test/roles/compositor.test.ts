@@ -8,7 +8,8 @@ import { publish } from '#roles/compositor.ts';
 import { createCache } from '#runtime/cache.ts';
 import { type DynamoDbTable, openDynamoDbTable } from '#table/dynamodb.ts';
 import { loadPresentity } from '#table/presentity-item.ts';
-import { loadTenant, tenantItem } from '#table/tenant-item.ts';
+import { completeTenant, loadTenant, tenantItem } from '#table/tenant-item.ts';
+import { userItem } from '#table/user-item.ts';
 import { ALICE, BOB, dialogElement, dialogInfo, PBX, publishOf, type TestPublish } from '#test/support/dialogs.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { T0 } from '#test/support/envelope.ts';
@@ -297,6 +298,33 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 const dialogsOf = (content: PublicationContent) => (content.kind === 'dialogs' ? content.live : []);
+
+describe('publishers that serve only some', () => {
+  const limited = completeTenant('demo.example', {
+    watch: { publishers: [{ publisher: 'pbx', for: ['served', 'group:sales'] }] },
+  });
+  const status = async (name: string, request: TestPublish = {}) => {
+    const limitedPorts = { ...ports, loadTenant: async () => limited };
+    const target = `sip:${name}@demo.example`;
+    const envelope = publishOf({ presentity: target, body: doc('1', 'early'), expires: 600, ...request });
+    return (await publish(envelope, limitedPorts, T0)).response.status;
+  };
+
+  it('publish for those, by name or group, and are refused for the others (403)', async () => {
+    const account = { domain: 'demo.example', role: 'user', sealedHa1: 'of no use here' } as const;
+    await table.put(userItem({ ...account, user: 'in-sales', groups: ['sales'] }));
+    await table.put(userItem({ ...account, user: 'in-support', groups: ['support'] }));
+    expect([await status('served'), await status('in-sales')]).toEqual([200, 200]);
+    expect([await status('in-support'), await status('unknown')]).toEqual([403, 403]);
+    expect(await status('served', { identity: { ...PBX, user: 'other' } })).toBe(403);
+    expect(await loadPresentity(table, { domain: 'demo.example', user: 'in-support' })).toMatchObject({ version: 0 });
+  });
+
+  it('a user publishes its own state all the same, and nobody else’s', async () => {
+    expect(await status('1002', { identity: BOB })).toBe(200);
+    expect(await status('1001', { identity: BOB })).toBe(403);
+  });
+});
 
 describe('the table against a model (property)', () => {
   it('holds what each publication last said', async () => {

@@ -3,7 +3,7 @@ import { gatewayIdOf } from '#contract/ids.ts';
 import { grantLease } from '#roles/lessor.ts';
 import { type DynamoDbTable, openDynamoDbTable } from '#table/dynamodb.ts';
 import { DUE_INDEX, dueShardOf, leaseKey } from '#table/keys.ts';
-import { loadLease, removeLapsedLease } from '#table/lease-item.ts';
+import { listGateways, loadLease, removeLapsedLease } from '#table/lease-item.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 
 // In the future: DynamoDB Local removes items whose TTL has passed.
@@ -30,11 +30,11 @@ describe('lease', () => {
     await local.stop();
   });
 
-  it('says where the gateway is and until when, with one PutItem', async () => {
+  it('says where the gateway is and until when, with one PutItem and one Query', async () => {
     expect(await loadLease(table, 'g1')).toBeUndefined();
     const before = { ...table.requestCounts };
-    expect(await grantLease(report('g1'), table, T0)).toEqual({ leaseEndsAtMs: T0 + 30_000 });
-    expect(table.requestCounts).toEqual({ ...before, PutItem: before.PutItem + 1 });
+    expect(await grantLease(report('g1'), table, T0)).toEqual({ leaseEndsAtMs: T0 + 30_000, gateways: 1 });
+    expect(table.requestCounts).toEqual({ ...before, PutItem: before.PutItem + 1, Query: before.Query + 1 });
     expect(await loadLease(table, 'g1')).toEqual({
       gatewayId: 'g1',
       address: 'http://10.0.0.1:9090',
@@ -68,5 +68,16 @@ describe('lease', () => {
     expect(await loadLease(table, 'g4')).toBeDefined();
     expect(await removeLapsedLease(table, 'g4', T0 + 30_000)).toBe(true);
     expect(await loadLease(table, 'g4')).toBeUndefined();
+  });
+
+  it('tells how many gateways there are, without those whose lease was swept', async () => {
+    const known = async (): Promise<string[]> => (await listGateways(table)).filter((id) => id.startsWith('n'));
+    await grantLease(report('n1'), table, T0);
+    await grantLease(report('n2'), table, T0);
+    const { gateways } = await grantLease(report('n1'), table, T0 + 5_000);
+    expect(gateways).toBe((await listGateways(table)).length);
+    expect(await known()).toEqual(['n1', 'n2']);
+    await removeLapsedLease(table, 'n1', T0 + 60_000);
+    expect(await known()).toEqual(['n2']);
   });
 });

@@ -159,6 +159,38 @@ describe('MESSAGE (RFC 3428)', () => {
   });
 });
 
+describe('MESSAGE to another tenant', () => {
+  const side = (domain: string, federation: string[]) => completeTenant(domain, { watch: { federation } });
+  const STRANGER = { domain: 'acme.example', user: '7', role: 'user' as const };
+  const fromStranger = () => send({ from: 'sip:7@acme.example', identity: STRANGER });
+  const withTenants = (...tenants: ReturnType<typeof side>[]) => {
+    ports = { ...ports, loadTenant: async (domain) => tenants.find((tenant) => tenant.domain === domain) };
+  };
+
+  it('goes through when both have agreed', async () => {
+    withTenants(side('demo.example', ['acme.example']), side('acme.example', ['demo.example']));
+    await bind('a');
+    one.behaviour.forward = () => answered(200);
+    expect((await fromStranger()).response.status).toBe(200);
+    expect(forwardedTo(one)).toEqual(['sip:a@client.invalid;transport=ws']);
+  });
+
+  it('is refused when one of both has not, whether there is such a user or not', async () => {
+    await bind('a');
+    withTenants(side('demo.example', []), side('acme.example', ['demo.example']));
+    const there = await fromStranger();
+    user = 'none';
+    const notThere = await fromStranger();
+    withTenants(side('demo.example', ['acme.example']), side('acme.example', []));
+    const otherSide = await fromStranger();
+    withTenants(side('acme.example', ['demo.example']));
+    const noTenant = await fromStranger();
+    expect(there.response).toEqual({ status: 403, reason: 'Forbidden', headers: [] });
+    for (const { response } of [notThere, otherSide, noTenant]) expect(response).toEqual(there.response);
+    expect(forwards(one)).toEqual([]);
+  });
+});
+
 describe('store and forward', () => {
   const KEEP = { storeAndForward: true };
   const SEVEN_DAYS_MS = 7 * 24 * 3_600_000;

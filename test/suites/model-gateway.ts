@@ -20,6 +20,7 @@ import { type EndedSubscription, endedSubscription } from '#gateway/report-queue
 import { RequestPath } from '#gateway/request-path.ts';
 import { SubscriptionTable } from '#gateway/subscription-table.ts';
 import { COUNTERS, type Counts, type Telemetry } from '#gateway/telemetry.ts';
+import { TenantLedger } from '#gateway/tenants/tenant-ledger.ts';
 import { type ReceivedMessage, readMessage } from '#test/support/sip-client.ts';
 
 const SECRET = 'instruction-s3cret';
@@ -84,6 +85,7 @@ export class ModelGateway {
     const functions = new Map(
       ['PUBLISH', 'SUBSCRIBE'].map((method) => [method, new FunctionQueue(method, invoke, settings, counts)]),
     );
+    const tenants = new TenantLedger({ log, counts, nowMs, chance: () => 0 });
     const isDraining = () => false;
     // Flows prove themselves when they are opened here, for good.
     const identities = { prove: () => undefined };
@@ -91,7 +93,18 @@ export class ModelGateway {
     const requestPath: RequestPath = new RequestPath(
       { gatewayId: this.id, gatewayHost: 'gw.invalid', maxRequestsPerSecond: 10_000, maxSubscriptionsPerFlow: 100 },
       {
-        ...{ functions, subscriptions, notifyPath, forwardPath, outbox, telemetry, nowMs, isDraining, identities },
+        ...{
+          functions,
+          subscriptions,
+          notifyPath,
+          forwardPath,
+          outbox,
+          tenants,
+          telemetry,
+          nowMs,
+          isDraining,
+          identities,
+        },
         isEnding: (subscription) => this.failed.has(subscription) && this.ended.some(({ id }) => id === subscription),
         carryOut: (instructions, flow) => carryOutOfOutcome(instructions, flow, outcomePorts),
       },
@@ -108,7 +121,7 @@ export class ModelGateway {
     this.#notifyPath = notifyPath;
     this.#requestPath = requestPath;
     this.#server = createInstructionServer({
-      ...{ ...instructionPorts, gatewayId: this.id, secrets: [SECRET], forwardPath, telemetry, nowMs },
+      ...{ ...instructionPorts, gatewayId: this.id, secrets: [SECRET], forwardPath, tenants, telemetry, nowMs },
     });
   }
 

@@ -46,6 +46,7 @@ export function openApiRig(over: Partial<ApiPorts> = {}): ApiRig {
     gateways: { deliver: async () => ({ kind: 'failed', reason: 'no gateway here' }) },
     vault: async () => TEST_VAULT,
     random: randomBytes,
+    takeRequest: async () => ({}),
     ...over,
   };
   const rig: ApiRig = {

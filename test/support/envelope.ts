@@ -21,6 +21,7 @@ export interface TestRequest {
   readonly gatewayId?: string;
   readonly identity?: Identity;
   readonly nonceReplayed?: boolean;
+  readonly tenantFull?: RequestEnvelope['tenantFull'];
   readonly toTag?: string;
   readonly receivedAtMs?: number;
 }
@@ -37,6 +38,7 @@ export function envelopeOf(request: TestRequest): RequestEnvelope {
     receivedAtMs: request.receivedAtMs ?? T0,
     toTag: request.toTag ?? 'tag-1',
     nonceReplayed: request.nonceReplayed,
+    tenantFull: request.tenantFull,
     request: {
       method: request.method,
       requestUri: request.requestUri ?? 'sip:demo.example',

@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import { type CallSnapshot, callReport } from '#contract/call.ts';
 import type { OutcomeInput } from '#contract/outcome.ts';
 import type { RequestEnvelope } from '#contract/request-envelope.ts';
+import type { GatewayQuotas } from '#contract/schemas.ts';
 
 export type Answer = (envelope: RequestEnvelope) => OutcomeInput | Promise<OutcomeInput>;
 
@@ -21,6 +22,10 @@ export class FakeFunctions {
   refusedCallReports = 0;
   answer: Answer = () => ({ response: { status: 200, reason: 'OK', headers: [] } });
   leaseStatus = 200;
+  /** What the lease function says that there are. */
+  gateways = 1;
+  /** What tenants may use, told with every batch. */
+  quotas: Record<string, GatewayQuotas> = {};
 
   private constructor(server: Server) {
     this.#server = server;
@@ -52,7 +57,7 @@ export class FakeFunctions {
   async #invoke(name: string, payload: { envelopes?: RequestEnvelope[] }): Promise<{ status: number; body: unknown }> {
     if (name === 'lease') {
       this.leases.push(payload);
-      return { status: this.leaseStatus, body: {} };
+      return { status: this.leaseStatus, body: { gateways: this.gateways } };
     }
     if (name === 'flow-closed') {
       this.reports.push(payload);
@@ -66,7 +71,7 @@ export class FakeFunctions {
     const envelopes = payload.envelopes ?? [];
     this.invocations.push({ name, envelopes });
     const outcomes = await Promise.all(envelopes.map((envelope) => this.answer(envelope)));
-    return { status: 200, body: { contractVersion: 1, outcomes } };
+    return { status: 200, body: { contractVersion: 1, outcomes, quotas: this.quotas } };
   }
 
   stop(): void {

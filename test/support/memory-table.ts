@@ -69,6 +69,9 @@ const refused = (item: Item | undefined) => ({ kind: 'refused' as const, ...(ite
 function holds(given: Condition | undefined, item: Item | undefined, update?: string): boolean {
   if (given === undefined) return true;
   const { condition, names = {}, values = {} } = given;
+  for (const map of [given.names, given.values]) {
+    if (map !== undefined && Object.keys(map).length === 0) throw new Error('ValidationException: empty placeholders');
+  }
   const isGiven = condition !== undefined || update !== undefined;
   if (isGiven) requirePlaceholders([condition, update], names, plain(values));
   return condition === undefined || readCondition(condition)({ item: item ?? {}, names, values });

@@ -62,7 +62,7 @@ function detailOf({ message, expected, received }: v.BaseIssue<unknown>): string
 }
 
 /** What the schema did not take: members that are not known there. */
-function unknownMembers(given: unknown, taken: unknown, path: readonly (string | number)[]): ProblemError[] {
+export function unknownMembers(given: unknown, taken: unknown, path: readonly (string | number)[]): ProblemError[] {
   if (Array.isArray(given) && Array.isArray(taken)) {
     return given.flatMap((each, index) => unknownMembers(each, taken[index], [...path, index]));
   }

@@ -1,18 +1,39 @@
 /** The description of the HTTP API (OpenAPI 3.1), made of the same schemas that check requests. */
-import { toJsonSchema } from '@valibot/to-json-schema';
 import * as v from 'valibot';
 import { PROBLEM_TITLES, PROBLEM_TYPE } from '#core/problem.ts';
+import { schemaOf } from './json-schema.ts';
 import { PARAMETERS } from './parameters.ts';
 import { type Route, route, type Schema } from './route.ts';
 
 const VERSION = '1.0.0';
-/** Methods whose resources have entity-tags. */
-const REASONS: Readonly<Record<number, string>> = {
+const SUCCESS: Readonly<Record<number, string>> = {
   200: 'Done',
   201: 'Created',
   202: 'Begun',
   204: 'Done, and there is nothing to say',
-  304: 'As it was: If-None-Match names it',
+};
+/** What the collections are. */
+const TAGS: Readonly<Record<string, string>> = {
+  tenants: 'One SIP domain with its policy, sign-in, watch rules and quotas',
+  users: 'Accounts of a tenant, and their passwords',
+  publishers: 'Accounts that may publish for the users of their tenant',
+  lists: 'Event lists: one SUBSCRIBE for many lamps (RFC 4662)',
+  trunk: "The way of a tenant's calls to the outside",
+  keys: 'API keys',
+  audit: 'Who changed what by this API',
+  calls: 'Live calls',
+  records: 'Records of ended calls',
+  statistics: 'Call counters',
+  profiles: 'How many calls there are, and of whom',
+  presentities: 'Lamps: what is known of a user now, why, and who is told',
+  subscriptions: 'Who watches whom',
+  bindings: 'Where users are registered',
+  sources: 'Systems that say over HTTP what their users do',
+  webhooks: 'Addresses that are told what happens',
+  tokens: 'Tokens that users sign in with',
+  limits: 'Limits of a tenant, and their use',
+  export: 'All data of a tenant',
+  openapi: 'This description',
 };
 
 const problem = v.object({
@@ -45,10 +66,10 @@ export function openApiRoute(routes: readonly Route[]): Route {
 /** The whole document. */
 export function describeApi(routes: readonly Route[]): object {
   const byPath = Map.groupBy(routes, ({ path }) => path.replace('+}', '}'));
-  const paths = [...byPath].map(([path, own]) => [
-    path,
-    Object.fromEntries(own.map((each) => [each.method.toLowerCase(), operationOf(each)])),
-  ]);
+  const paths = [...byPath].map(([path, own]) => {
+    const isVersioned = own.some(({ refusals = [] }) => refusals.includes(412));
+    return [path, Object.fromEntries(own.map((each) => [each.method.toLowerCase(), operationOf(each, isVersioned)]))];
+  });
   return {
     openapi: '3.1.0',
     info: {
@@ -59,7 +80,7 @@ export function describeApi(routes: readonly Route[]): object {
     },
     servers: [{ url: '/v1' }],
     security: [{ key: [] }],
-    tags: [...new Set(routes.map(tagOf))].map((name) => ({ name })),
+    tags: [...new Set(routes.map(tagOf))].map((name) => ({ name, description: TAGS[name] ?? `About ${name}` })),
     paths: Object.fromEntries(paths),
     components: {
       securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'An API key, `lf_…`' } },
@@ -68,12 +89,13 @@ export function describeApi(routes: readonly Route[]): object {
   };
 }
 
-function operationOf(described: Route): object {
+/** @param isVersioned its resource has entity-tags */
+function operationOf(described: Route, isVersioned: boolean): object {
   const { name, summary, description, permission, operatorOnly, body, success, successType } = described;
   const who = permission && `Permission: ${permission}${operatorOnly ? ", of an operator's key" : ''}.`;
   const answers = Object.entries(success).map(([status, schema]) => [
     status,
-    successOf(Number(status), schema ?? null, successType),
+    successOf(Number(status), schema ?? null, successType, isVersioned),
   ]);
   return {
     operationId: name,
@@ -81,7 +103,7 @@ function operationOf(described: Route): object {
     description: [description, who].filter(Boolean).join('\n\n') || undefined,
     tags: [tagOf(described)],
     ...(permission === undefined && { security: [] }),
-    parameters: parametersOf(described),
+    parameters: [...parametersOf(described), ...conditionsOf(described, isVersioned)],
     ...(body && { requestBody: bodyOf(body) }),
     responses: Object.fromEntries([...answers, ...refusalsOf(described)]),
   };
@@ -98,19 +120,25 @@ function bodyOf(schema: Schema): object {
   return { required: !isOptional, content: { 'application/json': { schema: schemaOf(schema, true) } } };
 }
 
-function successOf(status: number, schema: Schema | null, type = 'application/json'): object {
-  const description = REASONS[status] ?? 'Done';
-  return schema === null ? { description } : { description, content: { [type]: { schema: schemaOf(schema) } } };
+const ETAG = { ETag: { description: 'Of the resource as it stands now', schema: { type: 'string' } } };
+
+function successOf(status: number, schema: Schema | null, type = 'application/json', isVersioned: boolean): object {
+  const description = SUCCESS[status] ?? 'Done';
+  if (schema === null) return { description };
+  return { description, ...(isVersioned && { headers: ETAG }), content: { [type]: { schema: schemaOf(schema) } } };
 }
 
+const RETRY = { 'Retry-After': { description: 'Seconds', schema: { type: 'integer' } } };
+
 function refusalsOf({ permission, body, refusals = [] }: Route): [string, object][] {
-  const ofKey = permission === undefined ? [] : [400, 401, 403, 404, 429, 503];
+  const ofKey = permission === undefined ? [400] : [400, 401, 403, 404, 429, 503];
   const ofBody = body === undefined ? [] : [413, 415];
   const all = [...new Set<number>([...ofKey, ...ofBody, ...refusals])].toSorted((left, right) => left - right);
   return all.map((status) => [
     String(status),
     {
       description: PROBLEM_TITLES[status as keyof typeof PROBLEM_TITLES],
+      ...((status === 429 || status === 503) && { headers: RETRY }),
       content: { [PROBLEM_TYPE]: { schema: { $ref: '#/components/schemas/Problem' } } },
     },
   ]);
@@ -123,27 +151,31 @@ function parametersOf({ path, query }: Route): object[] {
     ...describedSchema(PARAMETERS[name as keyof typeof PARAMETERS]),
   }));
   const ofQuery = Object.entries(query?.entries ?? {}).map(([name, schema]) => ({
-    ...{ name, in: 'query', required: !v.safeParse(schema as Schema, undefined).success },
+    ...{ name, in: 'query', required: !v.safeParse(schema, undefined).success },
     ...describedSchema(schema as Schema),
   }));
   return [...ofPath, ...ofQuery];
 }
 
-function describedSchema(schema: Schema): object {
-  const { description, ...rest } = schemaOf(schema);
-  return { ...(description !== undefined && { description }), schema: rest };
+/** RFC 9110 section 13: only if it is still as it was read, only if there is nothing yet, only if it is another one. */
+function conditionsOf({ method, refusals = [] }: Route, isVersioned: boolean): object[] {
+  const header = (name: string, description: string) => ({
+    name,
+    in: 'header',
+    description,
+    schema: { type: 'string' },
+  });
+  if (method === 'GET') return isVersioned ? [header('If-None-Match', 'Answer 304 when it is still this one')] : [];
+  if (!refusals.includes(412)) return [];
+  const ifMatch = header('If-Match', 'Only while the resource has one of these entity-tags');
+  return method === 'PUT' ? [ifMatch, header('If-None-Match', '`*`: only when there is nothing yet')] : [ifMatch];
 }
 
-type JsonSchema = ReturnType<typeof toJsonSchema>;
-
-/** @param isClosed members that are not named are refused */
-function schemaOf(schema: Schema, isClosed = false): JsonSchema {
-  const { $schema: _dialect, ...rest } = toJsonSchema(schema, {
-    target: 'draft-2020-12',
-    // Checks that JSON Schema cannot say are said in descriptions.
-    errorMode: 'ignore',
-    overrideSchema: ({ valibotSchema, jsonSchema }) =>
-      isClosed && valibotSchema.type === 'object' ? { ...jsonSchema, additionalProperties: false } : undefined,
-  });
-  return rest;
+function describedSchema(schema: Schema): object {
+  const { description, pattern, default: fallback, ...rest } = schemaOf(schema);
+  // A number in the query is digits before it is one.
+  const isNumber = rest.type === 'number';
+  const shown = isNumber ? { ...rest, type: 'integer' } : { ...rest, ...(pattern !== undefined && { pattern }) };
+  const byDefault = fallback === undefined ? {} : { default: isNumber ? Number(fallback) : fallback };
+  return { ...(description !== undefined && { description }), schema: { ...shown, ...byDefault } };
 }

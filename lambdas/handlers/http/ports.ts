@@ -3,6 +3,8 @@ import type { VaultReader } from '#core/sealed-text.ts';
 import type { OperatorDeskPorts } from '#roles/operator-desk.ts';
 
 export interface ApiPorts extends OperatorDeskPorts {
+  /** How fast the keys of a tenant may ask: counts one request, and tells what is left. */
+  readonly takeRequest: (tenant: string, nowMs: number) => Promise<Readonly<Record<string, string>>>;
   /** Seals what is secret in the table, and opens it. */
   readonly vault: VaultReader;
   /** Bytes from a cryptographic source. */

@@ -27,9 +27,12 @@ export async function answerApi(
   identify: () => Promise<Caller>,
 ): Promise<ApiResponse> {
   const caller = isOpen(request) ? ANYBODY : await identify();
+  // Operators and readers of the description are held back by the front alone.
+  const rate = caller.tenant ? await ports.takeRequest(caller.tenant, nowMs) : {};
   const found = TABLE.find(request);
   const context = await contextOf(request, found, { ports, caller, nowMs });
-  return responseOf(request, await found.route.answer(context));
+  const response = responseOf(request, await found.route.answer(context));
+  return { ...response, headers: { ...response.headers, ...rate } };
 }
 
 /** Routes without a key; whoever has none is not told which other paths there are. */

@@ -3,9 +3,11 @@ import { AUDIT_ROUTES } from './audit.ts';
 import { CALL_ROUTES } from './calls.ts';
 import { INGEST_ROUTES } from './ingest.ts';
 import { KEY_ROUTES } from './keys.ts';
+import { LIMIT_ROUTES } from './limits.ts';
 import { LIST_ROUTES } from './lists.ts';
 import { LIVE_ROUTES } from './live.ts';
 import { openApiRoute } from './openapi.ts';
+import { OWN_KEY_ROUTES } from './own-key.ts';
 import type { Route } from './route.ts';
 import { TENANT_ROUTES } from './tenants.ts';
 import { TOKEN_ROUTES } from './tokens.ts';
@@ -19,8 +21,10 @@ const RESOURCES: readonly Route[] = [
   ...LIST_ROUTES,
   ...TRUNK_ROUTES,
   ...KEY_ROUTES,
+  ...OWN_KEY_ROUTES,
   ...AUDIT_ROUTES,
   ...LIVE_ROUTES,
+  ...LIMIT_ROUTES,
   ...INGEST_ROUTES,
   ...CALL_ROUTES,
 ];

@@ -21,7 +21,7 @@ const prod = synthesize({
 const taskSchema = v.object({
   ContainerDefinitions: v.tuple([
     v.looseObject({
-      Environment: v.array(v.object({ Name: v.string(), Value: v.string() })),
+      Environment: v.array(v.object({ Name: v.string(), Value: v.unknown() })),
       Secrets: v.array(v.object({ Name: v.string(), ValueFrom: v.unknown() })),
     }),
   ]),
@@ -30,7 +30,11 @@ const [container] = v.parse(
   taskSchema,
   Object.values(dev.findResources('AWS::ECS::TaskDefinition'))[0]?.Properties,
 ).ContainerDefinitions;
-const environment = Object.fromEntries(container.Environment.map(({ Name, Value }) => [Name, Value]));
+const everything = Object.fromEntries(container.Environment.map(({ Name, Value }) => [Name, Value]));
+/** What is known before it is deployed. */
+const environment = Object.fromEntries(
+  Object.entries(everything).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
+);
 
 describe('the listener', () => {
   it('ends TLS 1.2 or 1.3 with the configured certificate; there is no other listener', () => {
@@ -113,6 +117,10 @@ describe('the gateway task', () => {
         ]),
       },
     });
+  });
+
+  it('is told where the HTTP API is, for the console', () => {
+    expect(JSON.stringify(everything.API_URL)).toMatch(/ImportValue.*HttpApi.*\/v1/);
   });
 
   it('gets an environment that the gateway can read: functions by method, its address from ECS', () => {

@@ -56,12 +56,12 @@ describe.each(FUNCTION_NAMES)('function %s', (name) => {
   });
 
   it('reaches no other table, and an index only to query it: for expiry, or to list', () => {
-    const readers = { due: 'expire', byGateway: 'expire', listed: 'api' };
+    const readers = { due: ['expire'], byGateway: ['expire'], listed: ['api', 'notify'] };
     for (const action of DATA_ACTIONS) {
       expect(isAllowed(statements, `dynamodb:${action}`, 'arn:aws:dynamodb:eu-west-1:1:table/other')).toBe(false);
-      for (const [index, reader] of Object.entries(readers))
+      for (const [index, allowed] of Object.entries(readers))
         expect(isAllowed(statements, `dynamodb:${action}`, `${TABLE_ARN}/index/${index}`)).toBe(
-          name === reader && action === 'Query',
+          allowed.includes(name) && action === 'Query',
         );
     }
   });
@@ -170,7 +170,7 @@ describe('the schedule', () => {
 });
 
 describe('the HTTP API', () => {
-  it('brings every request under /v1 to its function, throttled, and no other page may use it (no CORS)', () => {
+  it('brings every request under /v1 to its function, throttled, and no page may use it unless an origin is known', () => {
     template.resourceCountIs('AWS::ApiGatewayV2::Route', 1);
     template.hasResourceProperties('AWS::ApiGatewayV2::Route', { RouteKey: 'ANY /v1/{proxy+}' });
     template.hasResourceProperties('AWS::ApiGatewayV2::Api', {
@@ -189,6 +189,19 @@ describe('the HTTP API', () => {
     template.hasResourceProperties('AWS::Lambda::Permission', {
       Principal: 'apigateway.amazonaws.com',
       FunctionName: { 'Fn::GetAtt': [Match.stringLikeRegexp('^Api'), 'Arn'] },
+    });
+  });
+
+  it('lets the pages of the console and of the origins that are set use it, and no others', () => {
+    const origins = { domainName: 'blf.example.com', apiOrigins: 'self,https://portal.example' };
+    synthesize(origins).functions.hasResourceProperties('AWS::ApiGatewayV2::Api', {
+      CorsConfiguration: {
+        AllowOrigins: ['https://blf.example.com', 'https://portal.example'],
+        AllowMethods: ['GET', 'PUT', 'POST', 'DELETE'],
+        AllowHeaders: Match.arrayWith(['authorization', 'if-match']),
+        ExposeHeaders: Match.arrayWith(['etag', 'retry-after']),
+        AllowCredentials: Match.absent(),
+      },
     });
   });
 

@@ -33,6 +33,8 @@ describe('settings', () => {
     ['domainName', 'https://blf.example.com', 'must be a domain name'],
     ['hostedZoneId', 'blf.example.com', 'must be a Route 53 hosted zone id'],
     ['certificateArn', 'arn:aws:iam::123456789012:server-certificate/x', 'must be the ARN of an ACM certificate'],
+    ['apiOrigins', 'https://portal.example/admin', 'must be self or origins'],
+    ['apiOrigins', '*', 'must be self or origins'],
     ['iceServersSecret', '[{"urls":"turn:x"}]', 'must be the name of a secret'],
     ['vpcCidr', '10.0.0.0/24', 'must be an IPv4 block'],
     ['availabilityZones', '1', 'must be at least 2'],

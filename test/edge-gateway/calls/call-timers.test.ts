@@ -10,6 +10,7 @@ import { assembleCalls, type CallParts } from '#gateway/calls/assemble-calls.ts'
 import { readConfig } from '#gateway/config.ts';
 import { Flow, FlowTable } from '#gateway/flow-table.ts';
 import { createTelemetry } from '#gateway/telemetry.ts';
+import { TenantLedger } from '#gateway/tenants/tenant-ledger.ts';
 import { type ReceivedMessage, readMessage } from '#test/support/sip-client.ts';
 
 const GATEWAY = gatewayIdOf('gateway-0123456789ab');
@@ -49,6 +50,7 @@ beforeEach(() => {
   parts = assembleCalls(config, {
     ...{ gatewayId: GATEWAY, gatewayHost: 'g.invalid', transport: 'WS', address: () => 'http://127.0.0.1:1', flows },
     ...{ outbox: outbox as never, invoke, telemetry, nowMs: Date.now, identities: { prove: () => undefined } },
+    tenants: new TenantLedger({ ...telemetry, nowMs: Date.now, chance: () => 0 }),
     queue: new FunctionQueue('call', invoke, limits, telemetry.counts),
   });
 });

@@ -48,4 +48,20 @@ describe('filter patterns of an event source mapping', () => {
     expect([event, moved, gone, replaced].map(isSent)).toEqual([true, true, true, true]);
     expect([watcher, refreshed, swept].map(isSent)).toEqual([false, false, false]);
   });
+
+  it('let accounts and policies that change through to notify, and the steps of a review', () => {
+    const isSent = (eventName: string, PK: string, SK: string): boolean =>
+      matchesFilter(STREAM_MAPPING.filterPattern, {
+        eventName,
+        dynamodb: { Keys: { PK: { S: PK }, SK: { S: SK } }, NewImage: {} },
+      });
+    expect(['INSERT', 'MODIFY'].map((name) => isSent(name, 'USER#a#1', 'PROFILE'))).toEqual([true, true]);
+    expect(['INSERT', 'MODIFY', 'REMOVE'].map((name) => isSent(name, 'TENANT#a', 'REVIEW'))).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect(['INSERT', 'MODIFY'].map((name) => isSent(name, 'TENANT#a', 'TENANT'))).toEqual([false, true]);
+    expect(isSent('MODIFY', 'TENANT#a', 'TRUNK')).toBe(false);
+  });
 });

@@ -1,0 +1,44 @@
+/** Token buckets: at most `perSecond * t + burst` in any time t. Pure: the time comes in as an argument. */
+
+/** What is left; mutable, because busy paths keep many of them inside of their own objects. */
+export interface Bucket {
+  /** Below 0 before the first use, which finds it full. */
+  tokens: number;
+  tokensAtMs: number;
+}
+
+export interface BucketRate {
+  readonly perSecond: number;
+  /** Tokens that can be saved. */
+  readonly burst: number;
+}
+
+export const newBucket = (nowMs: number): Bucket => ({ tokens: -1, tokensAtMs: nowMs });
+
+/**
+ * Takes one token. A clock that goes back gives nothing.
+ * @returns false when there is none
+ */
+export function takeToken(bucket: Bucket, rate: BucketRate, nowMs: number): boolean {
+  fill(bucket, rate, nowMs);
+  if (bucket.tokens < 1) return false;
+  bucket.tokens -= 1;
+  return true;
+}
+
+/** Gives back a token that was taken for something that did not happen. */
+export function returnToken(bucket: Bucket, { burst }: BucketRate): void {
+  bucket.tokens = Math.min(burst, bucket.tokens + 1);
+}
+
+/** Whole seconds until there is a token again, at least one. */
+export function secondsToToken({ tokens }: Bucket, { perSecond }: BucketRate): number {
+  return Math.max(1, Math.ceil((1 - tokens) / perSecond));
+}
+
+function fill(bucket: Bucket, { perSecond, burst }: BucketRate, nowMs: number): void {
+  const saved = bucket.tokens < 0 ? burst : bucket.tokens;
+  const elapsedMs = Math.max(0, nowMs - bucket.tokensAtMs);
+  bucket.tokens = Math.min(burst, saved + (elapsedMs * perSecond) / 1000);
+  bucket.tokensAtMs = nowMs;
+}

@@ -1,0 +1,159 @@
+/**
+ * Watch monitor: a changed account or policy is a new decision about subscriptions that stand, within seconds. Of one
+ * account it is made at once; of a whole tenant in steps, each of which the stream calls for.
+ */
+import type { Address } from '#core/identity.ts';
+import { dependsOnGroups, type TenantWatch, type WatchRules } from '#core/watch-policy.ts';
+import { listedUsers, userOfKey } from '#table/keys.ts';
+import { listItems } from '#table/listing.ts';
+import { advanceReview, askReview, finishReview, loadReview, markWatchRules } from '#table/review-item.ts';
+import { sequenceNumberOf } from '#table/stream-record.ts';
+import type { Item } from '#table/table.ts';
+import { loadTenant } from '#table/tenant-item.ts';
+import { decodeWatchChange, type WatchChange } from '#table/watch-changes.ts';
+import { decodeWatchRules, saysOfWatching } from '#table/watch-rules.ts';
+import { failureFields } from './role-log.ts';
+import { reviewPresentity, type WatchReviewPorts } from './watch-review.ts';
+
+export interface WatchMonitorPorts extends Omit<WatchReviewPorts, 'loadTenant'> {
+  readonly clock: () => number;
+}
+
+const HOP = 'watch';
+/** Presentities that are decided at once. */
+const AT_ONCE = 10;
+/** A step of a review takes no longer, or hardly so: lamps of other presentities wait for it. */
+const STEP_MS = 1_000;
+
+/**
+ * Takes the records of accounts, tenants and reviews in a batch. Safe to repeat, in any order: what is decided is what the
+ * table says now.
+ * @returns sequence numbers of the records to hand over again
+ */
+export async function monitorWatching(
+  records: readonly unknown[],
+  ports: WatchMonitorPorts,
+  nowMs: number,
+): Promise<string[]> {
+  const changes = records.flatMap((record) => decodeOrSkip(record, ports) ?? []);
+  const failed: string[] = [];
+  for (const some of chunksOf(changes, AT_ONCE)) {
+    const results = await Promise.all(some.map((each) => settleOrReport(each, ports, nowMs)));
+    failed.push(...results.flat());
+  }
+  return failed;
+}
+
+// A record that cannot be read now cannot be read later: repeating it would only hold up the shard.
+function decodeOrSkip(record: unknown, { telemetry }: WatchMonitorPorts): WatchChange | undefined {
+  try {
+    return decodeWatchChange(record);
+  } catch (error) {
+    telemetry.log('error', HOP, { sequenceNumber: sequenceNumberOf(record), ...failureFields(error) });
+    return undefined;
+  }
+}
+
+async function settleOrReport(change: WatchChange, ports: WatchMonitorPorts, nowMs: number): Promise<string[]> {
+  try {
+    if (await settle(change, { ...ports, ...tenantsOnce(ports) }, nowMs)) return [];
+    ports.telemetry.log('warn', HOP, { kind: change.kind, outcome: 'undelivered' });
+  } catch (error) {
+    ports.telemetry.log('warn', HOP, { kind: change.kind, ...failureFields(error) });
+  }
+  return [change.sequenceNumber];
+}
+
+/** Each tenant is read once for one change, and then as the table has it. */
+function tenantsOnce({ table }: WatchMonitorPorts): Pick<WatchReviewPorts, 'loadTenant'> {
+  const known = new Map<string, ReturnType<typeof loadTenant>>();
+  return {
+    loadTenant(domain) {
+      const tenant = known.get(domain) ?? loadTenant(table, domain, { consistent: true });
+      known.set(domain, tenant);
+      return tenant;
+    },
+  };
+}
+
+type SettlePorts = WatchMonitorPorts & WatchReviewPorts;
+
+function settle(change: WatchChange, ports: SettlePorts, nowMs: number): Promise<boolean> {
+  switch (change.kind) {
+    case 'account':
+      return settleAccount(change, ports, nowMs);
+    case 'tenant':
+      return settleTenant(change, ports, nowMs);
+    case 'review':
+      return stepReview(change.domain, ports, nowMs);
+    default:
+      return change satisfies never;
+  }
+}
+
+/** First its tenant says that accounts decide: whoever subscribes from now on reads them. */
+async function settleAccount(
+  { address, before, after, sequenceNumber }: Extract<WatchChange, { kind: 'account' }>,
+  ports: SettlePorts,
+  nowMs: number,
+): Promise<boolean> {
+  if (saysOfWatching(after)) await markWatchRules(ports.table, address.domain);
+  const tenant = await ports.loadTenant(address.domain);
+  if (tenant === undefined) return true;
+  const isMoved = String(before.groups.toSorted()) !== String(after.groups.toSorted());
+  if (isMoved && dependsOnGroups(tenant.watch, tenant.hasWatchRules))
+    await askReview(ports.table, address.domain, nowMs);
+  return reviewPresentity({ presentity: address, rules: after, decidedBy: sequenceNumber }, ports, nowMs);
+}
+
+/** What two tenants have agreed on is a matter of both: who comes from here to watch there is decided there. */
+async function settleTenant(
+  { domain, before, after }: Extract<WatchChange, { kind: 'tenant' }>,
+  { table, loadTenant }: SettlePorts,
+  nowMs: number,
+): Promise<boolean> {
+  await askReview(table, domain, nowMs);
+  for (const other of differing(before, after)) {
+    const tenant = await loadTenant(other);
+    if (tenant?.watch.federation.includes(domain)) await askReview(table, other, nowMs);
+  }
+  return true;
+}
+
+function differing(before: TenantWatch, after: TenantWatch): string[] {
+  const [old, now] = [new Set(before.federation), new Set(after.federation)];
+  return [...new Set([...old, ...now])].filter((domain) => old.has(domain) !== now.has(domain));
+}
+
+/** Goes on with the review of a tenant from where it stands, for {@link STEP_MS}. */
+async function stepReview(domain: string, ports: SettlePorts, nowMs: number): Promise<boolean> {
+  const review = await loadReview(ports.table, domain);
+  if (review === undefined) return true;
+  const decidedBy = `${review.id}.${review.run}`;
+  const startedMs = ports.clock();
+  let after: string | undefined = review.cursor === '' ? undefined : review.cursor;
+  do {
+    const { items, place } = await listItems(ports.table, listedUsers(domain), { limit: AT_ONCE, after });
+    const rulings = items.flatMap((item) => rulingOf(item, decidedBy) ?? []);
+    const results = await Promise.all(rulings.map((ruling) => reviewPresentity(ruling, ports, nowMs)));
+    if (!results.every(Boolean)) return false;
+    after = place;
+  } while (after !== undefined && ports.clock() - startedMs < STEP_MS);
+  if (after === undefined) await finishReview(ports.table, domain, review);
+  else await advanceReview(ports.table, domain, review, after);
+  return true;
+}
+
+function rulingOf(
+  item: Item,
+  decidedBy: string,
+): { readonly presentity: Address; readonly rules: WatchRules; readonly decidedBy: string } | undefined {
+  const presentity = userOfKey(item.PK);
+  return presentity && { presentity, rules: decodeWatchRules(item), decidedBy };
+}
+
+function chunksOf<T>(items: readonly T[], size: number): T[][] {
+  const chunks: T[][] = [];
+  for (let start = 0; start < items.length; start += size) chunks.push(items.slice(start, start + size));
+  return chunks;
+}

@@ -1,0 +1,222 @@
+/** Watch review: subscriptions that stand are decided anew; whoever sees otherwise from now on is told so, or ends. */
+import type { GatewayId, SubscriptionId } from '#contract/ids.ts';
+import type { EndInstruction, Instruction, NotifyInstruction } from '#contract/instruction.ts';
+import type { TerminationReason } from '#contract/schemas.ts';
+import { EVENT_PACKAGES, type EventPackage, watcherInfoName } from '#core/event-package.ts';
+import { type Address, addressOfAor, aorOfIdentity } from '#core/identity.ts';
+import { farewellOf, renderNotification } from '#core/notification.ts';
+import type { Presentity } from '#core/presentity.ts';
+import { decideAccess, isOpen, NO_RULES, type WatchAccess, type WatchRules } from '#core/watch-policy.ts';
+import { accessOf, profileOf, withAccess } from '#core/watch-view.ts';
+import { countChange, markDecidedAnew, markSeenAnew } from '#table/presentity-changes.ts';
+import type { Table } from '#table/table.ts';
+import { completeTenant, type Tenant } from '#table/tenant-item.ts';
+import { loadManyWatchRules } from '#table/watch-rules.ts';
+import { changeRendering, loadStandingWatchers, type StandingWatcher } from '#table/watcher-access.ts';
+import { deleteHeldWatcher } from '#table/watcher-item.ts';
+import { type DeliveryPorts, deliverTo } from './gateway-delivery.ts';
+import type { RoleLog } from './role-log.ts';
+import { haveAgreed } from './watch-gate.ts';
+
+export interface WatchReviewPorts extends DeliveryPorts {
+  readonly table: Table;
+  readonly telemetry: RoleLog;
+  /** Of the domain, as the table has it now. */
+  readonly loadTenant: (domain: string) => Promise<Tenant | undefined>;
+}
+
+/** What is decided by, and its name: the same when it is decided once more because telling it has failed. */
+export interface Ruling {
+  readonly presentity: Address;
+  readonly rules: WatchRules;
+  readonly decidedBy: string;
+}
+
+/** Subscriptions named in one POST. */
+const MAX_IDS_PER_POST = 2_000;
+
+/**
+ * Decides all watchers of one presentity anew. One UpdateItem and one Query; a BatchGetItem where accounts decide; and for
+ * those who see otherwise from now on an UpdateItem each, one for the state, and one POST a gateway.
+ *
+ * First the state says that it is decided anew: who subscribes meanwhile looks at it after its own write, so that one of
+ * both sees the other. Items change before the state gets its new version: what a fan-out sends to those whom it found in
+ * their old view is older than that, and falls to the version check.
+ * @returns false when a gateway that lives did not take it: decide again
+ */
+export async function reviewPresentity(ruling: Ruling, ports: WatchReviewPorts, nowMs: number): Promise<boolean> {
+  const { presentity } = ruling;
+  await markDecidedAnew(ports.table, presentity, nowMs);
+  const standing = await loadStandingWatchers(ports.table, presentity, nowMs);
+  const decided = await decideAll(ruling, standing, ports);
+  if (decided.length === 0) return true;
+  const ending = decided.filter((each) => endOf(each) !== undefined);
+  const changed = await change(ruling, decided, ports.table);
+  const instructions = [
+    ...endings(presentity, ending, nowMs),
+    ...(changed.length === 0
+      ? []
+      : views(presentity, changed, await markSeenAnew(ports.table, presentity, nowMs), nowMs)),
+  ];
+  const isDelivered = await deliverAll(instructions, ports, nowMs);
+  if (!isDelivered) return false;
+  await Promise.all(ending.map(({ watcher }) => deleteHeldWatcher(ports.table, presentity, watcher.event, watcher)));
+  await tellOwners(presentity, decided, ports.table, nowMs);
+  return true;
+}
+
+/** A watcher that is to see otherwise than its item says, or was made to by this very decision. */
+interface Decided {
+  readonly watcher: StandingWatcher;
+  readonly eventPackage: EventPackage;
+  readonly access: WatchAccess;
+}
+
+async function decideAll(
+  { presentity, rules, decidedBy }: Ruling,
+  standing: readonly StandingWatcher[],
+  ports: WatchReviewPorts,
+): Promise<Decided[]> {
+  const tenant = (await ports.loadTenant(presentity.domain)) ?? completeTenant(presentity.domain, {});
+  const watching = standing.flatMap((watcher) => {
+    const eventPackage = EVENT_PACKAGES.find(({ name }) => name === watcher.event);
+    const address = addressOfAor(watcher.watcher);
+    return eventPackage?.access === 'tenant' && address ? [{ watcher, eventPackage, address }] : [];
+  });
+  const own = watching.flatMap(({ address }) => (address.domain === presentity.domain ? [address] : []));
+  const isForAll = isOpen(tenant.watch) && !tenant.hasWatchRules;
+  const accounts = isForAll ? new Map<string, WatchRules>() : await loadManyWatchRules(ports.table, own);
+  const agreed = await agreements(presentity.domain, watching, ports);
+  return watching.flatMap(({ watcher, eventPackage, address }) => {
+    const account = accounts.get(aorOfIdentity(address)) ?? NO_RULES;
+    const isAgreed = agreed.get(address.domain) ?? true;
+    const access = decideAccess({ address, rules: account }, { address: presentity, rules }, tenant.watch, isAgreed);
+    const isNew = access !== accessOf(watcher.rendering) || watcher.decidedBy === decidedBy;
+    return isNew ? [{ watcher, eventPackage, access }] : [];
+  });
+}
+
+/** By domain of those who watch from elsewhere. */
+async function agreements(
+  domain: string,
+  watching: readonly { readonly address: Address }[],
+  ports: WatchReviewPorts,
+): Promise<ReadonlyMap<string, boolean>> {
+  const foreign = new Set(watching.map(({ address }) => address.domain).filter((each) => each !== domain));
+  const found = [...foreign].map(
+    async (each): Promise<[string, boolean]> => [each, await haveAgreed(each, domain, ports)],
+  );
+  return new Map(await Promise.all(found));
+}
+
+/**
+ * Why a subscription of its own ends by its new access. One that was active cannot wait again (RFC 3857 section 4.7.1): it
+ * ends, to be asked for anew.
+ */
+function endOf({ watcher, access }: Decided): TerminationReason | undefined {
+  if (watcher.list !== undefined) return undefined;
+  if (access === 'blocked') return 'rejected';
+  return access === 'pending' ? 'deactivated' : undefined;
+}
+
+/** @returns those whose item says so now: one that was refreshed meanwhile has decided for itself */
+async function change(
+  { presentity, decidedBy }: Ruling,
+  decided: readonly Decided[],
+  table: Table,
+): Promise<Decided[]> {
+  const done = decided.map(async (each): Promise<Decided[]> => {
+    const { watcher, access } = each;
+    if (endOf(each) !== undefined) return [];
+    const rendering = withAccess(profileOf(watcher.rendering), access);
+    const name = { presentity, event: watcher.event, id: watcher.id };
+    const isDone = await changeRendering(table, name, watcher.cseq, rendering, decidedBy);
+    return isDone ? [{ ...each, watcher: { ...watcher, rendering } }] : [];
+  });
+  return (await Promise.all(done)).flat();
+}
+
+type Addressed = readonly [gatewayId: GatewayId, instruction: Instruction];
+
+function endings(presentity: Address, ending: readonly Decided[], nowMs: number): Addressed[] {
+  return grouped(ending, (each) => endOf(each) ?? '').flatMap(([gatewayId, ids, first]): Addressed[] => {
+    const reason = endOf(first);
+    if (reason === undefined) return [];
+    const view = { contentType: first.watcher.contentType, rendering: withAccess('', 'blocked') };
+    const { body, ...farewell } = farewellOf(first.eventPackage, presentity, view, nowMs);
+    const end: EndInstruction = {
+      kind: 'end',
+      subscriptionIds: ids,
+      reason,
+      notification: { ...farewell, body: [...body] },
+    };
+    return [[gatewayId, end]];
+  });
+}
+
+function views(presentity: Address, changed: readonly Decided[], state: Presentity, nowMs: number): Addressed[] {
+  const groups = grouped(changed, ({ watcher }) => `${watcher.rendering} ${watcher.list ?? ''}`);
+  return groups.map(([gatewayId, subscriptionIds, { watcher, eventPackage, access }]): Addressed => {
+    const seen = eventPackage.compose(state, state.changedAtMs);
+    const notification = renderNotification(seen, presentity, state.version, watcher, nowMs);
+    const instance = instanceFor(watcher, access);
+    const notify: NotifyInstruction = {
+      ...{ kind: 'notify', subscriptionIds, presentity: aorOfIdentity(presentity) },
+      notification: { ...notification, body: [...notification.body] },
+      ...(instance && { instance }),
+    };
+    return [gatewayId, notify];
+  });
+}
+
+function instanceFor({ list }: StandingWatcher, access: WatchAccess): NotifyInstruction['instance'] {
+  if (list === undefined) return undefined;
+  if (access === 'blocked') return { state: 'terminated', reason: 'rejected' };
+  return access === 'pending' ? { state: 'pending' } : undefined;
+}
+
+/** Those that one instruction can name: of one gateway, told alike. */
+function grouped(
+  decided: readonly Decided[],
+  likeness: (each: Decided) => string,
+): [GatewayId, SubscriptionId[], Decided][] {
+  const keyOf = (each: Decided): string => {
+    const { gatewayId, event, contentType } = each.watcher;
+    return JSON.stringify([gatewayId, event, contentType, likeness(each)]);
+  };
+  return [...Map.groupBy(decided, keyOf).values()].flatMap((all) => {
+    const chunks: [GatewayId, SubscriptionId[], Decided][] = [];
+    for (let start = 0; start < all.length; start += MAX_IDS_PER_POST) {
+      const some = all.slice(start, start + MAX_IDS_PER_POST);
+      if (some[0]) chunks.push([some[0].watcher.gatewayId, some.map(({ watcher }) => watcher.id), some[0]]);
+    }
+    return chunks;
+  });
+}
+
+/** @returns false when a gateway that lives did not take them */
+async function deliverAll(addressed: readonly Addressed[], ports: WatchReviewPorts, nowMs: number): Promise<boolean> {
+  const byGateway = Map.groupBy(addressed, ([gatewayId]) => gatewayId);
+  const deliveries = [...byGateway].map(async ([gatewayId, all]) => {
+    const delivery = await deliverTo(
+      gatewayId,
+      all.map(([, instruction]) => instruction),
+      ports,
+      nowMs,
+    );
+    return delivery.kind !== 'failed';
+  });
+  return (await Promise.all(deliveries)).every(Boolean);
+}
+
+/** Who watches the watchers learns of it (RFC 3857). Refused, which is fine, when nobody does. */
+async function tellOwners(
+  presentity: Address,
+  decided: readonly Decided[],
+  table: Table,
+  nowMs: number,
+): Promise<void> {
+  const events = new Set(decided.map(({ watcher }) => watcherInfoName(watcher.event)));
+  const known = EVENT_PACKAGES.filter(({ name }) => events.has(name));
+  await Promise.all(known.map(({ name }) => countChange(table, presentity, name, nowMs)));
+}
