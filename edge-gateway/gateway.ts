@@ -65,9 +65,9 @@ interface Parts {
   readonly forwardPath: ForwardPath;
   readonly requestPath: RequestPath;
   readonly guard: FlowGuard;
+  readonly tenants: TenantLedger;
   readonly identities: IdentityKeeper;
   readonly signIn: SignInByToken;
-  readonly tenants: TenantLedger;
   readonly nowMs: () => number;
   /** None when no function routes calls. */
   readonly callParts: CallParts | undefined;

@@ -10,7 +10,7 @@ import type { TenantLedger } from './tenants/tenant-ledger.ts';
 export interface IdentityKeeperPorts {
   readonly notifyPath: Pick<NotifyPath, 'terminate'>;
   readonly reports: Pick<ReportQueue, 'flowClosed' | 'subscriptionEnded'>;
-  readonly tenants: Pick<TenantLedger, 'prove' | 'flowClosed'>;
+  readonly tenants: Pick<TenantLedger, 'hold'>;
   readonly log: Log;
   readonly nowMs: () => number;
 }
@@ -35,9 +35,8 @@ export class IdentityKeeper {
     // Somebody else takes nothing over.
     if (lapsed !== undefined && !isSameAddress(lapsed.identity, identity)) this.#end(flow);
     flow.lapsed = undefined;
-    // What counts for its tenant already goes on to do so.
-    if (flow.account === undefined) this.#ports.tenants.prove(flow, identity);
-    else flow.identity = identity;
+    flow.identity = identity;
+    this.#ports.tenants.hold(flow, identity.domain);
     if (identity.expiresAtMs !== undefined) this.#ending.add(flow);
   }
 

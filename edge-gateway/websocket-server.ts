@@ -67,16 +67,27 @@ export function createSipWebSocketServer(
   const transport = publicTransport(config);
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     stream.on('error', () => stream.destroy());
-    const refusal = accepting
-      ? (refuseHandshake(config, request, ports.flows) ?? limitHandshakes(handshakes, request, ports.nowMs()))
-      : NOT_ACCEPTING;
-    const token = refusal === undefined ? tokenOf(request) : undefined;
+    const refusal = check(request) ?? hurry(request);
+    const token = tokenOf(request);
     if (refusal !== undefined) turnAway(request, stream, refusal);
     else if (token === undefined) admit(request, stream, head);
     else void bySignIn(token, request, stream, head);
   });
+  const check = (request: IncomingMessage): Refusal | undefined =>
+    accepting
+      ? refuseHandshake(config, request, ports.flows)
+      : { status: '503 Service Unavailable', retrySeconds: RETRY_SECONDS };
+  const hurry = (request: IncomingMessage): Refusal | undefined =>
+    handshakes.take(addressOf(request), ports.nowMs())
+      ? undefined
+      : { status: '429 Too Many Handshakes From This Address', retrySeconds: RETRY_SECONDS };
 
   function admit(request: IncomingMessage, stream: Duplex, head: Buffer, identity?: Identity): void {
+    const refusal = check(request);
+    if (refusal !== undefined) {
+      turnAway(request, stream, refusal);
+      return;
+    }
     webSockets.handleUpgrade(request, stream, head, (socket) => {
       const port = request.socket.remotePort ?? 0;
       const flow = new Flow(socket, stream, transport, addressOf(request), port, ports.nowMs());
@@ -163,11 +174,6 @@ function refuseHandshake(config: GatewayConfig, request: IncomingMessage, flows:
   if (flows.countOfAddress(addressOf(request)) >= config.MAX_FLOWS_PER_ADDRESS)
     return { status: '429 Too Many Connections From This Address', retrySeconds: RETRY_SECONDS };
   return undefined;
-}
-
-function limitHandshakes(handshakes: HandshakeRates, request: IncomingMessage, nowMs: number): Refusal | undefined {
-  if (handshakes.take(addressOf(request), nowMs)) return undefined;
-  return { status: '429 Too Many Handshakes From This Address', retrySeconds: RETRY_SECONDS };
 }
 
 /** A browser always sends Origin; a client that is none sends none and is not what this list guards against. */

@@ -87,14 +87,13 @@ export async function asAuthenticated(
   }
 }
 
-const isInForce = (identity: Identity | undefined, nowMs: number): identity is Identity =>
-  identity !== undefined && (identity.expiresAtMs === undefined || nowMs < identity.expiresAtMs);
-
 /** Only who has proven it hears that the tenant is full; the flow stays without identity, so it does not count. */
 function requireRoom({ tenantFull }: RequestEnvelope): void {
   if (tenantFull === 'flows') throw tooMany('Too Many Connections Of This Tenant');
   if (tenantFull === 'subscriptions') throw tooMany('Too Many Subscriptions Of This Tenant');
 }
+const isInForce = (identity: Identity | undefined, nowMs: number): identity is Identity =>
+  identity !== undefined && (identity.expiresAtMs === undefined || nowMs < identity.expiresAtMs);
 
 function identityOfFlow(identity: Identity, from: Address): Identity {
   if (!isSameAddress(identity, from)) throw forbidden();

@@ -8,7 +8,6 @@ import { listItems } from '#table/listing.ts';
 import { changeWrite } from '#table/resource-write.ts';
 import type { Table } from '#table/table.ts';
 import { completeTenant, decodeTenant, type GivenTenant, loadTenant, type Tenant } from '#table/tenant-item.ts';
-import { showSignIn } from '#table/tenant-sign-in.ts';
 import { type Change, type Changed, type ChangePorts, changeResource, type Standing } from './change.ts';
 
 export type ShownTenant = GivenTenant & { readonly domain: string };
@@ -19,8 +18,7 @@ interface StandingTenant extends Standing<ShownTenant> {
 
 /** What was set, without secrets; what was not set is a default, and not shown. */
 export function showTenant({ domain, given }: Pick<Tenant, 'domain' | 'given'>): ShownTenant {
-  const { displayName, policy, signIn, watch, quotas } = given;
-  return { domain, displayName, policy, signIn: signIn && showSignIn(signIn), watch, quotas };
+  return { domain, ...given };
 }
 
 const domainOf = (partitionKey: string): string => partitionKey.slice(partitionKey.indexOf('#') + 1);

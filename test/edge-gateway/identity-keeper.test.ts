@@ -13,9 +13,10 @@ let flow: Flow;
 let keeper: IdentityKeeper;
 let ended: unknown[];
 let reported: unknown[];
+let held: string[];
 beforeEach(() => {
   nowMs = T0;
-  [ended, reported] = [[], []];
+  [ended, reported, held] = [[], [], []];
   flow = new Flow({} as never, new PassThrough(), 'WS', '192.0.2.7', 5061, T0);
   keeper = new IdentityKeeper({
     notifyPath: { terminate: (subscription, reason) => void ended.push([subscription, reason]) },
@@ -23,10 +24,7 @@ beforeEach(() => {
       flowClosed: (each) => void reported.push(each.lapsed?.identity ?? each.identity),
       subscriptionEnded: (subscription) => void reported.push(subscription),
     },
-    tenants: {
-      prove: (each, identity) => void Object.assign(each, { identity, account: {} }),
-      flowClosed: (each) => void Object.assign(each, { account: undefined }),
-    },
+    tenants: { hold: (_flow, domain) => void held.push(domain) },
     log: { info: () => undefined } as never,
     nowMs: () => nowMs,
   });
@@ -44,6 +42,7 @@ describe('what a flow has proven', () => {
     keeper.prove(flow, undefined);
     advanceTo(T0 + 3_600_000);
     expect(flow.identity).toEqual(ALICE);
+    expect(held).toEqual([ALICE.domain]);
     expect(ended).toEqual([]);
   });
 

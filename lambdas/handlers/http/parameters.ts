@@ -48,12 +48,12 @@ export const PARAMETERS = {
   id: v.pipe(keyId, v.description('Id of the key: the middle of its prefix')),
   dialog: v.pipe(dialogName, v.description('Id of the dialog, as its source calls it')),
   source: v.pipe(sourceName, v.description('Who says it: a PBX, a portal')),
+  publication: v.pipe(publicationId, v.description('Id of the publication, as the presentity shows it')),
   secret: v.pipe(
     v.string(),
     v.regex(/^[A-Za-z0-9_-]{1,32}$/, 'is no id of a secret: 1 to 32 letters, digits or _-'),
     v.description('Id of a shared secret, as the tenant calls it'),
   ),
-  publication: v.pipe(publicationId, v.description('Id of the publication, as the presentity shows it')),
   callId: v.pipe(anyText, v.description('Call-ID, percent-encoded')),
   profile: v.pipe(anyText, v.description('Profile of calls')),
   value: v.pipe(anyText, v.description('Value of the profile, percent-encoded')),
