@@ -17,7 +17,6 @@ import { USER_ROUTES } from './users.ts';
 const RESOURCES: readonly Route[] = [
   ...TENANT_ROUTES,
   ...USER_ROUTES,
-  ...TOKEN_ROUTES,
   ...LIST_ROUTES,
   ...TRUNK_ROUTES,
   ...TOKEN_ROUTES,
