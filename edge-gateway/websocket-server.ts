@@ -104,16 +104,9 @@ export function createSipWebSocketServer(
   ): Promise<void> {
     const answer = await ports.signIn(token, addressOf(request));
     if (stream.destroyed) return;
-    const refusal = answer.kind === 'proven' ? refuseProven(answer.identity, request) : refusalOf(answer);
-    if (answer.kind === 'proven' && refusal === undefined) admit(request, stream, head, answer.identity);
-    else turnAway(request, stream, refusal ?? NOT_ACCEPTING);
-  }
-
-  /** Others may have come meanwhile. */
-  function refuseProven({ domain }: Identity, request: IncomingMessage): Refusal | undefined {
-    if (!accepting) return NOT_ACCEPTING;
-    if (!ports.tenants.hasRoomFor(domain, 'flows')) return TENANT_IS_FULL;
-    return refuseHandshake(config, request, ports.flows);
+    if (answer.kind !== 'proven') turnAway(request, stream, refusalOf(answer));
+    else if (ports.tenants.hasRoomFor(answer.identity.domain, 'flows')) admit(request, stream, head, answer.identity);
+    else turnAway(request, stream, TENANT_IS_FULL);
   }
 
   function turnAway(request: IncomingMessage, stream: Duplex, refusal: Refusal): void {
@@ -162,7 +155,6 @@ function refusalOf(answer: Exclude<SignInAnswer, { kind: 'proven' }>): Refusal {
   return { status: '503 Service Unavailable', retrySeconds: answer.retryAfterSeconds };
 }
 
-const NOT_ACCEPTING: Refusal = { status: '503 Service Unavailable', retrySeconds: RETRY_SECONDS };
 const TENANT_IS_FULL: Refusal = { status: '503 Too Many Connections Of This Tenant', retrySeconds: 30 };
 
 /** @returns `undefined` when the connection is welcome */

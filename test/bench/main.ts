@@ -9,6 +9,7 @@ import { measureLatency } from './latency.ts';
 import { measureMemory } from './memory.ts';
 import { measureNeighbour } from './neighbour.ts';
 import { measureRequests } from './requests.ts';
+import { measureSignIn } from './sign-in.ts';
 
 const print = (text: string): boolean => process.stdout.write(`${text}\n`);
 
@@ -96,6 +97,14 @@ function parse(): void {
   spawnSync(process.execPath, [path.join(import.meta.dirname, 'parse.ts')], { stdio: 'inherit' });
 }
 
+async function signIn(): Promise<void> {
+  const { wrongPasswordMicros, unknownUserMicros, openMicros } = await measureSignIn();
+  print('\nA refused sign-in: function CPU and time, table in memory');
+  print(
+    `  wrong password ${wrongPasswordMicros.toFixed(0)} us, unknown user ${unknownUserMicros.toFixed(0)} us, ratio ${(unknownUserMicros / wrongPasswordMicros).toFixed(3)}; opening sealed credentials ${openMicros.toFixed(1)} us`,
+  );
+}
+
 /** Seeded in each tenant, so that a flow of a crowd has a user of its own. */
 const USERS = 2_100;
 
@@ -116,12 +125,14 @@ const WITH_STACK: Readonly<Record<string, readonly Bench[]>> = {
   neighbour: [neighbour],
 };
 
+const ALONE: Readonly<Record<string, () => void | Promise<void>>> = { parse, 'sign-in': signIn };
+const NAMES = [...Object.keys(ALONE), ...Object.keys(WITH_STACK)];
+
 async function run(names: readonly string[]): Promise<void> {
-  const wanted = names.length > 0 ? names : ['parse', ...Object.keys(WITH_STACK)];
-  const unknown = wanted.filter((name) => name !== 'parse' && !(name in WITH_STACK));
-  if (unknown.length > 0)
-    throw new Error(`no bench ${unknown.join(', ')}; there are parse, ${Object.keys(WITH_STACK).join(', ')}`);
-  if (wanted.includes('parse')) parse();
+  const wanted = names.length > 0 ? names : NAMES;
+  const unknown = wanted.filter((name) => !NAMES.includes(name));
+  if (unknown.length > 0) throw new Error(`no bench ${unknown.join(', ')}; there are ${NAMES.join(', ')}`);
+  for (const name of wanted) await ALONE[name]?.();
   for (const measure of wanted.flatMap((name) => WITH_STACK[name] ?? [])) {
     const stack = await startStack({ env: { LOG_LEVEL: 'warn', LOCAL_USERS: String(USERS) } });
     try {
@@ -134,6 +145,6 @@ async function run(names: readonly string[]): Promise<void> {
 
 await new Command('bench')
   .description('Measures the local stack. CPU figures are of the gateway process; compare ratios, not seconds.')
-  .argument('[names...]', `parse, ${Object.keys(WITH_STACK).join(', ')}; all when none is given`)
+  .argument('[names...]', `${NAMES.join(', ')}; all when none is given`)
   .action(run)
   .parseAsync();

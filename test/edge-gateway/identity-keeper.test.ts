@@ -24,7 +24,7 @@ beforeEach(() => {
       flowClosed: (each) => void reported.push(each.lapsed?.identity ?? each.identity),
       subscriptionEnded: (subscription) => void reported.push(subscription),
     },
-    tenants: { hold: (_flow, domain) => void held.push(domain), flowClosed: () => void held.pop() },
+    tenants: { hold: (_flow, domain) => void held.push(domain), flowClosed: () => void held.push('none') },
     log: { info: () => undefined } as never,
     nowMs: () => nowMs,
   });
@@ -83,6 +83,7 @@ describe('what a proof has opened', () => {
     expect(ended).toEqual([[subscription, 'deactivated']]);
     expect(reported).toEqual([subscription, until(T0 + 1_000)]);
     expect(flow.registered).toBe(false);
+    expect(held).toEqual([ALICE.domain, 'none']);
     advanceTo(T0 + 90_000);
     expect(ended).toHaveLength(1);
   });

@@ -19,7 +19,6 @@ import { WATCHER_ROUTES } from './watchers.ts';
 const RESOURCES: readonly Route[] = [
   ...TENANT_ROUTES,
   ...USER_ROUTES,
-  ...TOKEN_ROUTES,
   ...LIST_ROUTES,
   ...TRUNK_ROUTES,
   ...TOKEN_ROUTES,

@@ -141,6 +141,7 @@ describe('the gateway task', () => {
       },
       flowClosed: 'lampfield-dev-flow-closed',
       callReport: 'lampfield-dev-call-report',
+      signIn: 'lampfield-dev-sign-in',
       lease: 'lampfield-dev-lease',
     });
     expect(config.DRAIN_SECONDS).toBeLessThan(120);
