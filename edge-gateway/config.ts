@@ -29,6 +29,8 @@ const functionNames = v.object({
   lease: v.string(),
   /** Told how calls stand. */
   callReport: v.optional(v.string()),
+  /** Asked whom the token of a handshake proves. */
+  signIn: v.optional(v.string()),
 });
 
 const parsedJson = v.pipe(

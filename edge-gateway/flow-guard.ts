@@ -48,7 +48,8 @@ export class FlowGuard {
   #closeStrangers(nowMs: number): void {
     const latestMs = nowMs - this.#settings.strangerSeconds * 1000;
     for (const flow of this.#flows.values()) {
-      if (flow.identity !== undefined || flow.isUnframed || flow.openedAtMs > latestMs) continue;
+      const isKnown = flow.identity !== undefined || flow.lapsed !== undefined || flow.isUnframed;
+      if (isKnown || flow.openedAtMs > latestMs) continue;
       this.#telemetry.counts.strangersClosed++;
       flow.socket.close(POLICY_VIOLATION, 'nothing proven');
     }

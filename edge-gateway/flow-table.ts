@@ -30,6 +30,8 @@ export class Flow implements OutboxOwner, Bucket {
   /** What the tenant of the identity uses of this gateway. */
   account: TenantAccount | undefined;
   readonly openedAtMs: number;
+  /** What was proven until a moment ago; its subscriptions and bindings end then. */
+  lapsed: { readonly identity: Identity; readonly endsAtMs: number } | undefined;
   /** True while bindings name this flow, so that its end must be reported. */
   registered = false;
   closed = false;

@@ -11,8 +11,10 @@ import { type GatewayConfig, readTlsFiles } from './config.ts';
 import { FlowGuard } from './flow-guard.ts';
 import { type Flow, FlowTable } from './flow-table.ts';
 import { ForwardPath } from './forward-path.ts';
+import { createSignIn, type SignInByToken } from './handshake-token.ts';
 import { createHttpListener } from './health.ts';
 import { iceServersFor } from './ice-servers.ts';
+import { IdentityKeeper } from './identity-keeper.ts';
 import { carryOut, createInstructionServer, type IntakePorts, type PromptInstruction } from './instruction-intake.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { NotifyPath } from './notify-path.ts';
@@ -65,6 +67,8 @@ interface Parts {
   readonly requestPath: RequestPath;
   readonly guard: FlowGuard;
   readonly tenants: TenantLedger;
+  readonly identities: IdentityKeeper;
+  readonly signIn: SignInByToken;
   readonly nowMs: () => number;
   /** None when no function routes calls. */
   readonly callParts: CallParts | undefined;
@@ -130,6 +134,7 @@ function assemble(config: GatewayConfig): Parts {
   const reportEnded = reports.subscriptionEnded.bind(reports);
   const notifyPath = new NotifyPath(notifySettings, { subscriptions, outbox, counts, log, nowMs, reportEnded });
   const gatewayHost = `${gatewayId.slice(-12)}.invalid`;
+  const identities = new IdentityKeeper({ notifyPath, reports, tenants, log, nowMs });
   const forwardPath = new ForwardPath({ gatewayHost, flows, outbox, counts, log });
   const requestSettings = {
     gatewayId,
@@ -155,11 +160,11 @@ function assemble(config: GatewayConfig): Parts {
       ? undefined
       : assembleCalls(config, {
           ...{ gatewayId, gatewayHost, transport: publicTransport(config), address: () => parts.address },
-          ...{ flows, outbox, invoke, queue: inviteQueue, tenants, telemetry, nowMs, trunks },
+          ...{ flows, outbox, invoke, queue: inviteQueue, tenants, telemetry, nowMs, trunks, identities },
         });
   const isDraining = (): boolean => parts.draining;
   const requestPorts = {
-    ...{ functions, subscriptions, notifyPath, forwardPath, outbox, tenants, telemetry, nowMs, isDraining },
+    ...{ functions, subscriptions, notifyPath, forwardPath, outbox, tenants, telemetry, identities, nowMs, isDraining },
     callPath: callParts?.callPath,
     isEnding: (id: SubscriptionId) => reports.isEnding(id),
     carryOut: (instructions: readonly Instruction[], flow: Flow) => carryOutOfOutcome(instructions, flow, outcomePorts),
@@ -185,9 +190,11 @@ function assemble(config: GatewayConfig): Parts {
     ...{ strangerSeconds: config.STRANGER_SECONDS, maxFlows: config.MAX_FLOWS },
   };
   const guard = new FlowGuard(guardSettings, flows, telemetry);
+  const signInSettings = { gatewayId, functionName: config.FUNCTIONS.signIn, deadlineMs: config.FUNCTION_DEADLINE_MS };
+  const signIn = createSignIn(signInSettings, invoke, log);
   const tables = { flows, subscriptions, outbox, reports, notifyPath, forwardPath, requestPath, guard, tenants };
   const parts: Parts = {
-    ...{ gatewayId, telemetry, invoke, functions, ...tables, nowMs },
+    ...{ gatewayId, telemetry, invoke, functions, ...tables, nowMs, identities, signIn },
     ...{ callParts, flowEvents, trunks, address: '', draining: false },
   };
   return parts;
@@ -285,10 +292,19 @@ function sipServerOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): S
   });
 }
 
-function startClocks({ notifyPath, guard, requestPath, tenants, nowMs, callParts }: Parts): NodeJS.Timeout[] {
+function startClocks({
+  notifyPath,
+  guard,
+  identities,
+  requestPath,
+  tenants,
+  nowMs,
+  callParts,
+}: Parts): NodeJS.Timeout[] {
   const everySecond = (): void => {
     notifyPath.advance(nowMs());
     guard.advance(nowMs());
+    identities.advance(nowMs());
     tenants.advance();
   };
   return [

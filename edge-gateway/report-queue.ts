@@ -43,9 +43,11 @@ export class ReportQueue {
     this.#counts = counts;
   }
 
+  /** The flow is gone, or what it had proven. */
   flowClosed(flow: Flow): void {
-    if (!flow.registered || flow.identity === undefined) return;
-    this.#flows.push({ flowId: flow.id, identity: flow.identity });
+    const identity = flow.identity ?? flow.lapsed?.identity;
+    if (!flow.registered || identity === undefined) return;
+    this.#flows.push({ flowId: flow.id, identity });
     this.#schedule(GATHER_MS);
   }
 

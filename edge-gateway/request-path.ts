@@ -17,6 +17,7 @@ import { aboutAnswer, composeResponse, dialogHeaders, envelopeOf, nonceUseOf, to
 import { type Flow, isNonceReplayed } from './flow-table.ts';
 import { FORWARD_BRANCH_PREFIX, type ForwardPath } from './forward-path.ts';
 import { answer, answerGenerically, type Served, unavailable } from './generic-answers.ts';
+import type { IdentityKeeper } from './identity-keeper.ts';
 import { readPlainAnswer } from './notify-answer.ts';
 import type { NotifyPath } from './notify-path.ts';
 import type { Outbox } from './outbox.ts';
@@ -44,6 +45,7 @@ export interface RequestPathPorts {
   readonly outbox: Outbox;
   readonly tenants: TenantLedger;
   readonly telemetry: Telemetry;
+  readonly identities: Pick<IdentityKeeper, 'prove'>;
   readonly nowMs: () => number;
   readonly isDraining: () => boolean;
   /** Calls, when a function routes them. */
@@ -260,7 +262,7 @@ export class RequestPath {
   /** Applies an outcome: what the flow has proven, the answer, then the NOTIFY that follows it on the same flow. */
   #apply(exchange: Exchange, outcome: Outcome): void {
     const { flow } = exchange;
-    if (outcome.identity !== undefined) this.#ports.tenants.prove(flow, outcome.identity);
+    this.#ports.identities.prove(flow, outcome.identity);
     if (outcome.registered !== undefined) flow.registered = outcome.registered;
     const { subscription } = outcome;
     if (subscription === undefined) this.#answer(exchange, outcome.response);

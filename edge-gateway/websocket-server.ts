@@ -4,21 +4,38 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
+import type { Identity } from '#contract/schemas.ts';
+import type { SignInAnswer } from '#contract/sign-in.ts';
 import type { GatewayConfig, TlsFiles } from './config.ts';
 import { Flow, type FlowTable, type Transport } from './flow-table.ts';
 import { HandshakeRates } from './handshake-rates.ts';
+import { type HandshakeToken, type SignInByToken, tokenOf } from './handshake-token.ts';
+import type { IdentityKeeper } from './identity-keeper.ts';
 import type { Outbox } from './outbox.ts';
 import type { Telemetry } from './telemetry.ts';
+import type { TenantLedger } from './tenants/tenant-ledger.ts';
 
 /** A frame past this closes the flow (1009); a message of over 64 KiB in a smaller frame is answered 513. */
 const MAX_FRAME_BYTES = 256 * 1024;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const LISTEN_BACKLOG = 4_096;
+const RETRY_SECONDS = 5;
 
 export interface FlowEvents {
   readonly received: (flow: Flow, data: Buffer, isBinary: boolean) => void;
   readonly drained: (flow: Flow) => void;
   readonly closed: (flow: Flow) => void;
+}
+
+export interface SipServerPorts {
+  readonly flows: FlowTable;
+  readonly outbox: Outbox;
+  readonly telemetry: Telemetry;
+  readonly nowMs: () => number;
+  readonly events: FlowEvents;
+  readonly identities: Pick<IdentityKeeper, 'prove'>;
+  readonly signIn: SignInByToken;
+  readonly tenants: Pick<TenantLedger, 'hasRoomFor'>;
 }
 
 export interface SipWebSocketServer {
@@ -33,7 +50,7 @@ export function createSipWebSocketServer(
   config: GatewayConfig,
   tls: TlsFiles | undefined,
   http: RequestListener,
-  ports: { flows: FlowTable; outbox: Outbox; telemetry: Telemetry; nowMs: () => number; events: FlowEvents },
+  ports: SipServerPorts,
 ): SipWebSocketServer {
   const webSockets = new WebSocketServer({
     noServer: true,
@@ -50,18 +67,61 @@ export function createSipWebSocketServer(
   const transport = publicTransport(config);
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     stream.on('error', () => stream.destroy());
-    const refusal = accepting ? refuseHandshake(config, request, ports, handshakes) : '503 Service Unavailable';
+    const refusal = check(request) ?? hurry(request);
+    const token = tokenOf(request);
+    if (refusal !== undefined) turnAway(request, stream, refusal);
+    else if (token === undefined) admit(request, stream, head);
+    else void bySignIn(token, request, stream, head);
+  });
+  const check = (request: IncomingMessage): Refusal | undefined =>
+    accepting
+      ? refuseHandshake(config, request, ports.flows)
+      : { status: '503 Service Unavailable', retrySeconds: RETRY_SECONDS };
+  const hurry = (request: IncomingMessage): Refusal | undefined =>
+    handshakes.take(addressOf(request), ports.nowMs())
+      ? undefined
+      : { status: '429 Too Many Handshakes From This Address', retrySeconds: RETRY_SECONDS };
+
+  function admit(request: IncomingMessage, stream: Duplex, head: Buffer, identity?: Identity): void {
+    const refusal = check(request);
     if (refusal !== undefined) {
-      ports.telemetry.counts.flowsRefused++;
-      ports.telemetry.log.info({ hop: 'handshake', address: addressOf(request), refusal }, 'connection refused');
-      refuse(stream, refusal);
+      turnAway(request, stream, refusal);
       return;
     }
     webSockets.handleUpgrade(request, stream, head, (socket) => {
       const port = request.socket.remotePort ?? 0;
-      openFlow(new Flow(socket, stream, transport, addressOf(request), port, ports.nowMs()), socket, ports);
+      const flow = new Flow(socket, stream, transport, addressOf(request), port, ports.nowMs());
+      openFlow(flow, socket, ports);
+      ports.identities.prove(flow, identity);
     });
-  });
+  }
+
+  async function bySignIn(
+    token: HandshakeToken,
+    request: IncomingMessage,
+    stream: Duplex,
+    head: Buffer,
+  ): Promise<void> {
+    const answer = await ports.signIn(token, addressOf(request));
+    if (stream.destroyed) return;
+    const refusal = answer.kind === 'proven' ? refuseProven(answer.identity, request) : refusalOf(answer);
+    if (answer.kind === 'proven' && refusal === undefined) admit(request, stream, head, answer.identity);
+    else turnAway(request, stream, refusal ?? NOT_ACCEPTING);
+  }
+
+  /** Others may have come meanwhile. */
+  function refuseProven({ domain }: Identity, request: IncomingMessage): Refusal | undefined {
+    if (!accepting) return NOT_ACCEPTING;
+    if (!ports.tenants.hasRoomFor(domain, 'flows')) return TENANT_IS_FULL;
+    return refuseHandshake(config, request, ports.flows);
+  }
+
+  function turnAway(request: IncomingMessage, stream: Duplex, refusal: Refusal): void {
+    ports.telemetry.counts.flowsRefused++;
+    const { status } = refusal;
+    ports.telemetry.log.info({ hop: 'handshake', address: addressOf(request), refusal: status }, 'connection refused');
+    refuse(stream, refusal);
+  }
   return {
     server,
     listen: () => listen(server, config.PORT, config.HOST),
@@ -88,20 +148,32 @@ export function listen(server: NetServer, port: number, host: string): Promise<n
 
 const addressOf = (request: IncomingMessage): string => (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
 
-/** @returns the HTTP status line of a refusal; `undefined` when the connection is welcome */
-function refuseHandshake(
-  config: GatewayConfig,
-  request: IncomingMessage,
-  { flows, nowMs }: { readonly flows: FlowTable; readonly nowMs: () => number },
-  handshakes: HandshakeRates,
-): string | undefined {
+/** What a client is told that gets no connection. */
+interface Refusal {
+  /** Of the HTTP status line. */
+  readonly status: string;
+  /** When to come again. */
+  readonly retrySeconds?: number;
+  readonly challenge?: string;
+}
+
+function refusalOf(answer: Exclude<SignInAnswer, { kind: 'proven' }>): Refusal {
+  if (answer.kind === 'refused') return { status: '401 Unauthorized', challenge: 'Bearer error="invalid_token"' };
+  return { status: '503 Service Unavailable', retrySeconds: answer.retryAfterSeconds };
+}
+
+const NOT_ACCEPTING: Refusal = { status: '503 Service Unavailable', retrySeconds: RETRY_SECONDS };
+const TENANT_IS_FULL: Refusal = { status: '503 Too Many Connections Of This Tenant', retrySeconds: 30 };
+
+/** @returns `undefined` when the connection is welcome */
+function refuseHandshake(config: GatewayConfig, request: IncomingMessage, flows: FlowTable): Refusal | undefined {
   const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((item) => item.trim().toLowerCase());
-  if (!offered.includes('sip')) return '400 WebSocket Subprotocol sip Required';
-  if (!isOriginAllowed(config.ALLOWED_ORIGINS, request)) return '403 Origin Not Allowed';
-  if (flows.size >= config.MAX_FLOWS) return '503 Too Many Connections';
+  if (!offered.includes('sip')) return { status: '400 WebSocket Subprotocol sip Required' };
+  if (!isOriginAllowed(config.ALLOWED_ORIGINS, request)) return { status: '403 Origin Not Allowed' };
+  if (flows.size >= config.MAX_FLOWS) return { status: '503 Too Many Connections', retrySeconds: RETRY_SECONDS };
   if (flows.countOfAddress(addressOf(request)) >= config.MAX_FLOWS_PER_ADDRESS)
-    return '429 Too Many Connections From This Address';
-  return handshakes.take(addressOf(request), nowMs()) ? undefined : '429 Too Many Handshakes From This Address';
+    return { status: '429 Too Many Connections From This Address', retrySeconds: RETRY_SECONDS };
+  return undefined;
 }
 
 /** A browser always sends Origin; a client that is none sends none and is not what this list guards against. */
@@ -112,11 +184,12 @@ function isOriginAllowed(allowed: readonly string[], request: IncomingMessage): 
   return allowed.includes('self') && URL.canParse(origin) && new URL(origin).host === request.headers.host;
 }
 
-function refuse(stream: Duplex, status: string): void {
-  const retry = status.startsWith('503') || status.startsWith('429') ? 'Retry-After: 5\r\n' : '';
+function refuse(stream: Duplex, { status, retrySeconds, challenge }: Refusal): void {
+  const retry = retrySeconds === undefined ? '' : `Retry-After: ${retrySeconds}\r\n`;
+  const asked = challenge === undefined ? '' : `WWW-Authenticate: ${challenge}\r\n`;
   const body = `${status.slice(4)}\n`;
   stream.end(
-    `HTTP/1.1 ${status}\r\nConnection: close\r\nSec-WebSocket-Protocol: sip\r\n${retry}Content-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nSec-WebSocket-Protocol: sip\r\n${retry}${asked}Content-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   );
 }
 

@@ -113,6 +113,7 @@ function gatewayFunctions() {
     flowClosed: 'lampfield-flow-closed',
     lease: 'lampfield-lease',
     callReport: 'lampfield-call-report',
+    signIn: 'lampfield-sign-in',
   };
 }
 

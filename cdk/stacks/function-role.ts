@@ -11,7 +11,7 @@ import { FUNCTIONS, type FunctionDescription, type FunctionName, type SecretName
 const INDEX_READERS: Readonly<Record<keyof typeof TABLE.indexes, readonly FunctionName[]>> = {
   due: ['expire'],
   byGateway: ['expire'],
-  listed: ['api', 'notify'],
+  listed: ['api', 'expire', 'notify'],
 };
 
 interface FunctionRoleProps {

@@ -111,5 +111,6 @@ function gatewayFunctions(settings: Settings): unknown {
     flowClosed: functionNameOf(settings, 'flow-closed'),
     lease: functionNameOf(settings, 'lease'),
     callReport: functionNameOf(settings, 'call-report'),
+    signIn: functionNameOf(settings, 'sign-in'),
   };
 }

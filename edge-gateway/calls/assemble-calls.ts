@@ -36,6 +36,7 @@ export interface CallAssembly {
   readonly tenants: TenantLedger;
   readonly telemetry: Telemetry;
   readonly nowMs: () => number;
+  readonly identities: CallContext['identities'];
   /** Connections to trunks, and where trunks reach us; none when there is no listener for them. */
   readonly trunks?: Pick<TrunkLinkPorts, 'connections' | 'listener'> | undefined;
 }
@@ -74,7 +75,7 @@ export function assembleCalls(config: GatewayConfig, given: CallAssembly): CallP
   const trunk = trunks && new TrunkLink({ ...trunkPorts, ...trunks });
   const context: CallContext = {
     ...{ settings, address, flows, outbox, peers, tokens: new FlowTokens(secrets), reports, transactions, calls },
-    ...{ queue, trunk, tenants, counts, log, nowMs },
+    ...{ queue, trunk, tenants, counts, log, nowMs, identities: given.identities },
   };
   const callPath = new CallPath(context);
   return { callPath, calls, transactions, reports, peers };

@@ -6,6 +6,7 @@ import type { RequestEnvelope } from '#contract/request-envelope.ts';
 import { serializeRequest } from '#core/sip/serialize.ts';
 import type { FunctionQueue } from '../backend.ts';
 import type { FlowTable, Transport } from '../flow-table.ts';
+import type { IdentityKeeper } from '../identity-keeper.ts';
 import type { Outbox } from '../outbox.ts';
 import type { Counts, Log } from '../telemetry.ts';
 import type { TenantLedger } from '../tenants/tenant-ledger.ts';
@@ -52,6 +53,7 @@ export interface CallContext {
   readonly counts: Counts;
   readonly log: Log;
   readonly nowMs: () => number;
+  readonly identities: Pick<IdentityKeeper, 'prove'>;
 }
 
 /** The part of our id that stands in branches and in our host name. */

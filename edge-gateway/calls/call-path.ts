@@ -120,13 +120,13 @@ export class CallPath {
   }
 
   async #route(server: ServerTransaction, flow: Flow): Promise<void> {
-    const { queue, transactions, tenants, log } = this.#context;
+    const { queue, transactions, tenants, identities, log } = this.#context;
     const { request, source, toTag } = server;
     try {
       const tenantFull = tenants.fullFor(flow, request, 'calls');
       const outcome = await queue.submit({ ...this.#envelopeOf(request, source, toTag), tenantFull });
       if (outcome.response.status === 503) tenants.refusedFor(flow, request, tenantFull);
-      if (outcome.identity !== undefined) tenants.prove(flow, outcome.identity);
+      identities.prove(flow, outcome.identity);
       this.#invitePath.routed(server, await withTrunkTarget(this.#context, outcome));
     } catch (error) {
       log.error({ hop: 'call', callId: request.get('call-id'), err: String(error) }, 'no route');
@@ -188,11 +188,11 @@ export class CallPath {
 
   /** A flow that has proven nothing yet: the function challenges it. @returns the challenge, or what else it said */
   async #identify(request: SipRequest, flow: Flow): Promise<EnvelopedResponse | undefined> {
-    const { queue, tenants } = this.#context;
+    const { queue, identities } = this.#context;
     try {
       const outcome = await queue.submit(this.#envelopeOf(request, this.#arrivalOf(flow), undefined, flow));
       if (outcome.identity === undefined) return outcome.response;
-      tenants.prove(flow, outcome.identity);
+      identities.prove(flow, outcome.identity);
       return undefined;
     } catch {
       return unavailable(1);

@@ -10,6 +10,7 @@ import {
 import { backoffMs, RECONNECT } from '#gateway/panel/backoff.ts';
 import { keepAlive } from '#gateway/panel/keep-alive.ts';
 import { type LampEvents, LampSubscription } from '#gateway/panel/lamp-subscription.ts';
+import type { PortalToken } from '#gateway/panel/portal-token.ts';
 import { type Problem, unreachable } from '#gateway/panel/problem.ts';
 import { REFRESH_SECONDS, type Registration, registrationOf } from '#gateway/panel/registration.ts';
 
@@ -17,6 +18,8 @@ export interface Credentials {
   readonly user: string;
   readonly domain: string;
   readonly password: string;
+  /** Instead of a password. */
+  readonly token?: PortalToken;
 }
 
 export type ConnectionState =
@@ -34,11 +37,14 @@ export interface ConnectionEvents extends LampEvents {
 
 /** How long a call may ring here; the server's own limit comes first. */
 const NO_ANSWER_SECONDS = 300;
+/** A portal that has no new token is not asked all the time. */
+const LEAST_REFRESH_MS = 15_000;
 
 export class Connection {
   /** Calls and messages go over it, too. */
   readonly agent: UserAgent;
   readonly #registration: Registration;
+  readonly #token: PortalToken | undefined;
   readonly #events: ConnectionEvents;
   readonly #host: string;
   readonly #lamps = new Map<string, LampSubscription>();
@@ -66,7 +72,8 @@ export class Connection {
       onInvite: (invitation) => events.onInvite(invitation),
       onMessage: (message) => events.onMessage(message),
     };
-    this.#registration = registrationOf(this.agent);
+    this.#token = credentials.token;
+    this.#registration = registrationOf(this.agent, credentials.token);
   }
 
   /**
@@ -154,7 +161,13 @@ export class Connection {
       if (problem === undefined) this.#refreshLater();
       else if (problem.passing) this.#dropLine();
       else this.#refused(problem);
-    }, REFRESH_SECONDS * 1000);
+    }, this.#refreshInMs());
+  }
+
+  /** A token that is about to end is renewed by the next REGISTER. */
+  #refreshInMs(): number {
+    const renewInMs = this.#token?.renewInMs(Date.now()) ?? Number.POSITIVE_INFINITY;
+    return Math.min(REFRESH_SECONDS * 1_000, Math.max(renewInMs, LEAST_REFRESH_MS));
   }
 
   /** Closing a dead socket can take a minute until the browser gives up; the line counts as lost at once. */

@@ -12,6 +12,7 @@ import { Connection, type ConnectionState, type Credentials } from '#gateway/pan
 import { byId } from '#gateway/panel/dom.ts';
 import { lampOf } from '#gateway/panel/lamp.ts';
 import { ListDialog } from '#gateway/panel/list-dialog.ts';
+import { askPortal, PortalToken, readFragment } from '#gateway/panel/portal-token.ts';
 import {
   loadNames,
   loadWatchList,
@@ -175,6 +176,15 @@ function leave(then: () => void): void {
 }
 
 byId('edit', HTMLButtonElement).addEventListener('click', () => listDialog.open(session?.board.extensions ?? []));
+/** The token leaves the address, and with it the history, before anything else happens. */
+function signInFromPortal(): void {
+  const given = readFragment(location.hash);
+  if (given === undefined) return;
+  history.replaceState(null, '', location.pathname + location.search);
+  const { user, domain, token } = given;
+  void signIn({ user, domain, password: '', token: new PortalToken(token, () => askPortal(user, domain)) });
+}
+
 addEventListener('online', () => session?.connection.retryNow());
 addEventListener('offline', () => session?.connection.networkLost());
 // Nothing can be awaited any more, but what is written to the line now still leaves.
@@ -192,3 +202,4 @@ setInterval(() => {
   calls.tick(Date.now());
 }, 1_000);
 signInView.show();
+signInFromPortal();

@@ -39,6 +39,14 @@ export function signInProblem(status: number, reason: string, aor: string): Prob
   return serverProblem(status, reason);
 }
 
+/** The token of a portal is not, or no longer, taken. */
+export const tokenProblem = (): Problem => ({
+  status: 401,
+  title: 'Your sign-in has ended.',
+  advice: 'Open this page from your portal again, or sign in with your password.',
+  passing: false,
+});
+
 export function serverProblem(status: number, reason: string): Problem {
   const passing = status === 408 || status === 480 || status >= 500;
   return {

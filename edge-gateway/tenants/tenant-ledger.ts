@@ -1,7 +1,7 @@
 /** The tenants that use this gateway: what they hold, their share of what they may, and who is refused. */
 import type { LimitUse } from '#contract/instruction.ts';
 import type { EnvelopedResponse } from '#contract/outcome.ts';
-import type { GatewayQuotas, Identity } from '#contract/schemas.ts';
+import type { GatewayQuotas } from '#contract/schemas.ts';
 import type { SipRequest } from '#core/sip/message.ts';
 import type { Flow } from '../flow-table.ts';
 import { unavailable } from '../generic-answers.ts';
@@ -62,18 +62,23 @@ export class TenantLedger {
     return [...this.#entries.values()].map(({ account }) => account);
   }
 
-  /** A flow has proven who it is: from now on it counts for its tenant. What it proved first stays. */
-  prove(flow: Flow, identity: Identity): void {
-    if (flow.identity !== undefined || flow.closed) return;
-    flow.identity = identity;
-    flow.account = this.#entryOf(identity.domain).account;
+  /** A flow is of this tenant, and counts for it from now on. */
+  hold(flow: Flow, domain: string): void {
+    if (flow.closed || flow.account?.domain === domain) return;
+    this.flowClosed(flow);
+    flow.account = this.#entryOf(domain).account;
     flow.account.flows++;
   }
 
+  /** The flow is gone, or what it had proven. */
   flowClosed(flow: Flow): void {
     if (flow.account === undefined) return;
     flow.account.flows--;
     flow.account = undefined;
+  }
+
+  hasRoomFor(domain: string, limit: HeldLimit): boolean {
+    return this.#entries.get(domain)?.account.hasRoomFor(limit) ?? true;
   }
 
   /** A function says what a tenant may use. */
@@ -119,7 +124,7 @@ export class TenantLedger {
     if (account === undefined) return undefined;
     if (opens !== undefined && !account.hasRoomFor(opens)) return opens;
     // An emergency call has no limits, so that it must not fail for want of a flow either.
-    const needsFlow = flow.identity === undefined && opens !== 'calls';
+    const needsFlow = flow.account === undefined && opens !== 'calls';
     return needsFlow && !account.hasRoomFor('flows') ? 'flows' : undefined;
   }
 

@@ -21,6 +21,8 @@ export const identity = v.object({
   domain: boundedText(253),
   user: boundedText(256),
   role: v.picklist(['user', 'publisher']),
+  /** When the proof ends; absent for one that lasts as long as its flow. */
+  expiresAtMs: v.optional(epochMs),
 });
 export type Identity = Readonly<v.InferOutput<typeof identity>>;
 

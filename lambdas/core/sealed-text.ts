@@ -9,6 +9,13 @@ export interface Vault {
   open(sealed: string, place: string): string;
   /** True when the key that seals is another one by now. */
   isOutdated(sealed: string): boolean;
+  /** Keys for another purpose than sealing, the current one first; each goes with the key that it comes from. */
+  keysFor(purpose: string): readonly DerivedKey[];
+}
+
+export interface DerivedKey {
+  readonly id: string;
+  readonly key: Uint8Array;
 }
 
 /** Answers the vault; its keys may have to be fetched. */
@@ -49,6 +56,8 @@ export function createVault(keyTexts: string, chooseBytes: (count: number) => Ui
       return openText(used.key, bytes, place);
     },
     isOutdated: (sealed) => partsOf(sealed).id !== current.id,
+    keysFor: (purpose) =>
+      keys.map(({ id, key }) => ({ id, key: new Uint8Array(hkdfSync('sha256', key, '', purpose, KEY_BYTES)) })),
   };
 }
 

@@ -42,5 +42,5 @@ async function pass(startedMs: number): Promise<void> {
   }
 }
 
-const isQuiet = ({ publications, gateways, bindings, calls, failures }: SweepResult): boolean =>
-  publications + gateways + bindings + calls + failures === 0;
+const isQuiet = ({ publications, gateways, bindings, calls, removed, failures }: SweepResult): boolean =>
+  publications + gateways + bindings + calls + removed + failures === 0;

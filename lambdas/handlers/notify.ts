@@ -8,6 +8,7 @@ import { chronicle } from '#roles/chronicler.ts';
 import { fanOut } from '#roles/fan-out.ts';
 import { monitorRegistrations } from '#roles/registration-monitor.ts';
 import { endReplaced } from '#roles/replacement-monitor.ts';
+import { closeRemovedTenants } from '#roles/tenant-remover.ts';
 import { removeUsers } from '#roles/user-remover.ts';
 import { monitorWatching } from '#roles/watch-monitor.ts';
 import { systemClock } from '#runtime/clock.ts';
@@ -43,6 +44,7 @@ export async function handler(event: unknown): Promise<{ batchItemFailures: { it
   failed.push(...(await monitorWatching(records, { ...ports, clock: systemClock }, startedMs)));
   failed.push(...(await monitorRegistrations(records, ports, startedMs)));
   failed.push(...(await removeUsers(records, ports, startedMs)));
+  failed.push(...(await closeRemovedTenants(records, ports, startedMs)));
   await chronicle(records, ports);
   const durationMs = systemClock() - startedMs;
   telemetry.log(failed.length > 0 ? 'warn' : 'debug', 'notify', {

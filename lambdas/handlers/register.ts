@@ -3,7 +3,7 @@ import { register } from '#roles/registrar.ts';
 import { readEnvironment } from '#runtime/environment.ts';
 import { createTelemetry } from '#runtime/telemetry.ts';
 import { createRequestHandler } from './request-handler.ts';
-import { createRequestPorts } from './request-ports.ts';
+import { createRequestPorts, ofServedTenants } from './request-ports.ts';
 import { withQuotas } from './with-quotas.ts';
 
 const environment = readEnvironment();
@@ -12,7 +12,7 @@ const ports = createRequestPorts(environment);
 export const handler = withQuotas(
   createRequestHandler(
     'register',
-    (envelope, nowMs) => register(envelope, ports, nowMs),
+    ofServedTenants((envelope, nowMs) => register(envelope, ports, nowMs), ports),
     createTelemetry(environment.logLevel),
   ),
   ports,

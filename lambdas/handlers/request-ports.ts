@@ -5,18 +5,22 @@ import type { VaultReader } from '#core/sealed-text.ts';
 import type { CallRouterPorts } from '#roles/call-router.ts';
 import type { ListServerPorts } from '#roles/list-server.ts';
 import type { NotifierPorts } from '#roles/notifier.ts';
-import type { RequestPorts } from '#roles/request-ports.ts';
+import type { KeySetLoader, RequestPorts } from '#roles/request-ports.ts';
 import { createCache } from '#runtime/cache.ts';
 import type { Environment } from '#runtime/environment.ts';
+import { createKeySetLoader } from '#runtime/key-set-client.ts';
 import { createSecretReader, type SecretReader } from '#runtime/secret.ts';
 import { createVaultReader } from '#runtime/vault.ts';
 import { openDynamoDbTable } from '#table/dynamodb.ts';
+import { openFailureBook } from '#table/failure-book.ts';
 import { loadList } from '#table/list-item.ts';
+import { loadSignInSecrets } from '#table/sign-in-secrets-item.ts';
 import type { Table } from '#table/table.ts';
 import { isServed, loadTenant } from '#table/tenant-item.ts';
 import { loadTrunk } from '#table/trunk-item.ts';
-import { loadUser } from '#table/user-item.ts';
+import { loadUser, type User } from '#table/user-item.ts';
 import { loadWatchRules } from '#table/watch-rules.ts';
+import type { RequestRole } from './request-handler.ts';
 
 const KEEP_USERS_MS = 10_000;
 const KEEP_TENANTS_MS = 5_000;
@@ -30,11 +34,18 @@ const MAX_CACHED = 10_000;
 export function createRequestPorts(environment: Environment): RequestPorts {
   const table = openDynamoDbTable({ tableName: environment.tableName, endpoint: environment.dynamoDbEndpoint });
   const vault = createVaultReader(createSecretReader(environment.vaultSecret));
-  return cachedPorts(table, createSecretReader(environment.nonceSecret), vault);
+  // Where the table is on this machine, an issuer may be so too.
+  const loadKeySet = createKeySetLoader({ allowsLoopback: environment.dynamoDbEndpoint !== undefined });
+  return cachedPorts(table, createSecretReader(environment.nonceSecret), vault, loadKeySet);
 }
 
 /** Ports over any table; for tests and benches too. */
-export function cachedPorts(table: Table, nonceSecret: SecretReader, vault: VaultReader): RequestPorts {
+export function cachedPorts(
+  table: Table,
+  nonceSecret: SecretReader,
+  vault: VaultReader,
+  loadKeySet: KeySetLoader,
+): RequestPorts {
   const users = createCache((key) => loadUser(table, ...namesOf(key)), {
     keepMs: KEEP_USERS_MS,
     maxEntries: MAX_CACHED,
@@ -43,7 +54,31 @@ export function cachedPorts(table: Table, nonceSecret: SecretReader, vault: Vaul
     keepMs: KEEP_TENANTS_MS,
     maxEntries: MAX_CACHED,
   });
-  return { table, nonceSecret, vault, loadUser: (domain, user) => users(`${domain}#${user}`), loadTenant: tenants };
+  const secrets = createCache((domain) => loadSignInSecrets(table, domain), {
+    keepMs: KEEP_TENANTS_MS,
+    maxEntries: MAX_CACHED,
+  });
+  /** Nobody signs in to a tenant that is being removed. */
+  const loadServed = async (domain: string, user: string): Promise<User | undefined> => {
+    const [tenant, account] = await Promise.all([tenants(domain), users(`${domain}#${user}`)]);
+    return tenant?.removal === undefined ? account : undefined;
+  };
+  return {
+    ...{ table, nonceSecret, vault, loadKeySet, failures: openFailureBook(table) },
+    ...{ loadUser: loadServed, loadTenant: tenants, loadSignInSecrets: secrets },
+  };
+}
+
+/** Who was proven on a flow is nobody any more once the tenant is gone, or is going: the role asks for credentials anew. */
+export function ofServedTenants(
+  role: RequestRole,
+  { loadTenant: load }: Pick<RequestPorts, 'loadTenant'>,
+): RequestRole {
+  return async (envelope, nowMs) => {
+    const { identity, ...rest } = envelope;
+    const isProven = identity !== undefined && isServed(await load(identity.domain));
+    return role(isProven ? envelope : rest, nowMs);
+  };
 }
 
 /** Finds lists, at most {@link KEEP_LISTS_MS} old: most names are none, and stay none. */

@@ -1,19 +1,22 @@
-/** Authenticator: who sends this request? By the flow's earlier proof, or by digest (RFC 3261 section 22, RFC 8760). */
+/**
+ * Authenticator: who sends this request? By the flow's earlier proof, by digest (RFC 3261 section 22, RFC 8760), or by a
+ * bearer token (RFC 8898).
+ */
 import type { OutcomeInput } from '#contract/outcome.ts';
 import type { RequestEnvelope } from '#contract/request-envelope.ts';
 import type { Identity } from '#contract/schemas.ts';
-import { challengeHeaders, type DigestCredentials, readCredentials, verifyResponse } from '#core/digest.ts';
+import { bearerChallenges, bearerOf } from '#core/bearer.ts';
+import { challengeHeaders } from '#core/digest.ts';
 import { SipRejection } from '#core/error.ts';
 import { type Address, addressOfHeader, forbidden, isSameAddress, isStorable } from '#core/identity.ts';
 import { isNonceValid, makeNonce, type NonceScope } from '#core/nonce.ts';
 import { responseOf, tooMany } from '#core/rejection.ts';
-import { type Params, parseCredentials } from '#core/sip/header.ts';
 import { type HeaderFields, headerFieldsOf } from '#core/sip/message.ts';
-import { parseUri } from '#core/sip/uri.ts';
-import { decoyUser, openHa1, type StoredCredentials } from '#table/user-item.ts';
+import { type DigestPorts, identityOfDigest, readDigest, requireFitting } from './digest-proof.ts';
 import type { RequestPorts } from './request-ports.ts';
+import { identityOfToken, placeOfToken, type TokenPorts } from './token-checker.ts';
 
-export type AuthenticatorPorts = Pick<RequestPorts, 'nonceSecret' | 'vault' | 'loadUser'>;
+export type AuthenticatorPorts = DigestPorts & TokenPorts & Pick<RequestPorts, 'nonceSecret' | 'failures'>;
 
 /** As who the sender is asked for credentials: as the server that it speaks to, or as a proxy on its way. */
 export type Challenger = 'server' | 'proxy';
@@ -28,12 +31,20 @@ const FIELDS = {
   },
 } as const;
 
+/** A request whose sender is asked for. */
+interface Asked {
+  readonly envelope: RequestEnvelope;
+  readonly from: Address;
+  readonly challenger: Challenger;
+  readonly nowMs: number;
+}
+
 /**
  * Finds the identity behind a request; From must be this identity. Credentials are verified whenever there are
  * some, also on a flow that is identified already; a request without any relies on its flow.
- * At most one read (`loadUser`, cached), and that only when there are credentials.
+ * Reads are cached: the user and the failures only with credentials, the tenant for a challenge.
  * @throws {SipRejection} 401 (a proxy: 407) with a challenge for each algorithm: no proof, or a wrong one; an unknown user, an
- *   unknown tenant and a wrong password look the same. 403: From is someone else. 400: malformed.
+ *   unknown tenant and a wrong password look the same. 403: From is someone else. 400: malformed. 503: too many failures
  */
 export async function authenticate(
   envelope: RequestEnvelope,
@@ -44,22 +55,15 @@ export async function authenticate(
   const headers = headerFieldsOf(envelope.request.headers);
   const from = addressOfHeader(headers, 'from');
   const authorizations = headers.all(FIELDS[challenger].credentials);
-  if (authorizations.length === 0 && envelope.identity) return identityOfFlow(envelope.identity, from);
+  if (authorizations.length === 0 && isInForce(envelope.identity, nowMs))
+    return identityOfFlow(envelope.identity, from);
 
-  const scope: NonceScope = { secret: await ports.nonceSecret(), flowId: envelope.flowId, realm: from.domain };
-  const params = digestFor(from.domain, authorizations);
-  const credentials = params && credentialsOf(params);
-  if (!credentials) throw challenge(challenger, scope, nowMs, false);
-  requireFitting(credentials, from, envelope.request.requestUri);
-
-  const user = isStorable(from) ? await ports.loadUser(from.domain, from.user) : undefined;
-  const vault = await ports.vault();
-  // The same work for a name that nobody has.
-  const ha1 = ha1For(openHa1(vault, user ?? decoyUser(vault)), from, credentials);
-  const isProven = verifyResponse(credentials, envelope.request.method, ha1) && user !== undefined;
-  const isFresh = isNonceValid(credentials.nonce, scope, nowMs) && !envelope.nonceReplayed;
-  if (!user || !isProven || !isFresh) throw challenge(challenger, scope, nowMs, isProven);
-  return { domain: user.domain, user: user.user, role: user.role };
+  const asked: Asked = { envelope, from, challenger, nowMs };
+  const digest = readDigest(from.domain, authorizations);
+  if (digest !== undefined) return proveByDigest(digest, asked, ports);
+  const token = bearerOf(authorizations);
+  if (token !== undefined) return proveByToken(token, asked, ports);
+  throw await challenge(asked, ports);
 }
 
 /**
@@ -88,54 +92,85 @@ function requireRoom({ tenantFull }: RequestEnvelope): void {
   if (tenantFull === 'flows') throw tooMany('Too Many Connections Of This Tenant');
   if (tenantFull === 'subscriptions') throw tooMany('Too Many Subscriptions Of This Tenant');
 }
+const isInForce = (identity: Identity | undefined, nowMs: number): identity is Identity =>
+  identity !== undefined && (identity.expiresAtMs === undefined || nowMs < identity.expiresAtMs);
 
 function identityOfFlow(identity: Identity, from: Address): Identity {
   if (!isSameAddress(identity, from)) throw forbidden();
   return identity;
 }
 
-/** The digest for our realm among the Authorization header fields, which may be for several realms. */
-function digestFor(realm: string, authorizations: readonly string[]): Params | undefined {
-  for (const value of authorizations) {
-    const parsed = parseCredentials(value);
-    if (!parsed) throw new SipRejection(400, 'Bad Authorization');
-    if (parsed.scheme !== 'digest') continue;
-    const given = parsed.params.get('realm');
-    if (given === undefined) throw new SipRejection(400, 'Missing Digest realm');
-    if (given.toLowerCase() === realm) return parsed.params;
-  }
-  return undefined;
+async function proveByDigest(
+  credentials: NonNullable<ReturnType<typeof readDigest>>,
+  asked: Asked,
+  ports: AuthenticatorPorts,
+): Promise<Identity> {
+  const { envelope, from, nowMs } = asked;
+  requireFitting(credentials, from, envelope.request.requestUri);
+  const place = { ...from, sourceAddress: envelope.sourceAddress };
+  await requirePatience(place, ports, nowMs);
+  const found = await identityOfDigest(credentials, envelope.request.method, from, ports, nowMs);
+  const identity = await ofStayingTenant(found, ports);
+  const isFresh = isNonceValid(credentials.nonce, await nonceScopeOf(asked, ports), nowMs) && !envelope.nonceReplayed;
+  if (identity !== undefined && isFresh) return identity;
+  // A wrong nonce is no guess: the password was right.
+  if (identity === undefined) await ports.failures.record(place, nowMs);
+  throw await challenge(asked, ports, { stale: identity !== undefined });
 }
 
-/** @returns undefined for an algorithm or qop that we did not offer */
-function credentialsOf(params: Params): DigestCredentials | undefined {
-  const result = readCredentials(params);
-  if (result.kind === 'malformed') throw new SipRejection(400, result.reason);
-  return result.kind === 'credentials' ? result.credentials : undefined;
+async function proveByToken(token: string, asked: Asked, ports: AuthenticatorPorts): Promise<Identity> {
+  const { envelope, from, nowMs } = asked;
+  const place = placeOfToken(token, from.domain, envelope.sourceAddress);
+  await requirePatience(place, ports, nowMs);
+  const found = isDomain(from.domain) ? await identityOfToken(token, from.domain, ports, nowMs) : undefined;
+  const identity = await ofStayingTenant(found, ports);
+  if (identity !== undefined) return identityOfFlow(identity, from);
+  await ports.failures.record(place, nowMs);
+  throw await challenge(asked, ports, { isTokenInvalid: true });
 }
 
-// Nothing is looked up here, so these answers tell nothing about who exists.
-function requireFitting({ username, uri }: DigestCredentials, from: Address, requestUri: string): void {
-  if (username !== from.user && username !== withDomain(from)) throw forbidden();
-  if (!namesSame(uri, requestUri)) throw new SipRejection(400, 'Digest URI Mismatch');
+/** Nobody signs in at a tenant that is being removed. */
+export async function ofStayingTenant(
+  identity: Identity | undefined,
+  { loadTenant }: Pick<RequestPorts, 'loadTenant'>,
+): Promise<Identity | undefined> {
+  const tenant = identity && (await loadTenant(identity.domain));
+  return tenant?.removedSinceMs === undefined ? identity : undefined;
 }
 
-function namesSame(left: string, right: string): boolean {
-  if (left === right) return true;
-  const [a, b] = [parseUri(left), parseUri(right)];
-  return a !== undefined && b !== undefined && a.user === b.user && a.host === b.host && a.port === b.port;
+/**
+ * Who has failed too often is told when to come again, and the credentials are not looked at. A 401 would tell an honest
+ * client that its password is wrong, and an answer that is held back would keep a function busy.
+ * @throws {SipRejection} 503
+ */
+async function requirePatience(
+  place: Parameters<AuthenticatorPorts['failures']['record']>[0],
+  { failures }: AuthenticatorPorts,
+  nowMs: number,
+): Promise<void> {
+  const seconds = await failures.secondsToWait(place, nowMs);
+  if (seconds > 0) throw new SipRejection(503, 'Too Many Failed Attempts', [['Retry-After', String(seconds)]]);
 }
 
-function ha1For(ha1: StoredCredentials, { user }: Address, { username, algorithm }: DigestCredentials): string {
-  // A user name may itself look like `name@domain`: the name alone goes first.
-  const isNameAlone = username === user;
-  if (algorithm === 'MD5') return isNameAlone ? ha1.md5 : ha1.md5WithDomain;
-  return isNameAlone ? ha1.sha256 : ha1.sha256WithDomain;
+async function nonceScopeOf({ envelope, from }: Asked, ports: AuthenticatorPorts): Promise<NonceScope> {
+  return { secret: await ports.nonceSecret(), flowId: envelope.flowId, realm: from.domain };
 }
 
-const withDomain = ({ user, domain }: Address): string => `${user}@${domain}`;
-
-function challenge(challenger: Challenger, scope: NonceScope, nowMs: number, stale: boolean): SipRejection {
+/** A tenant that trusts no issuer is asked like one that does not exist. */
+async function challenge(
+  asked: Asked,
+  ports: AuthenticatorPorts,
+  how: { readonly stale?: boolean; readonly isTokenInvalid?: boolean } = {},
+): Promise<SipRejection> {
+  const { from, challenger, nowMs } = asked;
   const { status, reason, challenge: name } = FIELDS[challenger];
-  return new SipRejection(status, reason, challengeHeaders(scope.realm, makeNonce(scope, nowMs), stale, name));
+  const nonce = makeNonce(await nonceScopeOf(asked, ports), nowMs);
+  const tenant = isDomain(from.domain) ? await ports.loadTenant(from.domain) : undefined;
+  const servers = tenant?.signIn.issuers.map(({ issuer }) => issuer) ?? [];
+  return new SipRejection(status, reason, [
+    ...challengeHeaders(from.domain, nonce, how.stale ?? false, name),
+    ...bearerChallenges(from.domain, servers, how.isTokenInvalid ?? false, name),
+  ]);
 }
+
+const isDomain = (domain: string): boolean => isStorable({ user: 'any', domain });

@@ -46,7 +46,7 @@ interface StandingKey extends Standing<ShownKey> {
 
 const MAX_KEYS = 100;
 
-function showKey(key: ApiKey, nowMs: number): ShownKey {
+export function showKey(key: ApiKey, nowMs: number): ShownKey {
   const { id, name, permission, createdAtMs, expiresAtMs, lastUsedAtMs, previousUntilMs = 0 } = key;
   return {
     ...{ id, prefix: keyPrefix(id), name, permission },

@@ -87,7 +87,14 @@ export async function showWatchers(
 const current = (items: readonly StoredSubscription[], nowMs: number): StoredSubscription[] =>
   items.filter(({ expiresAtMs }) => expiresAtMs > nowMs);
 
-function viewSubscription({ presentity, gatewayId, flowId, createdAtMs, expiresAtMs, ...stored }: StoredSubscription) {
+export function viewSubscription({
+  presentity,
+  gatewayId,
+  flowId,
+  createdAtMs,
+  expiresAtMs,
+  ...stored
+}: StoredSubscription) {
   const { id, event, watcher, callId, contentType, rendering, members, memberOf } = stored;
   return {
     ...{ id, user: presentity.user, event, watcher, gateway: gatewayId, flow: flowId, callId, contentType },
@@ -114,7 +121,7 @@ export async function showBindingsOf(table: Table, { domain, user }: Address, no
   return bindings.filter(({ expiresAtMs }) => expiresAtMs > nowMs).map((binding) => viewBinding(user, binding));
 }
 
-function viewBinding(user: string, { id, contactUri, gatewayId, flowId, params, userAgent, ...times }: Binding) {
+export function viewBinding(user: string, { id, contactUri, gatewayId, flowId, params, userAgent, ...times }: Binding) {
   const { createdAtMs, updatedAtMs, expiresAtMs } = times;
   const instance = params.find(([name]) => name.toLowerCase() === '+sip.instance')?.[1];
   return {
@@ -143,7 +150,7 @@ export async function showHistory(ports: LiveDeskPorts, address: Address, wish: 
   };
 }
 
-const viewChange = ({ atMs, ...change }: LampChange) => ({ at: timeOf(atMs), ...change });
+export const viewChange = ({ atMs, ...change }: LampChange) => ({ at: timeOf(atMs), ...change });
 
 /** One POST to each gateway that holds some of them. */
 async function inspect(subscriptions: readonly StoredSubscription[], ports: LiveDeskPorts, nowMs: number) {

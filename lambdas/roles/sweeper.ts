@@ -9,6 +9,7 @@ import {
   isRemovedKey,
   type Key,
   presentityOfKey,
+  tenantOfKey,
   userOfKey,
 } from '#table/keys.ts';
 import { loadLease, removeLapsedLease } from '#table/lease-item.ts';
@@ -17,6 +18,7 @@ import type { Table } from '#table/table.ts';
 import { sweepRemovedUser } from '#table/user-removal.ts';
 import { sweepCall, sweepCallOf } from './call-sweeper.ts';
 import { failureFields, type RoleLog } from './role-log.ts';
+import { continueRemoval } from './tenant-remover.ts';
 
 export interface SweeperPorts {
   readonly table: Table;
@@ -28,6 +30,8 @@ export interface SweepResult {
   readonly gateways: number;
   readonly bindings: number;
   readonly calls: number;
+  /** Items of tenants that are being removed. */
+  readonly removed: number;
   /** Left for the next pass. */
   readonly failures: number;
 }
@@ -42,7 +46,7 @@ const MAX_ATTEMPTS = 3;
  * One that fails does not stop the others; it is still due in the next pass.
  */
 export async function sweep(ports: SweeperPorts, nowMs: number): Promise<SweepResult> {
-  const total = { publications: 0, gateways: 0, bindings: 0, calls: 0, failures: 0 };
+  const total = { publications: 0, gateways: 0, bindings: 0, calls: 0, removed: 0, failures: 0 };
   const sweepShard = async (shard: string): Promise<void> => {
     const due = await dueKeys(ports.table, shard, nowMs);
     await inParallel(due, async (key) => add(total, await sweepOne(key, ports, nowMs)));
@@ -75,6 +79,7 @@ function add(total: Total, part: Partial<SweepResult>): void {
   total.gateways += part.gateways ?? 0;
   total.bindings += part.bindings ?? 0;
   total.calls += part.calls ?? 0;
+  total.removed += part.removed ?? 0;
   total.failures += part.failures ?? 0;
 }
 
@@ -91,6 +96,8 @@ async function sweepOne(key: Key, ports: SweeperPorts, nowMs: number): Promise<P
     }
     // The stream tells what this means for the user: role registration-monitor.
     if (user) return { bindings: (await removeExpiredBinding(table, key, nowMs)) ? 1 : 0 };
+    const tenant = tenantOfKey(key.PK);
+    if (tenant) return { removed: await continueRemoval(table, tenant, nowMs) };
     const gatewayId = gatewayOfKey(key.PK);
     return gatewayId ? await sweepGateway(gatewayId, ports, nowMs) : {};
   } catch (error) {

@@ -1,27 +1,34 @@
 /** Tenant desk: the tenants of a deployment, as the HTTP API keeps them. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Caller } from '#core/api-key.ts';
-import { etagOf } from '#core/precondition.ts';
+import { etagOf, requirePrecondition } from '#core/precondition.ts';
 import { Problem } from '#core/problem.ts';
 import { LISTED_TENANTS, tenantKey } from '#table/keys.ts';
 import { listItems } from '#table/listing.ts';
 import { changeWrite } from '#table/resource-write.ts';
 import type { Table } from '#table/table.ts';
 import { completeTenant, decodeTenant, type GivenTenant, loadTenant, type Tenant } from '#table/tenant-item.ts';
-import { showSignIn } from '#table/tenant-sign-in.ts';
-import { type Change, type Changed, type ChangePorts, changeResource, type Standing } from './change.ts';
+import { removalMark } from '#table/tenant-removal.ts';
+import { auditWrites, type Change, type Changed, type ChangePorts, changeResource, type Standing } from './change.ts';
 
-export type ShownTenant = GivenTenant & { readonly domain: string };
+export type ShownTenant = GivenTenant & {
+  readonly domain: string;
+  /** Of one that is being removed. */
+  readonly state?: 'deleting' | undefined;
+  readonly removal?: { readonly since: string; readonly items: number } | undefined;
+};
 
 interface StandingTenant extends Standing<ShownTenant> {
   readonly tenant: Tenant;
 }
 
 /** What was set, without secrets; what was not set is a default, and not shown. */
-export function showTenant({ domain, given }: Pick<Tenant, 'domain' | 'given'>): ShownTenant {
-  const { displayName, policy, signIn, watch, quotas } = given;
-  return { domain, displayName, policy, signIn: signIn && showSignIn(signIn), watch, quotas };
+export function showTenant({ domain, given, removal }: Pick<Tenant, 'domain' | 'given' | 'removal'>): ShownTenant {
+  if (removal === undefined) return { domain, ...given };
+  return { domain, ...given, state: 'deleting', removal: { since: timeOf(removal.sinceMs), items: removal.items } };
 }
+
+const timeOf = (ms: number): string => new Date(ms).toISOString();
 
 const domainOf = (partitionKey: string): string => partitionKey.slice(partitionKey.indexOf('#') + 1);
 
@@ -50,7 +57,7 @@ const LABELS = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0
 
 /**
  * Creates a tenant, or replaces what it sets.
- * @throws {Problem} 400 for what does not fit together, 403 for what is the operator's, 404 for a tenant's key whose tenant is gone
+ * @throws {Problem} 409 while one of this name is being removed, 400 for what does not fit together, 403 for what is the operator's, 404 for a tenant's key whose tenant is gone
  */
 export function putTenant(
   ports: ChangePorts,
@@ -66,6 +73,7 @@ export function putTenant(
     [domain],
     () => findTenant(ports.table, domain),
     (standing) => {
+      if (standing?.tenant.removal) throw beingRemoved(domain);
       const next = withinRights(caller, domain, given, standing?.tenant);
       const attributes = {
         ...{ displayName: next.displayName, policy: next.policy, signIn: next.signIn },
@@ -82,6 +90,10 @@ export function putTenant(
     },
   );
 }
+
+/** The refusal of everything else with a tenant that is being removed. */
+export const beingRemoved = (domain: string): Problem =>
+  new Problem(409, `The tenant ${domain} is being removed; that may take some minutes.`, { 'retry-after': '10' });
 
 /** Quotas are the operator's to set: a tenant's own key keeps them as they are. */
 function withinRights(
@@ -106,4 +118,22 @@ function requireSense(domain: string, given: GivenTenant): void {
   if (minExpiresSeconds <= defaultExpiresSeconds && defaultExpiresSeconds <= maxExpiresSeconds) return;
   const detail = `must rise from minExpiresSeconds (${minExpiresSeconds}) over defaultExpiresSeconds (${defaultExpiresSeconds}) to maxExpiresSeconds (${maxExpiresSeconds})`;
   throw new Problem(400, 'The policy does not fit together.', {}, [{ pointer: '#/policy', detail }]);
+}
+
+/**
+ * Begins to remove a tenant with everything that it has; again, it tells how far that is. The stream tells the gateways,
+ * and the sweep removes (roles/tenant-remover).
+ * @throws {Problem} 412
+ */
+export async function removeTenant(ports: ChangePorts, change: Change, tenant: Tenant): Promise<ShownTenant> {
+  const { domain, version } = tenant;
+  requirePrecondition(change.precondition, etagOf(version));
+  if (tenant.removal === undefined) {
+    const before = showTenant(tenant);
+    const lines = auditWrites(ports, change, [domain, undefined], before, { shown: undefined });
+    // Refused is fine: somebody else has just begun.
+    await ports.table.transact([removalMark(domain, change.nowMs), ...lines]);
+  }
+  const marked = await loadTenant(ports.table, domain, { consistent: true });
+  return showTenant(marked ?? { ...tenant, removal: { sinceMs: change.nowMs, items: 0 } });
 }

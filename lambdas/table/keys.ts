@@ -26,10 +26,10 @@ export const DUE_INDEX = 'due';
 /** The sparse index of what a gateway holds: partition `heldBy`, sort `PK`, keys only. */
 export const BY_GATEWAY_INDEX = 'byGateway';
 
-export const tenantKey = (domain: string): Key => ({ PK: `TENANT#${domain}`, SK: 'TENANT' });
-
 /** Sort key of a tenant's own item; the stream filter names it too (cdk/system). */
 export const TENANT_SORT_KEY = 'TENANT';
+export const tenantKey = (domain: string): Key => ({ PK: `TENANT#${domain}`, SK: TENANT_SORT_KEY });
+
 /** Sort key of the review of all of a tenant's watchers; the stream filter names it too. */
 export const REVIEW_SORT_KEY = 'REVIEW';
 
@@ -42,6 +42,15 @@ export const tenantOfKey = (partitionKey: string): string | undefined =>
 
 /** Where a tenant's trunk stands, with its secret: apart from the policy, which more functions read. */
 export const trunkKey = (domain: string): Key => ({ PK: tenantKey(domain).PK, SK: 'TRUNK' });
+
+/** Secrets that a tenant's portals share with us, and the generation of its own tokens: write only. */
+export const signInSecretsKey = (domain: string): Key => ({ PK: tenantKey(domain).PK, SK: 'SIGN-IN' });
+
+/** Failed sign-ins at a tenant from one address in one quarter of an hour. */
+export const failuresKey = (domain: string, address: string, window: number): Key => ({
+  PK: `FAILURES#${domain}#${address}`,
+  SK: `WINDOW#${window}`,
+});
 
 /** Partition that holds a user's profile and bindings. */
 export const userPartition = (domain: string, user: string): string => `USER#${domain}#${user}`;

@@ -3,9 +3,10 @@ import * as v from 'valibot';
 import { ContractError } from '#core/error.ts';
 import type { Address } from '#core/identity.ts';
 import { NO_STATE, type Presentity } from '#core/presentity.ts';
-import { BINDING_PREFIX, presentityOfKey, STATE_SORT_KEY, userOfKey } from './keys.ts';
+import { BINDING_PREFIX, presentityOfKey, STATE_SORT_KEY, TENANT_SORT_KEY, tenantOfKey, userOfKey } from './keys.ts';
 import { decodePresentity } from './presentity-item.ts';
 import type { Item } from './table.ts';
+import { removalOf } from './tenant-removal.ts';
 
 /** One change of one presentity, in the order of its shard. */
 export interface StateChange {
@@ -79,6 +80,18 @@ export interface RecordImages {
   readonly sortKey: string;
   readonly before: Item | undefined;
   readonly after: Item | undefined;
+}
+
+/**
+ * @returns undefined for a record of anything but a tenant that is being removed
+ * @throws {ContractError} when it cannot be read
+ */
+export function decodeRemovedTenant(
+  input: unknown,
+): { readonly sequenceNumber: string; readonly domain: string } | undefined {
+  const { sequenceNumber, sortKey, after } = imagesOfRecord(input);
+  const domain = sortKey === TENANT_SORT_KEY && after && removalOf(after) ? tenantOfKey(after.PK) : undefined;
+  return domain === undefined ? undefined : { sequenceNumber, domain };
 }
 
 /**

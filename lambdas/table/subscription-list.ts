@@ -66,7 +66,7 @@ export async function listWatchers(
 }
 
 /** @throws {ContractError} when the item is not a subscription */
-function decodeSubscription(item: Item): StoredSubscription {
+export function decodeSubscription(item: Item): StoredSubscription {
   const presentity = presentityOfKey(item.PK);
   if (presentity === undefined) throw new ContractError(`Item ${item.PK} ${item.SK} is no subscription`);
   const { gatewayId, flowId, list, memberOf, event, ...stored } = decodeWatcher(item);

@@ -95,7 +95,7 @@ export interface Table {
 export function partitionQuery(
   partition: string,
   sortPrefix?: string,
-  options: Pick<TableQuery, 'consistent' | 'filter' | 'projection' | 'limit'> = {},
+  options: Pick<TableQuery, 'consistent' | 'filter' | 'projection' | 'limit' | 'names'> = {},
 ): TableQuery {
   if (sortPrefix === undefined) return { ...options, keyCondition: 'PK = :pk', values: { ':pk': partition } };
   return {

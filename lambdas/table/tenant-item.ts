@@ -50,8 +50,15 @@ export interface Tenant {
   readonly version: number;
   /** True once some user has said who may watch: until then no account is read to decide. */
   readonly hasWatchRules: boolean;
-  /** Since when it is being removed; absent of all others. */
-  readonly removedSinceMs?: number;
+  /** Of one that is being removed. */
+  readonly removal?: Removal;
+}
+
+/** How a removal stands. */
+export interface Removal {
+  readonly sinceMs: number;
+  /** Items that are removed already. */
+  readonly items: number;
 }
 
 /** What a tenant is given; all the rest are defaults. */
@@ -64,8 +71,7 @@ export interface GivenTenant {
 }
 
 /** A tenant that is there and stays. */
-export const isServed = (tenant: Tenant | undefined): boolean =>
-  tenant !== undefined && tenant.removedSinceMs === undefined;
+export const isServed = (tenant: Tenant | undefined): boolean => tenant !== undefined && tenant.removal === undefined;
 
 /** A whole SIP message has 64 KiB. */
 const MAX_MESSAGE_BYTES = 60_000;
@@ -140,6 +146,7 @@ const tenantAttributes = v.object({
   version: v.optional(v.number(), 0),
   hasWatchRules: v.optional(v.boolean(), false),
   removedSinceMs: v.optional(v.number()),
+  removedItems: v.optional(v.number(), 0),
 });
 
 /** One GetItem. @returns undefined when there is no such tenant */
@@ -158,9 +165,10 @@ export function decodeTenant(item: Item, domain: string): Tenant {
   // Without the values: some of them are secrets.
   const problems = result.issues?.map((issue) => v.getDotPath(issue)).join(', ');
   if (!result.success) throw new ContractError(`Item ${item.PK} is not right: ${problems}`);
-  const { version, hasWatchRules, removedSinceMs, ...given } = result.output;
+  const { version, hasWatchRules, removedSinceMs, removedItems, ...given } = result.output;
   const tenant = { ...completeTenant(domain, given, version), hasWatchRules };
-  return removedSinceMs === undefined ? tenant : { ...tenant, removedSinceMs };
+  if (removedSinceMs === undefined) return tenant;
+  return { ...tenant, removal: { sinceMs: removedSinceMs, items: removedItems } };
 }
 
 /** A tenant that sets this, with the defaults for the rest. */

@@ -23,6 +23,7 @@ function portsWith(users: readonly User[]) {
   return {
     loads,
     ...TEST_SECRETS,
+    loadTenant: async () => undefined,
     loadUser: async (domain: string, user: string) => {
       loads.push(`${user}@${domain}`);
       return users.find((each) => each.domain === domain && each.user === user);

@@ -62,8 +62,22 @@ describe('sweep of publications', () => {
   it('removes what has expired as a new version, and leaves the rest', async () => {
     await change({ body: early('1'), expires: 60 });
     await change({ body: early('2'), expires: 90 });
-    expect(await sweepAt(T0 + 59_999)).toEqual({ publications: 0, gateways: 0, bindings: 0, calls: 0, failures: 0 });
-    expect(await sweepAt(T0 + 60_000)).toEqual({ publications: 1, gateways: 0, bindings: 0, calls: 0, failures: 0 });
+    expect(await sweepAt(T0 + 59_999)).toEqual({
+      publications: 0,
+      gateways: 0,
+      bindings: 0,
+      calls: 0,
+      removed: 0,
+      failures: 0,
+    });
+    expect(await sweepAt(T0 + 60_000)).toEqual({
+      publications: 1,
+      gateways: 0,
+      bindings: 0,
+      calls: 0,
+      removed: 0,
+      failures: 0,
+    });
     const { version, changedAtMs, publications } = await loadPresentity(table, { domain: 'demo.example', user });
     expect([version, changedAtMs]).toEqual([T0 + 3, T0 + 60_000]);
     expect(composeDialogs(publications, T0).map(({ id }) => id)).toEqual(['2']);
@@ -85,7 +99,14 @@ describe('sweep of publications', () => {
   it('only looks again later at what was refreshed, without a new version', async () => {
     const tag = await change({ body: early('1'), expires: 60 });
     await change({ ifMatch: tag, expires: 60 }, T0 + 30_000);
-    expect(await sweepAt(T0 + 60_000)).toEqual({ publications: 0, gateways: 0, bindings: 0, calls: 0, failures: 0 });
+    expect(await sweepAt(T0 + 60_000)).toEqual({
+      publications: 0,
+      gateways: 0,
+      bindings: 0,
+      calls: 0,
+      removed: 0,
+      failures: 0,
+    });
     expect(await item()).toMatchObject({ version: T0 + 2, dueAtMs: T0 + 90_000 });
     expect(await sweepAt(T0 + 90_000)).toMatchObject({ publications: 1 });
   });
@@ -93,7 +114,14 @@ describe('sweep of publications', () => {
   it('forgets a publication that was removed', async () => {
     const tag = await change({ body: early('1'), expires: 60 });
     await change({ ifMatch: tag, expires: 0 });
-    expect(await sweepAt(T0 + 60_000)).toEqual({ publications: 0, gateways: 0, bindings: 0, calls: 0, failures: 0 });
+    expect(await sweepAt(T0 + 60_000)).toEqual({
+      publications: 0,
+      gateways: 0,
+      bindings: 0,
+      calls: 0,
+      removed: 0,
+      failures: 0,
+    });
     expect((await item())?.dueAtMs).toBeUndefined();
   });
 
@@ -113,6 +141,7 @@ describe('sweep of publications', () => {
       gateways: 0,
       bindings: 0,
       calls: 0,
+      removed: 0,
       failures: 0,
     });
     expect(await item()).toMatchObject({ pubCount: 1, dueAtMs: T0 + 125_000 });
@@ -126,6 +155,7 @@ describe('sweep of publications', () => {
       gateways: 0,
       bindings: 0,
       calls: 0,
+      removed: 0,
       failures: 1,
     });
     expect(logged).toHaveLength(1);

@@ -87,11 +87,24 @@ export class ModelGateway {
     );
     const tenants = new TenantLedger({ log, counts, nowMs, chance: () => 0 });
     const isDraining = () => false;
+    // Flows prove themselves when they are opened here, for good.
+    const identities = { prove: () => undefined };
     const forwardPath = new ForwardPath({ gatewayHost: 'gw.invalid', flows: this.#flows, outbox, counts, log });
     const requestPath: RequestPath = new RequestPath(
       { gatewayId: this.id, gatewayHost: 'gw.invalid', maxRequestsPerSecond: 10_000, maxSubscriptionsPerFlow: 100 },
       {
-        ...{ functions, subscriptions, notifyPath, forwardPath, outbox, tenants, telemetry, nowMs, isDraining },
+        ...{
+          functions,
+          subscriptions,
+          notifyPath,
+          forwardPath,
+          outbox,
+          tenants,
+          telemetry,
+          nowMs,
+          isDraining,
+          identities,
+        },
         isEnding: (subscription) => this.failed.has(subscription) && this.ended.some(({ id }) => id === subscription),
         carryOut: (instructions, flow) => carryOutOfOutcome(instructions, flow, outcomePorts),
       },

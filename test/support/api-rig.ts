@@ -61,7 +61,7 @@ export function openApiRig(over: Partial<ApiPorts> = {}): ApiRig {
           return answerApi(request, ports, rig.nowMs, identify);
         })
         .catch((error: unknown) => refusal(error, 'request-1'));
-      const isJson = answer.headers['content-type']?.includes('json') === true;
+      const isJson = /[/+]json$/.test(answer.headers['content-type'] ?? '');
       const parsed = isJson ? JSON.parse(answer.body) : undefined;
       return { status: statusCode, headers: answer.headers, body: parsed, text: answer.body };
     },

@@ -1,6 +1,7 @@
 /** The whole local stack as `npm start` runs it, on free ports, for one test file or bench. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { freePort, isPortTaken } from '#cdk/local/ports.ts';
 import { VAULT_KEY } from './secrets.ts';
@@ -97,10 +98,25 @@ export async function startStack(options: StackOptions = {}): Promise<LocalStack
     },
     async stop() {
       if (supervisor.exitCode !== null || supervisor.signalCode !== null) return;
+      const secrets = secretsInLogs(/^ {2}Logs +(.+)$/m.exec(output)?.[1]);
       supervisor.kill('SIGTERM');
       await once(supervisor, 'exit');
+      if (secrets.length > 0) throw new Error(`secrets stand in the logs: ${secrets.join(', ')}`);
     },
   };
+}
+
+/** Every stack of every test is looked through: passwords of seeded users, credentials on the wire, tokens, keys. */
+const SECRETS = new RegExp(
+  String.raw`\b(?:demo|acme|keep|p4ssw0rd)-(?:10\d\d|pbx)\b|Digest username=|\beyJ[\w-]+\.eyJ|\blf_[0-9a-f]{12}_|${VAULT_KEY}`,
+);
+
+function secretsInLogs(folder: string | undefined): string[] {
+  if (folder === undefined || !existsSync(folder)) return [];
+  return readdirSync(folder).flatMap((name) => {
+    const found = SECRETS.exec(readFileSync(path.join(folder, name), 'utf8'));
+    return found === null ? [] : [`${name}: ${found[0].slice(0, 24)}`];
+  });
 }
 
 /** The first of `count` successive free ports. */

@@ -4,8 +4,13 @@ import type { Key } from '#table/keys.ts';
 import type { Attributes, Condition, Deletion, Item, Table, TableQuery, Update, WriteBatch } from '#table/table.ts';
 import { isMap, namesIn, numberOf, readCondition, readUpdate, requirePlaceholders, type Scope } from './expression.ts';
 
+export interface MemoryTable extends Table {
+  /** Everything in it. */
+  items(): Item[];
+}
+
 /** Opens an empty table. Expressions are carried out as DynamoDB does; a test holds both against each other. */
-export function openMemoryTable(): Table {
+export function openMemoryTable(): MemoryTable {
   const partitions = new Map<string, Map<string, Item>>();
   const find = ({ PK, SK }: Key): Item | undefined => partitions.get(PK)?.get(SK);
   const store = (item: Item): void => {
@@ -15,6 +20,7 @@ export function openMemoryTable(): Table {
   const remove = ({ PK, SK }: Key): boolean => partitions.get(PK)?.delete(SK) ?? false;
 
   return {
+    items: () => [...partitions.values()].flatMap((partition) => [...partition.values()]),
     get: async (key) => find(key),
     getBatch: async (keys) => keys.flatMap((key) => find(key) ?? []),
     query: async (query) => select(candidates(partitions, query), query),

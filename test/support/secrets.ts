@@ -6,5 +6,11 @@ import { createVault, type Vault } from '#core/sealed-text.ts';
 export const VAULT_KEY = 'vault-s3cret-of-the-tests';
 export const TEST_VAULT: Vault = createVault(VAULT_KEY, randomBytes);
 
-/** What request functions are given. */
-export const TEST_SECRETS = { nonceSecret: async () => 's3cret', vault: async () => TEST_VAULT } as const;
+/** What request functions are given to know who sends; nobody has failed, no tenant trusts anybody. */
+export const TEST_SECRETS = {
+  nonceSecret: async () => 's3cret',
+  vault: async () => TEST_VAULT,
+  loadKeySet: (uri: string) => Promise.reject(new Error(`no test has keys at ${uri}`)),
+  loadSignInSecrets: async (domain: string) => ({ domain, shared: [], tokenGeneration: 0, version: 0 }),
+  failures: { secondsToWait: async () => 0, record: async () => undefined },
+} as const;

@@ -1,6 +1,6 @@
 /** A SIP user agent for tests: every line it sends is the test's own; what it receives is kept in order. */
 import { createHash, randomBytes } from 'node:crypto';
-import { WebSocket } from 'ws';
+import { type ClientOptions, WebSocket } from 'ws';
 
 export interface ReceivedMessage {
   readonly text: string;
@@ -121,8 +121,14 @@ export class SipClient {
     socket.on('error', () => undefined);
   }
 
-  static async connect(url: string, user: string, domain = 'demo.example', password?: string): Promise<SipClient> {
-    const socket = new WebSocket(url, ['sip']);
+  static async connect(
+    url: string,
+    user: string,
+    domain = 'demo.example',
+    password?: string,
+    { protocols = [], ...options }: ClientOptions & { readonly protocols?: readonly string[] } = {},
+  ): Promise<SipClient> {
+    const socket = new WebSocket(url, ['sip', ...protocols], options);
     const client = new SipClient(socket, {
       user,
       domain,
@@ -202,13 +208,13 @@ export class SipClient {
   }
 
   /** Sends a request and gives its final answer; a 401 is answered with the credentials, once. */
-  async request(given: RequestOptions): Promise<ReceivedMessage> {
+  async request(given: RequestOptions, account: Partial<Credentials> = {}): Promise<ReceivedMessage> {
     const options = { ...given, fromTag: given.fromTag ?? token(), callId: given.callId ?? token() };
     const response = await this.exchange(this.compose(options));
     if (response.status !== 401 || given.authenticate === false) return response;
     const challenge = challengesOf(response)[0];
     if (challenge === undefined) return response;
-    const value = authorize(challenge, { user: this.user, password: this.#password }, options);
+    const value = authorize(challenge, { user: this.user, password: this.#password, ...account }, options);
     const again = { ...options, cseq: (options.cseq ?? 1) + 1, branch: `z9hG4bK${token()}` };
     return this.exchange(this.compose(again, [`Authorization: ${value}`]));
   }
@@ -228,13 +234,14 @@ export class SipClient {
     return answer;
   }
 
-  register(expiresSeconds = 600, headers: readonly string[] = []): Promise<ReceivedMessage> {
-    return this.request({
-      method: 'REGISTER',
-      uri: `sip:${this.domain}`,
-      to: `<${this.aor}>`,
-      headers: [`Contact: ${this.contact}`, `Expires: ${expiresSeconds}`, ...headers],
-    });
+  register(
+    expiresSeconds = 600,
+    headers: readonly string[] = [],
+    account: Partial<Credentials> = {},
+  ): Promise<ReceivedMessage> {
+    const contact = [`Contact: ${this.contact}`, `Expires: ${expiresSeconds}`, ...headers];
+    const options = { method: 'REGISTER', uri: `sip:${this.domain}`, to: `<${this.aor}>`, headers: contact };
+    return this.request(options, account);
   }
 
   /** Opens a subscription and gives it with the answer and the first NOTIFY. */

@@ -58,6 +58,8 @@ export interface Route {
   readonly operatorOnly?: boolean;
   /** The tenant of the path need not exist: the route creates it, or looks itself. */
   readonly anyTenant?: boolean;
+  /** It answers for a tenant that is being removed, too. */
+  readonly whileRemoved?: boolean;
   /** Parameters of the query, by name. */
   readonly query?: v.ObjectSchema<v.ObjectEntries, undefined>;
   readonly body?: Schema;

@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { type Caller, mayUse, seesTenant } from '#core/api-key.ts';
 import { matches, readTags } from '#core/precondition.ts';
 import { Problem } from '#core/problem.ts';
+import { beingRemoved } from '#roles/tenant-desk.ts';
 import type { Tenant } from '#table/tenant-item.ts';
 import { readBody } from './body.ts';
 import { PARAMETERS } from './parameters.ts';
@@ -77,12 +78,13 @@ function parameterOf(name: string, text: string): string {
   throw new Problem(400, `${name} ${result.issues[0].message}.`);
 }
 
-/** @throws {Problem} 404 for no tenant, and in the same words for one that this key does not see */
+/** @throws {Problem} 404 for no tenant, and in the same words for one that this key does not see; 409 for one that goes */
 async function tenantFor(route: Route, domain: string, { ports, caller }: Given): Promise<Tenant | undefined> {
   if (!seesTenant(caller, domain)) throw noTenant(domain);
   if (route.anyTenant) return undefined;
   const tenant = await ports.loadTenant(domain);
   if (tenant === undefined) throw noTenant(domain);
+  if (tenant.removal !== undefined && !route.whileRemoved) throw beingRemoved(domain);
   return tenant;
 }
 

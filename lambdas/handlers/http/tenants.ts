@@ -3,10 +3,15 @@ import * as v from 'valibot';
 import { putTenant, showOneTenant, showTenants } from '#roles/tenant-desk.ts';
 import { givenTenant } from '#table/tenant-item.ts';
 import { changedAnswer, changeOf, requireSame } from './change-answer.ts';
-import { domainName, listAnswer, listOf, PAGE, pageAfter } from './parameters.ts';
+import { domainName, listAnswer, listOf, PAGE, pageAfter, time } from './parameters.ts';
 import { type Route, route, tenantOf } from './route.ts';
 
-export const tenantResource = v.object({ domain: domainName, ...givenTenant.entries });
+export const tenantResource = v.object({
+  domain: domainName,
+  ...givenTenant.entries,
+  state: v.optional(v.pipe(v.literal('deleting'), v.description('It is being removed'))),
+  removal: v.optional(v.object({ since: time, items: v.pipe(v.number(), v.description('Removed so far')) })),
+});
 const tenantBody = v.object({
   domain: v.optional(v.pipe(domainName, v.description('As in the path, if it is given'))),
   ...givenTenant.entries,
@@ -30,6 +35,7 @@ export const TENANT_ROUTES: readonly Route[] = [
   route({
     method: 'GET',
     path: '/tenants/{tenant}',
+    whileRemoved: true,
     name: 'getTenant',
     summary: 'One tenant: what it sets; what it does not is a default',
     permission: 'read',

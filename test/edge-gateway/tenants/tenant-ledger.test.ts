@@ -30,7 +30,7 @@ const openFlow = (): Flow => new Flow({} as never, new PassThrough(), 'WS', '192
 
 function prove(domain: string): Flow {
   const flow = openFlow();
-  ledger.prove(flow, { domain, user: '1001', role: 'user' });
+  ledger.hold(flow, domain);
   return flow;
 }
 
@@ -115,11 +115,14 @@ describe('what is held', () => {
 
   it('a flow counts once, whatever it proves later, and no longer when it is closed', () => {
     const flow = prove('a.example');
-    ledger.prove(flow, { domain: 'b.example', user: '1', role: 'user' });
-    expect(flow.identity?.domain).toBe('a.example');
-    ledger.flowClosed(flow);
-    ledger.flowClosed(flow);
+    ledger.hold(flow, 'a.example');
+    expect(useOf('a.example', 'flows')?.used).toBe(1);
+    ledger.hold(flow, 'b.example');
     expect(useOf('a.example', 'flows')?.used).toBe(0);
+    expect(useOf('b.example', 'flows')?.used).toBe(1);
+    ledger.flowClosed(flow);
+    ledger.flowClosed(flow);
+    expect(useOf('b.example', 'flows')?.used).toBe(0);
   });
 
   it('subscriptions that are being opened count', () => {
