@@ -10,7 +10,7 @@ import type { TenantLedger } from './tenants/tenant-ledger.ts';
 export interface IdentityKeeperPorts {
   readonly notifyPath: Pick<NotifyPath, 'terminate'>;
   readonly reports: Pick<ReportQueue, 'flowClosed' | 'subscriptionEnded'>;
-  readonly tenants: Pick<TenantLedger, 'hold'>;
+  readonly tenants: Pick<TenantLedger, 'hold' | 'flowClosed'>;
   readonly log: Log;
   readonly nowMs: () => number;
 }

@@ -135,7 +135,7 @@ export async function ofStayingTenant(
   { loadTenant }: Pick<RequestPorts, 'loadTenant'>,
 ): Promise<Identity | undefined> {
   const tenant = identity && (await loadTenant(identity.domain));
-  return tenant?.removedSinceMs === undefined ? identity : undefined;
+  return tenant?.removal === undefined ? identity : undefined;
 }
 
 /**
