@@ -27,14 +27,24 @@ afterAll(async () => {
   await stack.stop();
 });
 
+/** Asks again when the table does not answer in time (503), as Retry-After says: its first transaction is slow. */
 async function ask(method: string, path: string, body?: unknown, key = KEY) {
+  for (let attempt = 1; attempt < 4; attempt += 1) {
+    const answer = await askOnce(method, path, body, key);
+    if (answer.status !== 503) return answer;
+    await pause(Number(answer.retryAfter) * 1_000);
+  }
+  return askOnce(method, path, body, key);
+}
+async function askOnce(method: string, path: string, body: unknown, key: string) {
   const response = await fetch(`${stack.apiUrl}${path}`, {
     method,
     headers: { authorization: `Bearer ${key}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
   const text = await response.text();
-  return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
+  const retryAfter = response.headers.get('retry-after');
+  return { status: response.status, retryAfter, body: text === '' ? undefined : JSON.parse(text) };
 }
 async function connect(user: string, password?: string, gateway = 0): Promise<SipClient> {
   const client = await SipClient.connect(stack.url(gateway), user, 'demo.example', password);
@@ -61,8 +71,7 @@ async function itemsOf(user: string): Promise<string[]> {
 it('a user that was made signs in with its password, set or made up, and with no other', async () => {
   expect((await ask('PUT', `${T}/users/2001`, { password: 'correct horse', displayName: 'Ann' })).status).toBe(201);
   expect((await (await connect('2001', 'correct horse')).register()).status).toBe(200);
-  const { password } = (await ask('PUT', `${T}/users/2002/credentials`, {})).body ?? {};
-  expect(password).toBeUndefined();
+  expect((await ask('PUT', `${T}/users/2002/credentials`, {})).status).toBe(404);
   await ask('PUT', `${T}/users/2002`, {});
   const made = await ask('PUT', `${T}/users/2002/credentials`, {});
   expect(made).toMatchObject({ status: 200, body: { user: '2002', password: expect.stringMatching(/^[\w-]{20}$/) } });
