@@ -16,6 +16,7 @@ const OF_NO_TENANT: Readonly<Record<string, string>> = {
 const LISTED: Readonly<Record<string, string>> = {
   ...{ bindings: 'bindingKey', users: 'profileKey', lists: 'listKey', subscriptions: 'watcherKey' },
   ...{ devices: 'deviceKey', presentities: 'stateKey', calls: 'callKeyOf', sources: 'sourceKey', keys: 'apiKeyKey' },
+  failures: 'failuresKey',
 };
 
 type Maker = (...names: string[]) => keys.Key;
