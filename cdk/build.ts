@@ -1,8 +1,8 @@
-/** Builds dist/: one bundle per function, the gateway, the panel with its console. What runs locally is what is deployed, byte for byte. */
-import { cp, mkdir, readdir, rm } from 'node:fs/promises';
+/** Builds dist/: one bundle per function, the gateway, the panel with its console, and the command line. What runs locally is what is deployed, byte for byte. */
+import { chmod, cp, mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
-import { DIST, PANEL_FOLDER, ROOT } from '#cdk/dist.ts';
+import { CLI_BUNDLE, DIST, PANEL_FOLDER, ROOT } from '#cdk/dist.ts';
 import { FUNCTION_NAMES, FUNCTIONS } from '#cdk/system.ts';
 
 const PANEL_SOURCE = path.join(ROOT, 'edge-gateway/panel');
@@ -33,7 +33,7 @@ export const NODE_BUNDLE = {
 } as const satisfies BuildOptions;
 
 export async function buildAll(): Promise<void> {
-  await Promise.all([buildNode(), buildPanel()]);
+  await Promise.all([buildNode(), buildPanel(), buildCli()]);
   await removeStaleFunctions();
 }
 
@@ -65,6 +65,18 @@ async function copyAsIs(folder: string): Promise<void> {
   const files = await readdir(from, { withFileTypes: true });
   const asIs = files.filter((file) => file.isFile() && !/\.(ts|md)$|^screenshot/.test(file.name));
   await Promise.all(asIs.map(({ name }) => cp(path.join(from, name), path.join(to, name))));
+}
+
+/** Runs on whatever Node the person has. */
+async function buildCli(): Promise<void> {
+  await build({
+    ...NODE_BUNDLE,
+    target: 'node20',
+    sourcemap: false,
+    outfile: CLI_BUNDLE,
+    entryPoints: [path.join(ROOT, 'cdk/cli/main.ts')],
+  });
+  await chmod(CLI_BUNDLE, 0o755);
 }
 
 /** A function that was renamed must not be deployed from yesterday's bundle. */

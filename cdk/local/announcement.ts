@@ -3,6 +3,12 @@ import { apiUrl, dynamoDbEndpoint, gatewayPorts, lambdaEndpoint, TABLE_NAME, tru
 import { DEFAULT_ADMIN_KEY, type LocalSettings } from './settings.ts';
 
 const FIRST_USER = 1001;
+/** By the number of tenants. */
+const PUBLISHERS = [
+  '  Tenants    none yet; npm run lampfield -- tenant create acme.example makes one',
+  '  Publisher  pbx@demo.example with demo-pbx',
+  '  Publisher  pbx@demo.example with demo-pbx, pbx@acme.example with acme-pbx',
+] as const;
 
 /** The lines that say what runs where and who can sign in. */
 export function announceReady(
@@ -22,9 +28,11 @@ export function announceReady(
       (port, i) => `  SIP        ws://127.0.0.1:${port}/  (gateway ${i + 1}, subprotocol sip)`,
     ),
     ...trunkPorts(settings).map((port, i) => `  Trunks     127.0.0.1:${port} over TCP  (gateway ${i + 1})`),
-    `  Sign in    demo.example: ${users}, password demo-<user> (${FIRST_USER}@demo.example has demo-${FIRST_USER})`,
-    `             acme.example: ${users}, password acme-<user>`,
-    '  Publisher  pbx@demo.example with demo-pbx, pbx@acme.example with acme-pbx',
+    ...[
+      `  Sign in    demo.example: ${users}, password demo-<user> (${FIRST_USER}@demo.example has demo-${FIRST_USER})`,
+      `             acme.example: ${users}, password acme-<user>`,
+    ].slice(0, settings.tenants),
+    ...PUBLISHERS.slice(settings.tenants, settings.tenants + 1),
     `  Health     ${home}healthz, ${home}readyz, ${home}metrics`,
     `  HTTP API   ${apiUrl(settings)}  (Authorization: Bearer ${keyText(settings)})`,
     `  Functions  ${lambdaEndpoint(settings)}  (Lambda Invoke API)`,

@@ -21,11 +21,17 @@ const WRITERS = 16;
 export async function seedTable(
   client: DynamoDBClient,
   TableName: string,
-  { users, trunk, vaultKey }: Pick<LocalSettings, 'users' | 'trunk'> & { readonly vaultKey: string },
+  {
+    tenants,
+    users,
+    trunk,
+    vaultKey,
+  }: Pick<LocalSettings, 'tenants' | 'users' | 'trunk'> & { readonly vaultKey: string },
   isNew: boolean,
 ): Promise<void> {
   const vault = createVault(vaultKey, randomBytes);
   const items = localTenants(users, trunk)
+    .slice(0, tenants)
     .flatMap((tenant) => seedItems(tenant, vault))
     .map((item) => marshall(item, { removeUndefinedValues: true }));
   const size = isNew ? BATCH_SIZE : 1;

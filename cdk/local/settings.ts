@@ -20,6 +20,8 @@ export interface LocalSettings {
   readonly trunkPort: number;
   /** Trunk of demo.example. */
   readonly trunk?: Trunk;
+  /** The first so many of demo.example and acme.example; 0 for an empty table. */
+  readonly tenants: number;
   /** Users per tenant, 1001 and so on. */
   readonly users: number;
   /** Folder that keeps the data; without it they end with the stack. */
@@ -95,6 +97,15 @@ function commandOf(): Command {
       ),
     )
     .addOption(trunkOption())
+    .addOption(
+      number(
+        '--tenants',
+        'LOCAL_TENANTS',
+        2,
+        integer(0, 2),
+        'demo.example alone (1), with acme.example (2), or nobody (0)',
+      ),
+    )
     .addOption(number('--users', 'LOCAL_USERS', 20, integer(0, 50_000), 'users in each tenant, 1001 and so on'))
     .addOption(
       number('--drain-seconds', 'DRAIN_SECONDS', 0, integer(0, 600), 'time in which a gateway lets its flows go'),

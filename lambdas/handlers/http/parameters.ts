@@ -54,6 +54,7 @@ export const PARAMETERS = {
     v.regex(/^[A-Za-z0-9_-]{1,32}$/, 'is no id of a secret: 1 to 32 letters, digits or _-'),
     v.description('Id of a shared secret, as the tenant calls it'),
   ),
+  watcher: v.pipe(anyText, v.description('Who watches: a user name of the tenant, or an address (sip:user@domain)')),
   callId: v.pipe(anyText, v.description('Call-ID, percent-encoded')),
   profile: v.pipe(anyText, v.description('Profile of calls')),
   value: v.pipe(anyText, v.description('Value of the profile, percent-encoded')),
@@ -112,7 +113,8 @@ export function listAnswer(
   items: readonly unknown[],
   following: string | readonly string[] | undefined,
 ): Answer {
-  const next = following && Buffer.from(JSON.stringify([place, [following].flat()])).toString('base64url');
+  const after = [following ?? []].flat();
+  const next = after.length === 0 ? undefined : Buffer.from(JSON.stringify([place, after])).toString('base64url');
   return { body: { items, next } };
 }
 

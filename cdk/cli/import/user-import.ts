@@ -1,0 +1,102 @@
+/** Puts users one by one, so that it may be stopped and repeated at any time. */
+import { randomBytes } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import { accountAt, conditionOf } from '../accounts.ts';
+import { type ApiClient, isRefusedWith, path } from '../api-client.ts';
+import { CliFailure, EXIT } from '../failure.ts';
+import type { Settings } from '../settings-text.ts';
+import { inParallel } from './in-parallel.ts';
+import type { LineProblem, UserRow } from './user-rows.ts';
+
+export interface ImportPorts {
+  readonly api: ApiClient;
+  readonly tenant: string;
+  /** Keeps a generated password; undefined: none are generated. */
+  readonly keepPassword: ((user: string, password: string) => void) | undefined;
+  tell(counts: { done: number; failed: number; total: number }): void;
+}
+
+export interface ImportReport {
+  readonly created: number;
+  readonly updated: number;
+  readonly unchanged: number;
+  readonly failures: readonly LineProblem[];
+  /** Not tried, since the import was stopped. */
+  readonly left: number;
+  /** What stopped it: a key that is refused, or nobody there. */
+  readonly hindrance?: CliFailure;
+}
+
+/** 144 bits, in letters that nobody has to escape. */
+export const generatedPassword = (): string => randomBytes(18).toString('base64url');
+
+export async function importUsers(
+  ports: ImportPorts,
+  rows: readonly UserRow[],
+  options: { readonly width: number; readonly signal: AbortController },
+): Promise<ImportReport> {
+  const counts = { created: 0, updated: 0, unchanged: 0 };
+  const failures: LineProblem[] = [];
+  let hindrance: CliFailure | undefined;
+  let done = 0;
+  await inParallel(rows, { width: options.width, signal: options.signal.signal }, async (row) => {
+    try {
+      counts[await putUser(ports, row)]++;
+    } catch (error) {
+      const { line, user } = row;
+      if (!(error instanceof CliFailure)) throw error;
+      failures.push({ line, user, problem: problemOf(error) });
+      if (!isHopeless(error)) return;
+      // The others would fail the same way.
+      hindrance ??= error;
+      options.signal.abort();
+    } finally {
+      ports.tell({ done: ++done, failed: failures.length, total: rows.length });
+    }
+  });
+  return {
+    ...counts,
+    failures: failures.toSorted((a, b) => a.line - b.line),
+    left: rows.length - done,
+    ...(hindrance && { hindrance }),
+  };
+}
+
+type Outcome = keyof Pick<ImportReport, 'created' | 'updated' | 'unchanged'>;
+
+/**
+ * A user that is there keeps what the file does not name, and its password unless the file has one: a repeated import
+ * changes nobody.
+ */
+async function putUser(ports: ImportPorts, row: UserRow): Promise<Outcome> {
+  const { api, tenant, keepPassword } = ports;
+  const { line: _line, user, role, password: given, ...about } = row;
+  const collection = role === 'publisher' ? 'publishers' : 'users';
+  const where = path`/tenants/${tenant}/${collection}/${user}`;
+  const password = given ?? (keepPassword && generatedPassword());
+  try {
+    const body = { ...about, ...(password !== undefined && { password }) };
+    await api.request('PUT', where, { body, ifNoneMatch: '*' });
+  } catch (error) {
+    if (isRefusedWith(error, 412)) return updateUser(api, where, about, given);
+    throw error;
+  }
+  if (given === undefined && password !== undefined) keepPassword?.(user, password);
+  return 'created';
+}
+
+async function updateUser(api: ApiClient, where: string, about: Settings, password?: string): Promise<Outcome> {
+  const before = await accountAt(api, where);
+  const body = { ...before?.settings, ...about, ...(password !== undefined && { password }) };
+  if (isDeepStrictEqual(body, before?.settings)) return 'unchanged';
+  await api.request('PUT', where, { body, ...conditionOf(before) });
+  return 'updated';
+}
+
+function problemOf({ message, details }: CliFailure): string {
+  const errors = (details.errors ?? []).map(({ pointer, detail }) => `${pointer} ${detail}`);
+  return [message, ...errors].join('; ');
+}
+
+const isHopeless = ({ details }: CliFailure): boolean =>
+  details.exitCode === EXIT.unreachable || [401, 403, 404].includes(details.status ?? 0);
