@@ -10,7 +10,7 @@ import {
   WINDOW_MS,
   windowOf,
 } from '#core/sign-in-guard.ts';
-import { failuresKey } from './keys.ts';
+import { failuresKey, listedFailures } from './keys.ts';
 import type { Item, Table } from './table.ts';
 
 /** Who tries to sign in from where. */
@@ -59,9 +59,13 @@ export function openFailureBook(table: Table): FailureBook {
       const { count, at } = namesOf(place);
       const share = before.ofUser < FREE_FOR_USER ? 1 : 0;
       const result = await table.update(key, {
-        update: 'SET atMs = :now, #at = :now, #ttl = :ttl ADD ofAll :share, #count :one',
+        update:
+          'SET atMs = :now, #at = :now, #ttl = :ttl, listedAs = :list, listedBy = :place ADD ofAll :share, #count :one',
         names: { '#at': at, '#ttl': 'ttl', '#count': count },
-        values: { ':now': nowMs, ':ttl': endSeconds(nowMs), ':share': share, ':one': 1 },
+        values: {
+          ...{ ':now': nowMs, ':ttl': endSeconds(nowMs), ':share': share, ':one': 1 },
+          ...{ ':list': listedFailures(place.domain), ':place': key.PK + key.SK },
+        },
         returning: 'ALL_NEW',
       });
       if (result.item !== undefined) keep(key.PK + key.SK, Promise.resolve(result.item), nowMs);

@@ -238,6 +238,8 @@ export const listedPresentities = (domain: string): string => `PRESENTITIES#${do
 export const listedSubscriptions = (domain: string): string => `SUBSCRIPTIONS#${domain}`;
 export const listedBindings = (domain: string): string => `BINDINGS#${domain}`;
 export const listedDevices = (domain: string): string => `DEVICES#${domain}`;
+/** `listedAs` of failed sign-ins, so that they go with their tenant; `listedBy` is address and window. */
+export const listedFailures = (domain: string): string => `FAILURES#${domain}`;
 /** `listedAs` of all gateways. */
 export const LISTED_GATEWAYS = 'GATEWAYS';
 /** `listedBy` of what is listed by the user whose it is. */

@@ -18,6 +18,7 @@ const OF_GUESSES = ['failuresKey'];
 const LISTED: Readonly<Record<string, string>> = {
   ...{ bindings: 'bindingKey', users: 'profileKey', lists: 'listKey', subscriptions: 'watcherKey' },
   ...{ devices: 'deviceKey', presentities: 'stateKey', calls: 'callKeyOf', sources: 'sourceKey', keys: 'apiKeyKey' },
+  failures: 'failuresKey',
 };
 
 type Maker = (...names: string[]) => keys.Key;

@@ -63,7 +63,7 @@ export async function populateTenant(rig: ApiRig, domain: string): Promise<Popul
     sequence: 1,
     leaseSeconds: 600,
   });
-  const etag = await populateSip(table, domain, nowMs);
+  const etag = await populateSip(rig, domain);
   const callId = `call-of-${domain}`;
   await startCall(table, callStart(domain, callId, nowMs));
   await startCall(table, callStart(domain, `ended-${callId}`, nowMs));
@@ -88,8 +88,8 @@ export async function populateTenant(rig: ApiRig, domain: string): Promise<Popul
 
 const ENDED = { state: 'terminated', cause: 'bye' } as const;
 
-async function populateSip(table: Table, domain: string, nowMs: number): Promise<string> {
-  const ports = sipPortsOf(table);
+async function populateSip({ table, nowMs, ports: api }: ApiRig, domain: string): Promise<string> {
+  const ports = { ...sipPortsOf(table), randomBytes: api.random };
   const identity = (user: string, role: Identity['role'] = 'user'): Identity => ({ domain, user, role });
   const aor = (user: string): string => `sip:${user}@${domain}`;
   const contact = '<sip:x@client.invalid;transport=ws>;+sip.instance="<urn:uuid:1>"';
