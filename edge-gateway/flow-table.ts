@@ -39,6 +39,7 @@ export class Flow implements OutboxOwner, Bucket {
   /** Since when the socket does not drain; 0 when it does. */
   heldBackSinceMs = 0;
   frames: string[] | undefined;
+  deliver: OutboxOwner['deliver'];
   transactions: ServerTransactions | undefined;
   /** Requests that wait for one with the same Call-ID. */
   busyCallIds: Map<string, (() => void)[]> | undefined;

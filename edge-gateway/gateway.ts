@@ -16,6 +16,7 @@ import { createHttpListener } from './health.ts';
 import { iceServersFor } from './ice-servers.ts';
 import { IdentityKeeper } from './identity-keeper.ts';
 import { carryOut, createInstructionServer, type IntakePorts, type PromptInstruction } from './instruction-intake.ts';
+import { LampStreams } from './lamps/lamp-streams.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { NotifyPath } from './notify-path.ts';
 import { Outbox } from './outbox.ts';
@@ -69,6 +70,7 @@ interface Parts {
   readonly tenants: TenantLedger;
   readonly identities: IdentityKeeper;
   readonly signIn: SignInByToken;
+  readonly lampStreams: LampStreams;
   readonly nowMs: () => number;
   /** None when no function routes calls. */
   readonly callParts: CallParts | undefined;
@@ -192,9 +194,13 @@ function assemble(config: GatewayConfig): Parts {
   const guard = new FlowGuard(guardSettings, flows, telemetry);
   const signInSettings = { gatewayId, functionName: config.FUNCTIONS.signIn, deadlineMs: config.FUNCTION_DEADLINE_MS };
   const signIn = createSignIn(signInSettings, invoke, log);
+  const lampStreams = new LampStreams({
+    ...{ nowMs, maxMessagesPerSecond: config.MAX_REQUESTS_PER_SECOND_PER_FLOW, events: flowEvents },
+    receive: (flow, data) => requestPath.receive(flow, data, false),
+  });
   const tables = { flows, subscriptions, outbox, reports, notifyPath, forwardPath, requestPath, guard, tenants };
   const parts: Parts = {
-    ...{ gatewayId, telemetry, invoke, functions, ...tables, nowMs, identities, signIn },
+    ...{ gatewayId, telemetry, invoke, functions, ...tables, nowMs, identities, signIn, lampStreams },
     ...{ callParts, flowEvents, trunks, address: '', draining: false },
   };
   return parts;
@@ -292,20 +298,14 @@ function sipServerOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): S
   });
 }
 
-function startClocks({
-  notifyPath,
-  guard,
-  identities,
-  requestPath,
-  tenants,
-  nowMs,
-  callParts,
-}: Parts): NodeJS.Timeout[] {
+function startClocks(parts: Parts): NodeJS.Timeout[] {
+  const { notifyPath, guard, identities, lampStreams, requestPath, tenants, nowMs, callParts } = parts;
   const everySecond = (): void => {
     notifyPath.advance(nowMs());
     guard.advance(nowMs());
     identities.advance(nowMs());
     tenants.advance();
+    lampStreams.advance(nowMs());
   };
   return [
     setInterval(everySecond, 1_000),

@@ -9,6 +9,8 @@ export interface OutboxOwner {
   frames: string[] | undefined;
   /** True for SIP over a byte stream (RFC 3261 section 18.3): no frames around the messages. */
   readonly isUnframed?: boolean;
+  /** Takes the messages instead of the stream: a flow whose client speaks no SIP. */
+  deliver?: ((messages: readonly string[]) => void) | undefined;
 }
 
 /** Encodes messages as unmasked WebSocket text frames, one behind the other. */
@@ -67,6 +69,10 @@ export class Outbox {
       const { frames } = owner;
       owner.frames = undefined;
       if (frames === undefined || !owner.stream.writable) continue;
+      if (owner.deliver !== undefined) {
+        owner.deliver(frames);
+        continue;
+      }
       owner.stream.write(owner.isUnframed ? frames.join('') : encodeTextFrames(frames));
     }
   }

@@ -11,6 +11,8 @@ import { Flow, type FlowTable, type Transport } from './flow-table.ts';
 import { HandshakeRates } from './handshake-rates.ts';
 import { type HandshakeToken, type SignInByToken, tokenOf } from './handshake-token.ts';
 import type { IdentityKeeper } from './identity-keeper.ts';
+import { LAMP_PATH, LAMP_PROTOCOL } from './lamps/lamp-messages.ts';
+import type { LampStreams } from './lamps/lamp-streams.ts';
 import type { Outbox } from './outbox.ts';
 import type { Telemetry } from './telemetry.ts';
 import type { TenantLedger } from './tenants/tenant-ledger.ts';
@@ -36,6 +38,8 @@ export interface SipServerPorts {
   readonly identities: Pick<IdentityKeeper, 'prove'>;
   readonly signIn: SignInByToken;
   readonly tenants: Pick<TenantLedger, 'hasRoomFor'>;
+  /** Connections whose clients speak JSON. */
+  readonly lampStreams: Pick<LampStreams, 'open'>;
 }
 
 export interface SipWebSocketServer {
@@ -57,7 +61,7 @@ export function createSipWebSocketServer(
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: MAX_FRAME_BYTES,
-    handleProtocols: () => 'sip',
+    handleProtocols: (_offered, request) => protocolOf(request),
   });
   const server: Server = tls === undefined ? createServer(http) : createTlsServer(tls, http);
   server.headersTimeout = HANDSHAKE_TIMEOUT_MS;
@@ -70,6 +74,7 @@ export function createSipWebSocketServer(
     const refusal = check(request) ?? hurry(request);
     const token = tokenOf(request);
     if (refusal !== undefined) turnAway(request, stream, refusal);
+    else if (token === undefined && isOfLamps(request)) turnAway(request, stream, PROOF_MISSING);
     else if (token === undefined) admit(request, stream, head);
     else void bySignIn(token, request, stream, head);
   });
@@ -91,7 +96,7 @@ export function createSipWebSocketServer(
     webSockets.handleUpgrade(request, stream, head, (socket) => {
       const port = request.socket.remotePort ?? 0;
       const flow = new Flow(socket, stream, transport, addressOf(request), port, ports.nowMs());
-      openFlow(flow, socket, ports);
+      openFlow(flow, socket, isOfLamps(request) ? { ...ports, events: ports.lampStreams.open(flow, socket) } : ports);
       ports.identities.prove(flow, identity);
     });
   }
@@ -113,7 +118,7 @@ export function createSipWebSocketServer(
     ports.telemetry.counts.flowsRefused++;
     const { status } = refusal;
     ports.telemetry.log.info({ hop: 'handshake', address: addressOf(request), refusal: status }, 'connection refused');
-    refuse(stream, refusal);
+    refuse(stream, refusal, protocolOf(request));
   }
   return {
     server,
@@ -141,6 +146,10 @@ export function listen(server: NetServer, port: number, host: string): Promise<n
 
 const addressOf = (request: IncomingMessage): string => (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
 
+/** What the path is for: SIP, or the JSON stream of lamps. */
+const isOfLamps = ({ url }: IncomingMessage): boolean => (url ?? '').split('?', 1)[0] === LAMP_PATH;
+const protocolOf = (request: IncomingMessage): string => (isOfLamps(request) ? LAMP_PROTOCOL : 'sip');
+
 /** What a client is told that gets no connection. */
 interface Refusal {
   /** Of the HTTP status line. */
@@ -149,6 +158,9 @@ interface Refusal {
   readonly retrySeconds?: number;
   readonly challenge?: string;
 }
+
+/** SIP can be asked for credentials in its own words, JSON cannot. */
+const PROOF_MISSING: Refusal = { status: '401 Unauthorized', challenge: 'Bearer' };
 
 function refusalOf(answer: Exclude<SignInAnswer, { kind: 'proven' }>): Refusal {
   if (answer.kind === 'refused') return { status: '401 Unauthorized', challenge: 'Bearer error="invalid_token"' };
@@ -160,7 +172,8 @@ const TENANT_IS_FULL: Refusal = { status: '503 Too Many Connections Of This Tena
 /** @returns `undefined` when the connection is welcome */
 function refuseHandshake(config: GatewayConfig, request: IncomingMessage, flows: FlowTable): Refusal | undefined {
   const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((item) => item.trim().toLowerCase());
-  if (!offered.includes('sip')) return { status: '400 WebSocket Subprotocol sip Required' };
+  const protocol = protocolOf(request);
+  if (!offered.includes(protocol)) return { status: `400 WebSocket Subprotocol ${protocol} Required` };
   if (!isOriginAllowed(config.ALLOWED_ORIGINS, request)) return { status: '403 Origin Not Allowed' };
   if (flows.size >= config.MAX_FLOWS) return { status: '503 Too Many Connections', retrySeconds: RETRY_SECONDS };
   if (flows.countOfAddress(addressOf(request)) >= config.MAX_FLOWS_PER_ADDRESS)
@@ -176,12 +189,12 @@ function isOriginAllowed(allowed: readonly string[], request: IncomingMessage): 
   return allowed.includes('self') && URL.canParse(origin) && new URL(origin).host === request.headers.host;
 }
 
-function refuse(stream: Duplex, { status, retrySeconds, challenge }: Refusal): void {
+function refuse(stream: Duplex, { status, retrySeconds, challenge }: Refusal, protocol: string): void {
   const retry = retrySeconds === undefined ? '' : `Retry-After: ${retrySeconds}\r\n`;
   const asked = challenge === undefined ? '' : `WWW-Authenticate: ${challenge}\r\n`;
   const body = `${status.slice(4)}\n`;
   stream.end(
-    `HTTP/1.1 ${status}\r\nConnection: close\r\nSec-WebSocket-Protocol: sip\r\n${retry}${asked}Content-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nSec-WebSocket-Protocol: ${protocol}\r\n${retry}${asked}Content-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   );
 }
 

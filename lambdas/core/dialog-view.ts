@@ -2,6 +2,7 @@
 import { type Dialog, isLive } from './dialog.ts';
 import { renderDialogInfo } from './dialog-info.ts';
 import type { ComposedState } from './event-package.ts';
+import { LAMP_TYPE, renderLamp } from './lamp-document.ts';
 import { dialogsFingerprint, IDLE } from './presentity.ts';
 import { applyProfile, withoutIdentities } from './rendering-profile.ts';
 import { isHidden } from './watch-policy.ts';
@@ -11,7 +12,8 @@ export function dialogView(dialogs: readonly Dialog[]): ComposedState {
   return {
     fingerprint: dialogsFingerprint(dialogs),
     dialogs,
-    render: (_contentType, entity, nowMs) => renderDialogInfo(entity, dialogs, nowMs),
+    render: (contentType, entity, nowMs, version) =>
+      contentType === LAMP_TYPE ? renderLamp(dialogs, version) : renderDialogInfo(entity, dialogs, nowMs),
     inProfile: (profile) => dialogView(applyProfile(dialogs, profile)),
     inAccess: (access) => dialogView(isHidden(access) ? [IDLE] : redactedDialogs(dialogs, access)),
     renderSince(base, entity, nowMs) {

@@ -4,6 +4,7 @@ import type { Dialog } from './dialog.ts';
 import { DIALOG_INFO_TYPE, parseDialogInfo } from './dialog-info.ts';
 import { dialogView } from './dialog-view.ts';
 import { SipRejection } from './error.ts';
+import { LAMP_TYPE } from './lamp-document.ts';
 import {
   composeMessageSummary,
   MESSAGE_SUMMARY_TYPE,
@@ -31,8 +32,9 @@ export interface ComposedState {
   /**
    * @param contentType one of the package's `notifiedTypes`
    * @param entity AOR of the presentity
+   * @param version of the presentity: what it is in a document that counts by it
    */
-  render(contentType: string, entity: string, nowMs: number): Notification['body'];
+  render(contentType: string, entity: string, nowMs: number, version: number): Notification['body'];
   /** The state as a watcher with this profile sees it; a package without it looks the same to all. */
   inProfile?(profile: RenderingProfile): ComposedState;
   /** The state as a watcher with this access sees it; a package without it is only for those who see all. */
@@ -80,7 +82,7 @@ const DIALOG: PublishedEventPackage = {
   ...OF_STATE,
   name: 'dialog',
   publishedTypes: [DIALOG_INFO_TYPE],
-  notifiedTypes: [DIALOG_INFO_TYPE],
+  notifiedTypes: [DIALOG_INFO_TYPE, LAMP_TYPE],
   parse(body, nowMs) {
     const { state, dialogs } = parseDialogInfo(body, nowMs);
     return { kind: 'dialogs', scope: state, dialogs };

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Notification } from '#contract/schemas.ts';
 import type { ComposedState, EventPackage } from './event-package.ts';
 import type { Address } from './identity.ts';
+import { LAMP_TYPE } from './lamp-document.ts';
 import { NO_STATE, type Presentity } from './presentity.ts';
 import { decodeProfile } from './rendering-profile.ts';
 import { formatAor } from './sip/uri.ts';
@@ -48,10 +49,12 @@ export function renderNotification(
   const whole = {
     presentityVersion,
     contentType: view.contentType,
-    body: seen.render(view.contentType, entity, nowMs),
+    body: seen.render(view.contentType, entity, nowMs, presentityVersion),
     entityTag: entityTagOf(view, seen),
   };
-  if (base === undefined || decodeProfile(view.rendering).documents === 'full') return whole;
+  // A lamp is small: there are no partial documents of it.
+  const isWhole = view.contentType === LAMP_TYPE || decodeProfile(view.rendering).documents === 'full';
+  if (base === undefined || isWhole) return whole;
   const seenBefore = seenBy(view, base);
   const body = seen.renderSince?.(seenBefore, entity, nowMs);
   return body === undefined ? whole : { ...whole, partial: { base: entityTagOf(view, seenBefore), body } };

@@ -7,7 +7,7 @@ import { type IngesterPorts, ingest, reconcile } from '#roles/ingester.ts';
 import { sweep } from '#roles/sweeper.ts';
 import { listedSources } from '#table/keys.ts';
 import { loadPresentity } from '#table/presentity-item.ts';
-import { loadReported } from '#table/source-item.ts';
+import { loadReported, removeReported } from '#table/source-item.ts';
 import type { Table } from '#table/table.ts';
 import { userItem } from '#table/user-item.ts';
 import { T0 } from '#test/support/envelope.ts';
@@ -296,5 +296,64 @@ describe('a snapshot', () => {
     await ingest(words, DOMAIN, ports, T0);
     expect(await snapshot(2, {})).toMatchObject({ ended: 150 });
     expect((await lamps('1001')).every((lamp) => lamp.endsWith('terminated'))).toBe(true);
+  });
+
+  it('that begins while a first word is under way makes it late', async () => {
+    let isFirst = true;
+    const slow: Table = {
+      ...table,
+      async get(key, options) {
+        const item = await table.get(key, options);
+        if (key.SK !== 'SOURCE' || !isFirst) return item;
+        isFirst = false;
+        await snapshot(10, {});
+        return item;
+      },
+    };
+    await say('1002', dialog('x', 'terminated', 0));
+    const [result] = await ingest(
+      [{ user: '1001', word: dialog('a', 'confirmed', 5) }],
+      DOMAIN,
+      { ...ports, table: slow },
+      T0,
+    );
+    expect([result, isFirst, await lamps('1001')]).toEqual([
+      ...[{ kind: 'late', sequence: 10 }, false, ['0000 terminated']],
+    ]);
+  });
+
+  it('that is overtaken by a later one leaves alone what that one has done', async () => {
+    await say('1001', dialog('a', 'early', 1));
+    let isFirst = true;
+    const slow: Table = {
+      ...table,
+      async getBatch(keys, options) {
+        const items = await table.getBatch(keys, options);
+        if (keys[0]?.SK !== 'STATE' || !isFirst) return items;
+        isFirst = false;
+        await snapshot(20, {});
+        return items;
+      },
+    };
+    const words = [{ user: '1001', word: dialog('a', 'confirmed', 10, undefined, T0, true) }];
+    await reconcile({ domain: DOMAIN, source: 'pbx', sequence: 10, words }, { ...ports, table: slow }, T0);
+    expect(await say('1001', dialog('b', 'confirmed', 15))).toMatchObject({ kind: 'late' });
+    expect((await lamps('1001')).every((lamp) => lamp.endsWith('terminated'))).toBe(true);
+  });
+
+  it('keeps who has a later call, so that the next one ends it', async () => {
+    await say('1001', dialog('a', 'confirmed', 20));
+    await snapshot(10, {}, T0 + 61_000);
+    expect(await lamps('1001')).toEqual(['a confirmed']);
+    await snapshot(30, {}, T0 + 62_000);
+    expect(await lamps('1001')).toEqual(['a terminated']);
+  });
+
+  it('forgets nobody who was entered again meanwhile', async () => {
+    await say('1001', dialog('a', 'terminated', 1));
+    const [before] = await loadReported(table, { domain: DOMAIN, source: 'pbx' });
+    if (before === undefined) throw new Error('an entry was expected');
+    await removeReported(table, { domain: DOMAIN, source: 'pbx' }, { ...before, enteredAtMs: before.enteredAtMs - 1 });
+    expect(await loadReported(table, { domain: DOMAIN, source: 'pbx' })).toEqual([before]);
   });
 });

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { gatewayIdOf, subscriptionIdOf } from '#contract/ids.ts';
 import type { OutcomeInput } from '#contract/outcome.ts';
+import { LAMP_TYPE } from '#core/lamp-document.ts';
 import { publish } from '#roles/compositor.ts';
 import { type NotifierPorts, subscribe } from '#roles/notifier.ts';
 import { createCache } from '#runtime/cache.ts';
@@ -193,7 +194,12 @@ const refused: [string, TestSubscribe, number, (readonly [string, string])[]?][]
     489,
     [['Allow-Events', 'dialog, presence, message-summary, reg, dialog.winfo, presence.winfo']],
   ],
-  ['other Accept', { headers: [['Accept', 'application/pidf+xml']] }, 406, [['Accept', DIALOG_INFO]]],
+  [
+    'other Accept',
+    { headers: [['Accept', 'application/pidf+xml']] },
+    406,
+    [['Accept', `${DIALOG_INFO}, ${LAMP_TYPE}`]],
+  ],
   ['a short time', { expires: 2 }, 423, [['Min-Expires', '3']]],
   ['a time that is none', { headers: [['Expires', '1h']] }, 400],
   ['another tenant', { to: 'sip:1002@acme.example' }, 403],
