@@ -202,6 +202,8 @@ export const STREAM_MAPPING = {
       },
       { eventName: ['INSERT', 'MODIFY'], dynamodb: { Keys: { SK: { S: ['PROFILE', 'REVIEW'] } } } },
       { eventName: ['MODIFY'], dynamodb: { Keys: { SK: { S: ['TENANT'] } } } },
+      // A user that was removed: its flows are closed, its items go.
+      { eventName: ['INSERT', 'MODIFY'], dynamodb: { Keys: { SK: { S: ['REMOVED'] } } } },
     ],
   },
 } as const;

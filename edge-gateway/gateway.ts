@@ -4,6 +4,7 @@ import type { Server } from 'node:http';
 import { hostname } from 'node:os';
 import { type GatewayId, gatewayIdOf, type SubscriptionId } from '#contract/ids.ts';
 import type { Instruction } from '#contract/instruction.ts';
+import type { Address } from '#core/identity.ts';
 import { createInvoke, FunctionQueue, type Invoke, type TakeQuotas } from './backend.ts';
 import { assembleCalls, type CallParts, secretsOf } from './calls/assemble-calls.ts';
 import { type GatewayConfig, readTlsFiles } from './config.ts';
@@ -24,7 +25,7 @@ import { ReportQueue } from './report-queue.ts';
 import { RequestPath } from './request-path.ts';
 import { SubscriptionTable } from './subscription-table.ts';
 import { createTelemetry, registerGauges, type Telemetry } from './telemetry.ts';
-import { closeTenant } from './tenant-closer.ts';
+import { closeTenant, closeUser, type TenantCloserPorts } from './tenant-closer.ts';
 import { TenantLedger } from './tenants/tenant-ledger.ts';
 import { registerTenantMetrics } from './tenants/tenant-metrics.ts';
 import type { TrunkPorts } from './trunk/trunk-connections.ts';
@@ -176,7 +177,8 @@ function assemble(config: GatewayConfig): Parts {
     notifyPath,
     requestPath,
     closeFlow: close,
-    closeTenant: (domain: string) => closeTenantOf(domain, parts),
+    closeTenant: (domain: string) => closeTenant(domain, closerPorts(parts)),
+    closeUser: (user: Address) => closeUser(user, closerPorts(parts)),
     takeCallInstruction: takerOf(callParts),
   };
   const outcomePorts = {
@@ -226,18 +228,18 @@ function intakeOf(config: GatewayConfig, parts: Parts): Server {
     ...parts,
     secrets: secretsOf(config),
     closeFlow: (flow, code, reason) => closeFlow(flow, parts.outbox, code, reason),
-    closeTenant: (domain) => closeTenantOf(domain, parts),
+    closeTenant: (domain) => closeTenant(domain, closerPorts(parts)),
+    closeUser: (user) => closeUser(user, closerPorts(parts)),
     takeCallInstruction: takerOf(parts.callParts),
   });
 }
 
-const closeTenantOf = (domain: string, parts: Parts): void =>
-  closeTenant(domain, {
-    ...parts,
-    closeFlow: (flow, code, reason) => closeFlow(flow, parts.outbox, code, reason),
-    endCallsOf: (flow) => parts.callParts?.callPath.endCallsOf(flow),
-    reportEnded: (subscription) => parts.reports.subscriptionEnded(subscription, true),
-  });
+const closerPorts = (parts: Parts): TenantCloserPorts => ({
+  ...parts,
+  closeFlow: (flow, code, reason) => closeFlow(flow, parts.outbox, code, reason),
+  endCallsOf: (flow) => parts.callParts?.callPath.endCallsOf(flow),
+  reportEnded: (subscription) => parts.reports.subscriptionEnded(subscription, true),
+});
 
 const takerOf =
   (callParts: CallParts | undefined): IntakePorts['takeCallInstruction'] =>

@@ -10,7 +10,7 @@ import type { TenantLedger } from './tenants/tenant-ledger.ts';
 export interface IdentityKeeperPorts {
   readonly notifyPath: Pick<NotifyPath, 'terminate'>;
   readonly reports: Pick<ReportQueue, 'flowClosed' | 'subscriptionEnded'>;
-  readonly tenants: Pick<TenantLedger, 'hold'>;
+  readonly tenants: Pick<TenantLedger, 'hold' | 'flowClosed'>;
   readonly log: Log;
   readonly nowMs: () => number;
 }
@@ -29,7 +29,7 @@ export class IdentityKeeper {
 
   /** A flow proves one identity; the same may be proven for longer. */
   prove(flow: Flow, identity: Identity | undefined): void {
-    if (identity === undefined || endOf(identity) <= this.#ports.nowMs()) return;
+    if (identity === undefined || flow.closed || endOf(identity) <= this.#ports.nowMs()) return;
     const { identity: held, lapsed } = flow;
     if (held !== undefined && (!isSameAddress(held, identity) || endOf(identity) <= endOf(held))) return;
     // Somebody else takes nothing over.
@@ -58,13 +58,14 @@ export class IdentityKeeper {
   }
 
   #end(flow: Flow): void {
-    const { notifyPath, reports } = this.#ports;
+    const { notifyPath, reports, tenants } = this.#ports;
     // `deactivated`: a client that can prove itself anew subscribes again at once (RFC 6665 section 4.1.3).
     for (const subscription of [...flow.subscriptions]) {
       notifyPath.terminate(subscription, 'deactivated');
       reports.subscriptionEnded(subscription, true);
     }
     reports.flowClosed(flow);
+    tenants.flowClosed(flow);
     flow.registered = false;
     flow.lapsed = undefined;
   }

@@ -14,6 +14,7 @@ import {
   SIGNATURE_HEADER,
   SIGNED_AT_HEADER,
 } from '#contract/instruction.ts';
+import type { Address } from '#core/identity.ts';
 import { verifyInstructions } from '#core/instruction-signature.ts';
 import type { Flow, FlowTable } from './flow-table.ts';
 import type { ForwardPath } from './forward-path.ts';
@@ -34,6 +35,7 @@ export interface InstructionPorts {
   readonly requestPath: RequestPath;
   readonly closeFlow: (flow: Flow, code: number, reason: string) => void;
   readonly closeTenant: (domain: string) => void;
+  readonly closeUser: (user: Address) => void;
   /** @param sender the gateway that says so; undefined for a function */
   readonly takeCallInstruction: (instruction: CallInstruction, sender: InstructionBatch['sender']) => void;
 }
@@ -158,6 +160,9 @@ export function carryOut(
     }
     case 'closeTenant':
       ports.closeTenant(instruction.domain);
+      return [];
+    case 'closeUser':
+      ports.closeUser(instruction);
       return [];
     case 'relay':
     case 'arrived':

@@ -13,6 +13,7 @@ import { type HandshakeToken, type SignInByToken, tokenOf } from './handshake-to
 import type { IdentityKeeper } from './identity-keeper.ts';
 import type { Outbox } from './outbox.ts';
 import type { Telemetry } from './telemetry.ts';
+import type { TenantLedger } from './tenants/tenant-ledger.ts';
 
 /** A frame past this closes the flow (1009); a message of over 64 KiB in a smaller frame is answered 513. */
 const MAX_FRAME_BYTES = 256 * 1024;
@@ -34,6 +35,7 @@ export interface SipServerPorts {
   readonly events: FlowEvents;
   readonly identities: Pick<IdentityKeeper, 'prove'>;
   readonly signIn: SignInByToken;
+  readonly tenants: Pick<TenantLedger, 'hasRoomFor'>;
 }
 
 export interface SipWebSocketServer {
@@ -102,8 +104,16 @@ export function createSipWebSocketServer(
   ): Promise<void> {
     const answer = await ports.signIn(token, addressOf(request));
     if (stream.destroyed) return;
-    if (answer.kind === 'proven') admit(request, stream, head, answer.identity);
-    else turnAway(request, stream, refusalOf(answer));
+    const refusal = answer.kind === 'proven' ? refuseProven(answer.identity, request) : refusalOf(answer);
+    if (answer.kind === 'proven' && refusal === undefined) admit(request, stream, head, answer.identity);
+    else turnAway(request, stream, refusal ?? NOT_ACCEPTING);
+  }
+
+  /** Others may have come meanwhile. */
+  function refuseProven({ domain }: Identity, request: IncomingMessage): Refusal | undefined {
+    if (!accepting) return NOT_ACCEPTING;
+    if (!ports.tenants.hasRoomFor(domain, 'flows')) return TENANT_IS_FULL;
+    return refuseHandshake(config, request, ports.flows);
   }
 
   function turnAway(request: IncomingMessage, stream: Duplex, refusal: Refusal): void {
@@ -151,6 +161,9 @@ function refusalOf(answer: Exclude<SignInAnswer, { kind: 'proven' }>): Refusal {
   if (answer.kind === 'refused') return { status: '401 Unauthorized', challenge: 'Bearer error="invalid_token"' };
   return { status: '503 Service Unavailable', retrySeconds: answer.retryAfterSeconds };
 }
+
+const NOT_ACCEPTING: Refusal = { status: '503 Service Unavailable', retrySeconds: RETRY_SECONDS };
+const TENANT_IS_FULL: Refusal = { status: '503 Too Many Connections Of This Tenant', retrySeconds: 30 };
 
 /** @returns `undefined` when the connection is welcome */
 function refuseHandshake(config: GatewayConfig, request: IncomingMessage, flows: FlowTable): Refusal | undefined {

@@ -70,10 +70,15 @@ export class TenantLedger {
     flow.account.flows++;
   }
 
+  /** The flow is gone, or what it had proven. */
   flowClosed(flow: Flow): void {
     if (flow.account === undefined) return;
     flow.account.flows--;
     flow.account = undefined;
+  }
+
+  hasRoomFor(domain: string, limit: HeldLimit): boolean {
+    return this.#entries.get(domain)?.account.hasRoomFor(limit) ?? true;
   }
 
   /** A function says what a tenant may use. */

@@ -47,6 +47,9 @@ export const closeInstruction = v.object({
 /** Close all flows that have proven to be of this tenant, end their calls, and forget the tenant's subscriptions. */
 export const closeTenantInstruction = v.object({ kind: v.literal('closeTenant'), domain: v.string() });
 
+/** The same for one user: flows that have proven to be it, and subscriptions to it. */
+export const closeUserInstruction = v.object({ kind: v.literal('closeUser'), domain: v.string(), user: v.string() });
+
 /** Tell what became of the last NOTIFYs of subscriptions. */
 export const inspectInstruction = v.object({
   kind: v.literal('inspect'),
@@ -80,6 +83,7 @@ export const instruction = v.variant('kind', [
   flowsLostInstruction,
   endCallInstruction,
   closeTenantInstruction,
+  closeUserInstruction,
   inspectInstruction,
 ]);
 export type Instruction = v.InferOutput<typeof instruction>;

@@ -1,5 +1,5 @@
 /** Who may watch whom, and how much of it they see (RFC 3856 section 6.6, RFC 3857). Pure. */
-import { type Address, addressOfAor, isSameAddress } from './identity.ts';
+import { type Address, addressOfAor, aorOfIdentity, isSameAddress } from './identity.ts';
 
 /** Whom a tenant lets watch its people when no word of theirs decides. */
 export const WATCH_DEFAULTS = ['everyone', 'sameGroup', 'listed', 'nobody'] as const;
@@ -114,13 +114,27 @@ export function decideAccess(
   return watch.confirm ? 'pending' : seen;
 }
 
-const WORDS = ['block', 'politeBlock', 'allow'] as const;
+/** What a user may say of a watcher. */
+export const WATCH_WORDS = ['block', 'politeBlock', 'allow'] as const;
+export type WatchWord = (typeof WATCH_WORDS)[number];
+
+/**
+ * The user's lists with this word for one watcher, instead of what they said of it by its own name.
+ * @param word undefined: nothing is said of it any more
+ */
+export function withWord(watch: UserWatch, watcher: Address, home: string, word: WatchWord | undefined): UserWatch {
+  const others = (entries: readonly string[]): string[] =>
+    entries.filter((entry) => !namesAddress(entry, watcher, home));
+  const entry = watcher.domain === home ? watcher.user : aorOfIdentity(watcher);
+  const listFor = (each: WatchWord): string[] => [...others(watch[each]), ...(each === word ? [entry] : [])];
+  return { ...watch, allow: listFor('allow'), block: listFor('block'), politeBlock: listFor('politeBlock') };
+}
 
 /** The watcher itself before what it belongs to. */
-function wordOf(watch: UserWatch, watcher: WatchParty, home: string): (typeof WORDS)[number] | undefined {
+function wordOf(watch: UserWatch, watcher: WatchParty, home: string): WatchWord | undefined {
   const isNamed = (entry: string): boolean => namesAddress(entry, watcher.address, home);
   const isMeant = (entry: string): boolean => namesMany(entry, watcher, home);
-  return WORDS.find((word) => watch[word].some(isNamed)) ?? WORDS.find((word) => watch[word].some(isMeant));
+  return WATCH_WORDS.find((word) => watch[word].some(isNamed)) ?? WATCH_WORDS.find((word) => watch[word].some(isMeant));
 }
 
 const GROUP_PREFIX = 'group:';

@@ -18,6 +18,10 @@ const ports = {
 };
 
 export const handler = withQuotas(
-  createRequestHandler('call', ofServedTenants((envelope, nowMs) => routeCall(envelope, ports, nowMs), ports), telemetry),
+  createRequestHandler(
+    'call',
+    ofServedTenants((envelope, nowMs) => routeCall(envelope, ports, nowMs), ports),
+    telemetry,
+  ),
   ports,
 );

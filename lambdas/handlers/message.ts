@@ -20,6 +20,10 @@ const ports = {
 };
 
 export const handler = withQuotas(
-  createRequestHandler('message', ofServedTenants((envelope, nowMs) => message(envelope, ports, nowMs), ports), telemetry),
+  createRequestHandler(
+    'message',
+    ofServedTenants((envelope, nowMs) => message(envelope, ports, nowMs), ports),
+    telemetry,
+  ),
   ports,
 );

@@ -1,15 +1,16 @@
 /**
  * Lambda entry of the table's stream: bindings change states, changed states go to the gateways of their watchers,
- * subscriptions that were replaced on another gateway end, and changed policies decide anew who may watch. At last the
- * history of lamps is written.
+ * subscriptions that were replaced on another gateway end, changed policies decide anew who may watch, and users who
+ * were removed lose what they held. At last the history of lamps is written.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { chronicle } from '#roles/chronicler.ts';
 import { fanOut } from '#roles/fan-out.ts';
 import { monitorRegistrations } from '#roles/registration-monitor.ts';
 import { endReplaced } from '#roles/replacement-monitor.ts';
-import { monitorWatching } from '#roles/watch-monitor.ts';
 import { closeRemovedTenants } from '#roles/tenant-remover.ts';
+import { removeUsers } from '#roles/user-remover.ts';
+import { monitorWatching } from '#roles/watch-monitor.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { readEnvironment } from '#runtime/environment.ts';
 import { createGatewayClient } from '#runtime/gateway-client.ts';
@@ -42,6 +43,7 @@ export async function handler(event: unknown): Promise<{ batchItemFailures: { it
   failed.push(...(await endReplaced(records, ports, startedMs)));
   failed.push(...(await monitorWatching(records, { ...ports, clock: systemClock }, startedMs)));
   failed.push(...(await monitorRegistrations(records, ports, startedMs)));
+  failed.push(...(await removeUsers(records, ports, startedMs)));
   failed.push(...(await closeRemovedTenants(records, ports, startedMs)));
   await chronicle(records, ports);
   const durationMs = systemClock() - startedMs;

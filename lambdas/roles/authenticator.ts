@@ -109,7 +109,8 @@ async function proveByDigest(
   requireFitting(credentials, from, envelope.request.requestUri);
   const place = { ...from, sourceAddress: envelope.sourceAddress };
   await requirePatience(place, ports, nowMs);
-  const identity = await identityOfDigest(credentials, envelope.request.method, from, ports, nowMs);
+  const found = await identityOfDigest(credentials, envelope.request.method, from, ports, nowMs);
+  const identity = await ofStayingTenant(found, ports);
   const isFresh = isNonceValid(credentials.nonce, await nonceScopeOf(asked, ports), nowMs) && !envelope.nonceReplayed;
   if (identity !== undefined && isFresh) return identity;
   // A wrong nonce is no guess: the password was right.
@@ -121,10 +122,20 @@ async function proveByToken(token: string, asked: Asked, ports: AuthenticatorPor
   const { envelope, from, nowMs } = asked;
   const place = placeOfToken(token, from.domain, envelope.sourceAddress);
   await requirePatience(place, ports, nowMs);
-  const identity = isDomain(from.domain) ? await identityOfToken(token, from.domain, ports, nowMs) : undefined;
+  const found = isDomain(from.domain) ? await identityOfToken(token, from.domain, ports, nowMs) : undefined;
+  const identity = await ofStayingTenant(found, ports);
   if (identity !== undefined) return identityOfFlow(identity, from);
   await ports.failures.record(place, nowMs);
   throw await challenge(asked, ports, { isTokenInvalid: true });
+}
+
+/** Nobody signs in at a tenant that is being removed. */
+export async function ofStayingTenant(
+  identity: Identity | undefined,
+  { loadTenant }: Pick<RequestPorts, 'loadTenant'>,
+): Promise<Identity | undefined> {
+  const tenant = identity && (await loadTenant(identity.domain));
+  return tenant?.removal === undefined ? identity : undefined;
 }
 
 /**

@@ -11,6 +11,7 @@ import { changeWrite, removalWrite } from '#table/resource-write.ts';
 import type { Table } from '#table/table.ts';
 import { countWrite } from '#table/tenant-counts.ts';
 import { type Change, type Changed, type ChangePorts, changeResource, type Standing } from './change.ts';
+import { requireRoom } from './quota-room.ts';
 
 export interface ShownList {
   readonly name: string;
@@ -44,12 +45,17 @@ async function requireList(table: Table, address: Address): Promise<Standing<Sho
   return found;
 }
 
-/** Creates a list, or replaces its members. @throws {Problem} 400 for a member that is no SIP URI, or stands twice */
+/**
+ * Creates a list, or replaces its members.
+ * @param quota how many lists the tenant may have
+ * @throws {Problem} 400 for a member that is no SIP URI, or stands twice, 409 beyond the quota
+ */
 export function putList(
   ports: ChangePorts,
   change: Change,
   address: Address,
   members: readonly ListEntry[],
+  quota: number,
 ): Promise<Changed<ShownList>> {
   requireMembers(members);
   const { domain, user } = address;
@@ -58,13 +64,16 @@ export function putList(
     change,
     [domain],
     () => findList(ports.table, address),
-    (standing) => ({
-      shown: { name: user, members },
-      writes: (version) => [
-        changeWrite(listKey(domain, user), { members, ...listListing(address) }, standing?.version, version),
-        ...(standing === undefined ? [countWrite(domain, 'lists', user, 1)] : []),
-      ],
-    }),
+    async (standing) => {
+      if (standing === undefined) await requireRoom(ports.table, domain, 'lists', quota);
+      return {
+        shown: { name: user, members },
+        writes: (version) => [
+          changeWrite(listKey(domain, user), { members, ...listListing(address) }, standing?.version, version),
+          ...(standing === undefined ? [countWrite(domain, 'lists', user, 1)] : []),
+        ],
+      };
+    },
   );
 }
 

@@ -6,6 +6,7 @@ import {
   DUE_SHARDS,
   gatewayOfKey,
   isCallKey,
+  isRemovedKey,
   type Key,
   presentityOfKey,
   tenantOfKey,
@@ -14,6 +15,7 @@ import {
 import { loadLease, removeLapsedLease } from '#table/lease-item.ts';
 import { sweepPresentity } from '#table/presentity-sweep.ts';
 import type { Table } from '#table/table.ts';
+import { sweepRemovedUser } from '#table/user-removal.ts';
 import { sweepCall, sweepCallOf } from './call-sweeper.ts';
 import { failureFields, type RoleLog } from './role-log.ts';
 import { continueRemoval } from './tenant-remover.ts';
@@ -87,8 +89,13 @@ async function sweepOne(key: Key, ports: SweeperPorts, nowMs: number): Promise<P
     if (isCallKey(key)) return { calls: await sweepCall(key, ports, nowMs) };
     const presentity = presentityOfKey(key.PK);
     if (presentity) return { publications: await repeated(() => sweepPresentity(table, presentity, nowMs)) };
+    const user = userOfKey(key.PK);
+    if (user && isRemovedKey(key)) {
+      await sweepRemovedUser(table, user, nowMs);
+      return {};
+    }
     // The stream tells what this means for the user: role registration-monitor.
-    if (userOfKey(key.PK)) return { bindings: (await removeExpiredBinding(table, key, nowMs)) ? 1 : 0 };
+    if (user) return { bindings: (await removeExpiredBinding(table, key, nowMs)) ? 1 : 0 };
     const tenant = tenantOfKey(key.PK);
     if (tenant) return { removed: await continueRemoval(table, tenant, nowMs) };
     const gatewayId = gatewayOfKey(key.PK);

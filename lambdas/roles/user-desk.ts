@@ -1,10 +1,12 @@
 /** User desk: the accounts of a tenant, as the HTTP API keeps them. */
 import { isDeepStrictEqual } from 'node:util';
+import * as v from 'valibot';
 import type { Address } from '#core/identity.ts';
 import { makePassword, weaknessOf } from '#core/password.ts';
 import { etagOf } from '#core/precondition.ts';
 import { Problem } from '#core/problem.ts';
 import type { Vault, VaultReader } from '#core/sealed-text.ts';
+import type { UserWatch } from '#core/watch-policy.ts';
 import { listedUser, listedUsers, profileKey, userOfKey } from '#table/keys.ts';
 import { listItems } from '#table/listing.ts';
 import { changeWrite, removalWrite } from '#table/resource-write.ts';
@@ -12,7 +14,10 @@ import { storedCredentials } from '#table/seed-items.ts';
 import type { Table } from '#table/table.ts';
 import { countWrite } from '#table/tenant-counts.ts';
 import { decodeUser, loadUser, openHa1, sealHa1, type User, userListing } from '#table/user-item.ts';
+import { removedMark } from '#table/user-removal.ts';
+import { completeUserWatch, type GivenUserWatch, givenUserWatch } from '#table/watch-rules.ts';
 import { type Change, type Changed, type ChangePorts, changeResource, type Standing } from './change.ts';
+import { requireRoom } from './quota-room.ts';
 
 export interface UserDeskPorts extends ChangePorts {
   /** Seals credentials. */
@@ -73,13 +78,15 @@ const noUser = ({ user, domain }: Address, role: User['role'] = 'user'): Problem
 /**
  * Creates a user, or replaces all but its password, which changes only when one is given. Without one, a new user has
  * credentials that nobody knows, until some are set.
- * @throws {Problem} 400 for a weak password
+ * @param quota how many users the tenant may have
+ * @throws {Problem} 400 for a weak password, 409 beyond the quota
  */
 export async function putUser(
   ports: UserDeskPorts,
   change: Change,
   address: Address,
   given: GivenUser & { readonly password?: string | undefined },
+  quota: number,
 ): Promise<Changed<ShownUser>> {
   const { domain, user } = address;
   const { password, ...settings } = given;
@@ -90,7 +97,8 @@ export async function putUser(
     change,
     [domain],
     () => findUser(ports.table, address),
-    (standing) => {
+    async (standing) => {
+      if (standing === undefined) await requireRoom(ports.table, domain, 'users', quota);
       const sealedHa1 = credentialsFor(vault, address, standing?.account, password, ports.random);
       const attributes = {
         ...{ role: settings.role, displayName: settings.displayName, groups: settings.groups, watch: settings.watch },
@@ -162,7 +170,7 @@ function requireStrong(password: string, { user, domain }: Address): void {
 }
 
 /**
- * Removes an account. What it holds ends behind it: bindings, subscriptions, state (roles/user-removal).
+ * Removes an account. What it holds ends behind it: bindings, subscriptions, state (roles/user-remover).
  * @throws {Problem} 404
  */
 export async function removeUser(
@@ -182,7 +190,48 @@ export async function removeUser(
       writes: () => [
         removalWrite(profileKey(domain, user), standing?.version ?? 0),
         countWrite(domain, 'users', user, -1),
+        removedMark(address, change.nowMs),
       ],
     }),
   );
+}
+
+/**
+ * Changes who may watch a user, and nothing else of it.
+ * @throws {Problem} 404, 409 when there are too many entries
+ */
+export async function putUserWatch(
+  ports: ChangePorts,
+  change: Change,
+  address: Address,
+  revise: (standing: UserWatch) => UserWatch,
+): Promise<Changed<ShownUser>> {
+  return changeResource<ShownUser, StandingUser>(
+    ports,
+    change,
+    [address.domain],
+    () => requireUser(ports.table, address),
+    (standing) => {
+      const { shown, version: seen } = standing ?? { shown: undefined, version: undefined };
+      const revised = givenOf(revise(completeUserWatch(shown?.watch ?? {})));
+      const result = v.safeParse(givenUserWatch, revised);
+      if (!result.success) throw new Problem(409, `${address.user} names as many watchers as it may.`);
+      const watch = result.output;
+      return {
+        shown: shown && { ...shown, watch },
+        writes: (version) => [changeWrite(profileKey(address.domain, address.user), { watch }, seen, version)],
+      };
+    },
+  );
+}
+
+/** What is empty is not said. */
+function givenOf({ allow, block, politeBlock, confirm, redact }: UserWatch): GivenUserWatch {
+  return {
+    ...(allow.length > 0 && { allow: [...allow] }),
+    ...(block.length > 0 && { block: [...block] }),
+    ...(politeBlock.length > 0 && { politeBlock: [...politeBlock] }),
+    ...(confirm && { confirm }),
+    ...(Object.keys(redact).length > 0 && { redact }),
+  };
 }

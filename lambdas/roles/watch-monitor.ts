@@ -2,16 +2,16 @@
  * Watch monitor: a changed account or policy is a new decision about subscriptions that stand, within seconds. Of one
  * account it is made at once; of a whole tenant in steps, each of which the stream calls for.
  */
-import type { Address } from '#core/identity.ts';
-import { dependsOnGroups, type TenantWatch, type WatchRules } from '#core/watch-policy.ts';
-import { listedUsers, userOfKey } from '#table/keys.ts';
+import { aorOfIdentity } from '#core/identity.ts';
+import { dependsOnGroups, NO_RULES, type TenantWatch, type WatchParty } from '#core/watch-policy.ts';
+import { listedPresentities, listedUsers, presentityOfKey, userOfKey } from '#table/keys.ts';
 import { listItems } from '#table/listing.ts';
 import { advanceReview, askReview, finishReview, loadReview, markWatchRules } from '#table/review-item.ts';
 import { sequenceNumberOf } from '#table/stream-record.ts';
-import type { Item } from '#table/table.ts';
+import type { Table } from '#table/table.ts';
 import { loadTenant } from '#table/tenant-item.ts';
 import { decodeWatchChange, type WatchChange } from '#table/watch-changes.ts';
-import { decodeWatchRules, saysOfWatching } from '#table/watch-rules.ts';
+import { decodeWatchRules, loadManyWatchRules, saysOfWatching } from '#table/watch-rules.ts';
 import { failureFields } from './role-log.ts';
 import { reviewPresentity, type WatchReviewPorts } from './watch-review.ts';
 
@@ -131,26 +131,55 @@ async function stepReview(domain: string, ports: SettlePorts, nowMs: number): Pr
   if (review === undefined) return true;
   const decidedBy = `${review.id}.${review.run}`;
   const startedMs = ports.clock();
-  let after: string | undefined = review.cursor === '' ? undefined : review.cursor;
+  let cursor: string | undefined = review.cursor;
   do {
-    const { items, place } = await listItems(ports.table, listedUsers(domain), { limit: AT_ONCE, after });
-    const rulings = items.flatMap((item) => rulingOf(item, decidedBy) ?? []);
-    const results = await Promise.all(rulings.map((ruling) => reviewPresentity(ruling, ports, nowMs)));
+    const { parties, next } = await partiesFrom(cursor, domain, ports.table);
+    const results = await Promise.all(
+      parties.map(({ address, rules }) => reviewPresentity({ presentity: address, rules, decidedBy }, ports, nowMs)),
+    );
     if (!results.every(Boolean)) return false;
-    after = place;
-  } while (after !== undefined && ports.clock() - startedMs < STEP_MS);
-  if (after === undefined) await finishReview(ports.table, domain, review);
-  else await advanceReview(ports.table, domain, review, after);
+    cursor = next;
+  } while (cursor !== undefined && ports.clock() - startedMs < STEP_MS);
+  if (cursor === undefined) await finishReview(ports.table, domain, review);
+  else await advanceReview(ports.table, domain, review, cursor);
   return true;
 }
 
-function rulingOf(
-  item: Item,
-  decidedBy: string,
-): { readonly presentity: Address; readonly rules: WatchRules; readonly decidedBy: string } | undefined {
-  const presentity = userOfKey(item.PK);
-  return presentity && { presentity, rules: decodeWatchRules(item), decidedBy };
+interface ReviewPage {
+  readonly parties: readonly WatchParty[];
+  /** Where the next page begins; undefined when there is none. */
+  readonly next: string | undefined;
 }
+
+const USERS = 'users ';
+/** What is watched without being a user: places where calls are parked, say. */
+const OTHERS = 'others ';
+
+function partiesFrom(cursor: string, domain: string, table: Table): Promise<ReviewPage> {
+  return cursor.startsWith(OTHERS)
+    ? othersFrom(cursor.slice(OTHERS.length), domain, table)
+    : usersFrom(cursor.slice(USERS.length), domain, table);
+}
+
+async function usersFrom(after: string, domain: string, table: Table): Promise<ReviewPage> {
+  const { items, place } = await listItems(table, listedUsers(domain), wishOf(after));
+  const parties = items.flatMap((item): WatchParty[] => {
+    const address = userOfKey(item.PK);
+    return address === undefined ? [] : [{ address, rules: decodeWatchRules(item) }];
+  });
+  return { parties, next: place === undefined ? OTHERS : `${USERS}${place}` };
+}
+
+async function othersFrom(after: string, domain: string, table: Table): Promise<ReviewPage> {
+  const { items, place } = await listItems(table, listedPresentities(domain), wishOf(after));
+  const addresses = items.flatMap((item) => presentityOfKey(item.PK) ?? []);
+  const accounts = await loadManyWatchRules(table, addresses);
+  const others = addresses.filter((address) => !accounts.has(aorOfIdentity(address)));
+  const parties = others.map((address) => ({ address, rules: NO_RULES }));
+  return { parties, next: place === undefined ? undefined : `${OTHERS}${place}` };
+}
+
+const wishOf = (after: string) => ({ limit: AT_ONCE, after: after === '' ? undefined : after });
 
 function chunksOf<T>(items: readonly T[], size: number): T[][] {
   const chunks: T[][] = [];

@@ -66,6 +66,15 @@ export const bindingKey = (domain: string, user: string, bindingId: string): Key
   SK: `${BINDING_PREFIX}${bindingId}`,
 });
 
+/** Sort key of what says that a user was removed a moment ago; the stream filter names it too (cdk/system). */
+export const REMOVED_SORT_KEY = 'REMOVED';
+export const removedUserKey = (domain: string, user: string): Key => ({
+  PK: userPartition(domain, user),
+  SK: REMOVED_SORT_KEY,
+});
+
+export const isRemovedKey = ({ SK }: Key): boolean => SK === REMOVED_SORT_KEY;
+
 /** Partition that holds a presentity's state and its watchers. */
 export const presentityPartition = (domain: string, user: string): string => `PRESENTITY#${domain}#${user}`;
 

@@ -25,13 +25,14 @@ export async function markRegistered(table: Table, { domain, user }: Address, no
 }
 
 /**
- * The last binding has gone.
+ * The last binding has gone. Refused, which is fine, when there is no state: it says so of itself.
  * @returns the version that this made: see {@link takeBackUnregistered}
  */
 export async function markUnregistered(table: Table, { domain, user }: Address, nowMs: number): Promise<number> {
-  const update = { ...registrationUpdate({ domain, user }, false, nowMs), returning: 'ALL_NEW' as const };
+  const condition = 'attribute_exists(PK)';
+  const update = { ...registrationUpdate({ domain, user }, false, nowMs), condition, returning: 'ALL_NEW' as const };
   const result = await table.update(stateKey(domain, user), update);
-  return result.item ? decodePresentity(result.item).version : 0;
+  return result.kind === 'done' && result.item ? decodePresentity(result.item).version : 0;
 }
 
 /** A binding came while the user was marked as unregistered; refused when something else has changed since. */

@@ -86,3 +86,6 @@ function completeIssuer(given: GivenIssuer): TokenIssuer {
   const keys = 'jwksUri' in given ? { jwksUri: given.jwksUri } : { jwks: given.jwks };
   return { issuer, audience, algorithms, userClaim, clockSkewSeconds, keys };
 }
+
+/** What is shown of it: nothing of it is secret. */
+export const showSignIn = (given: GivenSignIn): GivenSignIn => given;

@@ -6,24 +6,58 @@ import { WatcherFleet } from './watcher-fleet.ts';
 
 const EXTENSION = '1016';
 
+/** Enough for a stack that is far behind. */
+const LOST_AFTER_MS = 20_000;
+
 /** @returns milliseconds from the sending of the PUBLISH to the arrival of the NOTIFY */
 export async function measureLatency(stack: LocalStack, changes: number): Promise<Quantiles> {
-  const fleet = new WatcherFleet(stack.url());
-  await fleet.open(1);
-  await fleet.subscribe(1, () => EXTENSION);
-  const publisher = await BenchPublisher.connect(stack.url(), EXTENSION, 0);
-  const samples: number[] = [];
-  for (let change = 0; change < changes + 20; change++) {
-    const arrived = new Promise<number>((resolve) => {
-      fleet.onNotify = (watcher) => {
-        if (watcher.seen[0] === publisher.sequence) resolve(performance.now());
-      };
-    });
-    const sent = await publisher.publish();
-    const latency = (await arrived) - sent;
-    if (change >= 20) samples.push(latency);
-  }
-  await publisher.close();
-  fleet.close();
+  const lamp = await Lamp.open(stack);
+  await lamp.sample(20);
+  const samples = await lamp.sample(changes);
+  await lamp.close();
   return quantiles(samples);
+}
+
+/** One watcher of one extension, and who changes it. */
+export class Lamp {
+  readonly #fleet: WatcherFleet;
+  readonly #publisher: BenchPublisher;
+
+  private constructor(fleet: WatcherFleet, publisher: BenchPublisher) {
+    this.#fleet = fleet;
+    this.#publisher = publisher;
+  }
+
+  static async open(stack: LocalStack): Promise<Lamp> {
+    const fleet = new WatcherFleet(stack.url());
+    await fleet.open(1);
+    await fleet.subscribe(1, () => EXTENSION);
+    return new Lamp(fleet, await BenchPublisher.connect(stack.url(), EXTENSION, 0));
+  }
+
+  /** Milliseconds of each change, one after the other. */
+  async sample(changes: number): Promise<number[]> {
+    const samples: number[] = [];
+    for (let change = 0; change < changes; change++) samples.push(await this.#change());
+    return samples;
+  }
+
+  async #change(): Promise<number> {
+    const { promise: arrived, resolve, reject } = Promise.withResolvers<number>();
+    const timer = setTimeout(() => reject(new Error('a change did not arrive')), LOST_AFTER_MS);
+    this.#fleet.onNotify = (watcher) => {
+      if (watcher.seen[0] === this.#publisher.sequence) resolve(performance.now());
+    };
+    try {
+      const sent = await this.#publisher.publish();
+      return (await arrived) - sent;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#publisher.close();
+    this.#fleet.close();
+  }
 }

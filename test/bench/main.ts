@@ -7,6 +7,7 @@ import { measureCallRequests, measureCalls } from './calls.ts';
 import { type FanoutCase, measureFanout } from './fanout.ts';
 import { measureLatency } from './latency.ts';
 import { measureMemory } from './memory.ts';
+import { measureNeighbour } from './neighbour.ts';
 import { measureRequests } from './requests.ts';
 
 const print = (text: string): boolean => process.stdout.write(`${text}\n`);
@@ -75,6 +76,22 @@ async function calls(stack: LocalStack): Promise<void> {
     print(`    ${step.padEnd(32)}${counts}`);
 }
 
+async function neighbour(stack: LocalStack): Promise<void> {
+  const { quiet, storms } = await measureNeighbour(stack, 200);
+  const bound = quiet.p99 * 2 + 50;
+  print(
+    '\nNoisy neighbour: PUBLISH to NOTIFY of one tenant while another one storms (goal: p99 at most twice, and 50 ms)',
+  );
+  print(
+    `  quiet: p50 ${quiet.p50.toFixed(1)} ms, p99 ${quiet.p99.toFixed(1)} ms; so the goal is ${bound.toFixed(0)} ms`,
+  );
+  for (const { quotas, lamps, storm } of storms) {
+    const factors = `p50 ${lamps.p50.toFixed(1)} ms (${(lamps.p50 / quiet.p50).toFixed(2)} times), p99 ${lamps.p99.toFixed(1)} ms (${(lamps.p99 / quiet.p99).toFixed(2)} times)`;
+    const came = `${storm.sent} requests (${storm.accepted} accepted, ${storm.refused} refused), ${storm.connects} connections`;
+    print(`  storm within ${quotas}: ${factors}; ${came}`);
+  }
+}
+
 function parse(): void {
   spawnSync(process.execPath, [path.join(import.meta.dirname, 'parse.ts')], { stdio: 'inherit' });
 }
@@ -96,6 +113,7 @@ const WITH_STACK: Readonly<Record<string, readonly Bench[]>> = {
   memory: [memory],
   requests: [requests],
   calls: [calls],
+  neighbour: [neighbour],
 };
 
 async function run(names: readonly string[]): Promise<void> {

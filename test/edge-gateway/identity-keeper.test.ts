@@ -24,7 +24,7 @@ beforeEach(() => {
       flowClosed: (each) => void reported.push(each.lapsed?.identity ?? each.identity),
       subscriptionEnded: (subscription) => void reported.push(subscription),
     },
-    tenants: { hold: (_flow, domain) => void held.push(domain) },
+    tenants: { hold: (_flow, domain) => void held.push(domain), flowClosed: () => void held.pop() },
     log: { info: () => undefined } as never,
     nowMs: () => nowMs,
   });

@@ -102,7 +102,15 @@ describe('registration monitor', () => {
     expect((await state()).registered).toBe(false);
   });
 
+  it('makes no state where there is none, so that nothing of a removed user comes back', async () => {
+    await settle([record('REMOVE')]);
+    expect((await state()).version).toBe(0);
+  });
+
   it('takes the mark back when a binding comes between the look and the write', async () => {
+    await saveBinding(table, address(), binding('b1'));
+    await settle([record('INSERT', 'b1')]);
+    await removeBinding(table, address(), binding('b1'));
     const late: Table = {
       ...table,
       async update(key, update) {

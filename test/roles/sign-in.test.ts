@@ -206,6 +206,14 @@ describe('bearer tokens in SIP (RFC 8898)', () => {
   });
 });
 
+it('nobody signs in at a tenant that is being removed', async () => {
+  const ports: AuthenticatorPorts = {
+    ...makePorts(),
+    loadTenant: async (domain) => ({ ...completeTenant(domain, {}), removal: { sinceMs: T0, items: 0 } }),
+  };
+  expect((await rejectionOf(authenticate(await digestRequest({}), ports, T0))).status).toBe(401);
+});
+
 describe('guessing', () => {
   const wrong = (address: string, user = '1001') =>
     digestRequest({ username: user, password: 'wrong' }, { address, from: `sip:${user}@demo.example` });

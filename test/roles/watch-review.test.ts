@@ -316,6 +316,19 @@ describe('a changed policy of a whole tenant', () => {
     expect(await loadReview(world.table, HOME)).toBeUndefined();
   });
 
+  it('reaches what is watched without being a user', async () => {
+    const orbit = { domain: HOME, user: 'park-1' };
+    await world.publish(orbit, 'confirmed');
+    await world.subscribe(ALICE, orbit, { toTag: 'orbit' });
+    await world.setTenant(HOME, { watch: { redact: { everyone: 'identities' } } });
+    await world.drain();
+    expect(told('orbit').body).toContain('confirmed');
+    expect(told('orbit').body).not.toMatch(SECRET);
+    await world.setTenant(HOME, { watch: { default: 'nobody' } });
+    await world.drain();
+    expect(told('orbit').state).toBe('rejected');
+  });
+
   it('goes on after steps that failed, and begins anew when it changes once more meanwhile', async () => {
     await world.setTenant(HOME, { watch: { redact: { everyone: 'stateOnly' } } });
     world.outages = ['before', 'after', 'before', 'after'];

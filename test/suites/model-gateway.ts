@@ -109,10 +109,19 @@ export class ModelGateway {
         carryOut: (instructions, flow) => carryOutOfOutcome(instructions, flow, outcomePorts),
       },
     );
-    const [closeFlow, closeTenant] = [() => undefined, () => undefined];
+    const [closeFlow, closeTenant, closeUser] = [() => undefined, () => undefined, () => undefined];
     const takeCallInstruction = () => undefined;
     const instructionPorts = {
-      ...{ flows: this.#flows, subscriptions, notifyPath, requestPath, closeFlow, closeTenant, takeCallInstruction },
+      ...{
+        flows: this.#flows,
+        subscriptions,
+        notifyPath,
+        requestPath,
+        closeFlow,
+        closeTenant,
+        closeUser,
+        takeCallInstruction,
+      },
     };
     const outcomePorts: OutcomeInstructionsPorts = {
       ...{ forwardPath, reports: { messageDelivered: () => undefined } },

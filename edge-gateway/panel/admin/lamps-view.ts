@@ -1,7 +1,7 @@
 /** All lamps of a tenant as they are now. */
-import { path } from '#gateway/panel/admin/api.ts';
+import { type Api, path } from '#gateway/panel/admin/api.ts';
 import { Pager } from '#gateway/panel/admin/pager.ts';
-import { lampStateOf, problemBox, viewHead } from '#gateway/panel/admin/parts.ts';
+import { lampStateOf, setEmpty, setProblem, viewHead } from '#gateway/panel/admin/parts.ts';
 import { hrefOf } from '#gateway/panel/admin/place.ts';
 import { LAMP, type LampOfUser, USER } from '#gateway/panel/admin/shapes.ts';
 import { repeat, type View, type ViewPorts } from '#gateway/panel/admin/view.ts';
@@ -28,10 +28,10 @@ export function lampsView({ api }: ViewPorts, domain: string): View {
       const { items, next } = await api.page(path`/tenants/${domain}/presentities`, LAMP, { query, signal });
       if (signal.aborted) return;
       if (!pager.arrived(items.length, next)) return start();
-      notice.replaceChildren(...(items.length === 0 ? [element('p', { class: 'empty' }, EMPTY)] : []));
+      setEmpty(notice, items.length === 0 ? EMPTY : undefined);
       showTiles(board, tiles, items, { domain, names });
     } catch (error) {
-      if (!signal.aborted) notice.replaceChildren(problemBox(error));
+      if (!signal.aborted) setProblem(notice, error, start);
     }
   };
   const start = (): void => {
@@ -40,14 +40,8 @@ export function lampsView({ api }: ViewPorts, domain: string): View {
   };
   const pager = new Pager(start);
   const stopNames = repeat(async (signal) => {
-    const all = (cursor: string | undefined) =>
-      api.page(path`/tenants/${domain}/users`, USER, { query: { cursor, limit: NAMES_A_PAGE }, signal });
-    let cursor: string | undefined;
-    do {
-      const page = await all(cursor).catch(() => ({ items: [], next: undefined }));
-      for (const { user, displayName } of page.items) if (displayName !== undefined) names.set(user, displayName);
-      cursor = page.next;
-    } while (cursor !== undefined && names.size < MOST_NAMES);
+    await readNames(api, domain, names, signal).catch(() => undefined);
+    if (!signal.aborted) start();
   }, undefined);
   start();
   const node = element('section', {}, viewHead('Lamps'), board, notice, pager.node);
@@ -58,6 +52,17 @@ export function lampsView({ api }: ViewPorts, domain: string): View {
       stopNames();
     },
   };
+}
+
+/** Whoever may not read users sees numbers. @throws {Refusal} */
+async function readNames(api: Api, domain: string, names: Map<string, string>, signal: AbortSignal): Promise<void> {
+  let cursor: string | undefined;
+  do {
+    const query = { cursor, limit: NAMES_A_PAGE };
+    const page = await api.page(path`/tenants/${domain}/users`, USER, { query, signal });
+    for (const { user, displayName } of page.items) if (displayName !== undefined) names.set(user, displayName);
+    cursor = page.next;
+  } while (cursor !== undefined && names.size < MOST_NAMES);
 }
 
 const EMPTY = 'No lamp has shown anything yet. It does when somebody signs in, publishes, or is in a call.';

@@ -1,6 +1,6 @@
 /** What a tenant may use, and how much of it is used. */
 import { path } from '#gateway/panel/admin/api.ts';
-import { problemBox, viewHead } from '#gateway/panel/admin/parts.ts';
+import { setEmpty, setProblem, viewHead } from '#gateway/panel/admin/parts.ts';
 import { LIMITS, type Limit } from '#gateway/panel/admin/shapes.ts';
 import { repeat, type View, type ViewPorts } from '#gateway/panel/admin/view.ts';
 import { fullnessOf, NEARLY, nameText, shareText } from '#gateway/panel/admin/words.ts';
@@ -14,12 +14,13 @@ export function limitsView({ api }: ViewPorts, domain: string): View {
   const notice = element('div', {});
   const asked = element('p', { class: 'hint' });
   const node = element('section', {}, viewHead('Limits'), bars, notice, asked);
-  const stop = repeat(async (signal) => {
+  let stop: () => void = () => undefined;
+  const load = async (signal: AbortSignal): Promise<void> => {
     try {
       const { body } = await api.get(path`/tenants/${domain}/limits`, LIMITS, { signal });
       if (signal.aborted) return;
       bars.replaceChildren(...body.items.map(barOf));
-      notice.replaceChildren();
+      setEmpty(notice, undefined);
       const { answered, gateways } = body;
       setText(
         asked,
@@ -28,10 +29,15 @@ export function limitsView({ api }: ViewPorts, domain: string): View {
           : 'Rates are of the last seconds.',
       );
     } catch (error) {
-      if (!signal.aborted) notice.replaceChildren(problemBox(error));
+      if (!signal.aborted) setProblem(notice, error, start);
     }
-  }, REFRESH_MS);
-  return { node, stop };
+  };
+  const start = (): void => {
+    stop();
+    stop = repeat(load, REFRESH_MS);
+  };
+  start();
+  return { node, stop: () => stop() };
 }
 
 function barOf({ name, limit, use, refused = 0 }: Limit): HTMLElement {

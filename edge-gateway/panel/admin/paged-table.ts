@@ -1,7 +1,7 @@
 /** A list of the API as a table, page by page; one that refreshes itself keeps focus and what has not changed. */
 import type { Page } from '#gateway/panel/admin/json.ts';
 import { Pager } from '#gateway/panel/admin/pager.ts';
-import { problemBox } from '#gateway/panel/admin/parts.ts';
+import { setEmpty, setProblem } from '#gateway/panel/admin/parts.ts';
 import { repeat, type View } from '#gateway/panel/admin/view.ts';
 import { element } from '#gateway/panel/dom.ts';
 
@@ -73,15 +73,13 @@ export class PagedTable<T> implements View {
       if (this.#pager.arrived(items.length, next)) this.#show(items);
       else this.reload();
     } catch (error) {
-      if (!signal.aborted) this.#notice.replaceChildren(problemBox(error, () => this.reload()));
+      if (!signal.aborted) setProblem(this.#notice, error, () => this.reload());
     }
   }
 
   #show(items: readonly T[]): void {
     this.#frame.hidden = items.length === 0;
-    this.#notice.replaceChildren(
-      ...(items.length === 0 ? [element('p', { class: 'empty' }, this.#options.empty)] : []),
-    );
+    setEmpty(this.#notice, items.length === 0 ? this.#options.empty : undefined);
     const rows = new Map(items.map((item) => [this.#options.keyOf(item), this.#rowOf(item)]));
     const focused = this.#focusedControl();
     const nodes = [...rows.values()].map(({ node }) => node);

@@ -43,6 +43,20 @@ export function problemBox(error: unknown, retry?: () => void): HTMLElement {
   );
 }
 
+/** Says it once: a list that is read again and again must not be announced again and again. */
+export function setNotice(place: HTMLElement, says: string, make: () => HTMLElement): void {
+  if (place.dataset.says === says) return;
+  place.dataset.says = says;
+  place.replaceChildren(...(says === '' ? [] : [make()]));
+}
+
+export const setProblem = (place: HTMLElement, error: unknown, retry: () => void): void =>
+  setNotice(place, refusalOfError(error).message, () => problemBox(error, retry));
+
+/** @param text undefined: there is something */
+export const setEmpty = (place: HTMLElement, text: string | undefined): void =>
+  setNotice(place, text ?? '', () => element('p', { class: 'empty' }, text ?? ''));
+
 /** What the API calls a lamp, as the panel shows it; a word that is not known is an unknown lamp. */
 export const lampStateOf = (word: LampOfUser['lamp']): LampState =>
   LAMP_STATES.find((state) => state === word) ?? 'unknown';

@@ -37,7 +37,10 @@ export const PRESENTITY = object({
     }),
   ),
   publications: list(
-    object({ id: text, event: text, publisher: text, entityTag: text, expiresAt: text, updatedAt: text }),
+    object({
+      ...{ id: text, event: text, publisher: text, entityTag: text, expiresAt: text, updatedAt: text },
+      dialogs: maybe(number),
+    }),
   ),
 });
 export type PresentityDetails = Checked<typeof PRESENTITY>;

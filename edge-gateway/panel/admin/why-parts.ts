@@ -1,9 +1,11 @@
 /** Lists of the page that explains a lamp: publications, and subscriptions with their NOTIFYs. */
 import { button, codeCell, timeCell } from '#gateway/panel/admin/parts.ts';
 import type { History, Notify, PresentityDetails, ToldSubscription } from '#gateway/panel/admin/shapes.ts';
-import { answerText, subscriptionText } from '#gateway/panel/admin/why-words.ts';
-import { shortAddress } from '#gateway/panel/admin/words.ts';
+import { answerText, publisherText, subscriptionText } from '#gateway/panel/admin/why-words.ts';
 import { element } from '#gateway/panel/dom.ts';
+
+/** A publication stays a while after its last call, so that late words of it are known. */
+const DIALOGS: Readonly<Record<number, string>> = { 0: 'no call any more', 1: 'a call' };
 
 /** @param onReset undefined: it is not for this key */
 export function publicationList(
@@ -12,12 +14,19 @@ export function publicationList(
   onReset: ((publication: string) => void) | undefined,
 ): HTMLElement {
   if (publications.length === 0) return element('p', { class: 'hint' }, 'Nothing is published now.');
-  const items = publications.map(({ id, event, publisher, entityTag, expiresAt, updatedAt }) =>
+  const items = publications.map(({ id, event, publisher, entityTag, expiresAt, updatedAt, dialogs }) =>
     element(
       'li',
       {},
-      element('strong', {}, publisher === 'system' ? 'A call of this system' : shortAddress(publisher, domain)),
-      element('span', {}, `${event}, told `, timeCell(updatedAt), ', good until ', timeCell(expiresAt)),
+      element('strong', {}, publisherText(publisher, domain)),
+      element(
+        'span',
+        {},
+        `${event}${dialogs === undefined ? '' : `: ${DIALOGS[dialogs] ?? `${dialogs} calls`}`}, told `,
+        timeCell(updatedAt),
+        ', good until ',
+        timeCell(expiresAt),
+      ),
       codeCell(entityTag),
       ...(onReset === undefined ? [] : [button('Remove', 'danger', () => onReset(id), `Remove the publication ${id}`)]),
     ),

@@ -17,10 +17,14 @@ const CAUSES: Readonly<Record<string, (who: string, by: string) => string>> = {
 
 /** "Published by pbx (dialog)", "Reset by hand with lf_1234". */
 export function causeText({ cause, publisher, event, by }: Source, domain: string): string {
-  const who = publisher === undefined || publisher === 'system' ? 'this system' : shortAddress(publisher, domain);
+  const who = publisher === undefined ? 'this system' : publisherText(publisher, domain);
   const what = event === undefined || cause === 'call' ? '' : ` (${event})`;
   return `${CAUSES[cause]?.(who, by ?? 'a key') ?? cause}${what}`;
 }
+
+/** Publishers are addresses, sources over HTTP (`source:pbx`), or the system itself for its calls. */
+export const publisherText = (publisher: string, domain: string): string =>
+  publisher === 'system' ? 'this system' : shortAddress(publisher.replace(/^source:/, ''), domain);
 
 type DialogFacts = Pick<PresentityDetails['dialogs'][number], 'state' | 'direction'> & {
   readonly remote?: { readonly uri?: string | undefined; readonly displayName?: string | undefined } | undefined;

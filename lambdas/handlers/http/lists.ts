@@ -53,11 +53,12 @@ export const LIST_ROUTES: readonly Route[] = [
     permission: 'admin',
     body: listBody,
     success: { 200: listResource, 201: listResource },
-    refusals: [412],
+    refusals: [409, 412],
     answer: async (context) => {
       const { ports, names, body } = context;
       requireSame('name', body.name, names.name);
-      return changedAnswer(context, await putList(ports, changeOf(context), addressOf(context), body.members));
+      const { lists } = tenantOf(context).quotas;
+      return changedAnswer(context, await putList(ports, changeOf(context), addressOf(context), body.members, lists));
     },
   }),
   route({

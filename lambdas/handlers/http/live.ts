@@ -41,7 +41,7 @@ function page(
   context: Pick<Context, 'place'>,
   { items, place }: { readonly items: readonly unknown[]; readonly place?: string | undefined },
 ): Answer {
-  return listAnswer(context, items, place === undefined ? [] : [place]);
+  return listAnswer(context, items, place);
 }
 
 const live = { method: 'GET', permission: 'live' } as const;

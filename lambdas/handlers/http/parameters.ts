@@ -54,6 +54,7 @@ export const PARAMETERS = {
     v.regex(/^[A-Za-z0-9_-]{1,32}$/, 'is no id of a secret: 1 to 32 letters, digits or _-'),
     v.description('Id of a shared secret, as the tenant calls it'),
   ),
+  watcher: v.pipe(anyText, v.description('Who watches: a user name of the tenant, or an address (sip:user@domain)')),
   callId: v.pipe(anyText, v.description('Call-ID, percent-encoded')),
   profile: v.pipe(anyText, v.description('Profile of calls')),
   value: v.pipe(anyText, v.description('Value of the profile, percent-encoded')),

@@ -14,10 +14,12 @@ import { TENANT_ROUTES } from './tenants.ts';
 import { TOKEN_ROUTES } from './tokens.ts';
 import { TRUNK_ROUTES } from './trunks.ts';
 import { USER_ROUTES } from './users.ts';
+import { WATCHER_ROUTES } from './watchers.ts';
 
 const RESOURCES: readonly Route[] = [
   ...TENANT_ROUTES,
   ...USER_ROUTES,
+  ...TOKEN_ROUTES,
   ...LIST_ROUTES,
   ...TRUNK_ROUTES,
   ...TOKEN_ROUTES,
@@ -27,6 +29,7 @@ const RESOURCES: readonly Route[] = [
   ...EXPORT_ROUTES,
   ...LIVE_ROUTES,
   ...LIMIT_ROUTES,
+  ...WATCHER_ROUTES,
   ...INGEST_ROUTES,
   ...CALL_ROUTES,
 ];

@@ -44,7 +44,8 @@ async function put(
   { user: named, ...given }: v.InferOutput<typeof userBody>,
 ): Promise<Answer> {
   requireSame('user', named, context.names.user);
-  return changedAnswer(context, await putUser(context.ports, changeOf(context), addressOf(context), given));
+  const { users: quota } = tenantOf(context).quotas;
+  return changedAnswer(context, await putUser(context.ports, changeOf(context), addressOf(context), given, quota));
 }
 
 const users: readonly Route[] = [
@@ -83,7 +84,7 @@ const users: readonly Route[] = [
     permission: 'admin',
     body: userBody,
     success: { 200: userResource, 201: userResource },
-    refusals: [412],
+    refusals: [409, 412],
     answer: (context) => put(context, context.body),
   }),
   route({
@@ -107,7 +108,7 @@ const users: readonly Route[] = [
     permission: 'admin',
     body: credentialsBody,
     success: { 200: credentialsResource },
-    refusals: [412],
+    refusals: [409, 412],
     answer: async (context) => {
       const { ports, names, body } = context;
       const made = await setPassword(ports, changeOf(context), addressOf(context), body.password);
@@ -151,7 +152,7 @@ const publishers: readonly Route[] = [
     permission: 'admin',
     body: publisherBody,
     success: { 200: userResource, 201: userResource },
-    refusals: [412],
+    refusals: [409, 412],
     answer: (context) => put(context, context.body),
   }),
   route({

@@ -30,7 +30,8 @@ async function ask(method: string, path: string, body?: unknown, caller: Partial
     ...{ version: '2.0', rawPath, rawQueryString, headers: { 'content-type': 'application/json' } },
     ...{ requestContext: { http: { method } }, ...(body !== undefined && { body: JSON.stringify(body) }) },
   };
-  const ports = { table: over, loadTenant: (domain: string) => loadTenant(table, domain), random: randomBytes };
+  const loadOne = (domain: string) => loadTenant(table, domain);
+  const ports = { table: over, loadTenant: loadOne, random: randomBytes, takeRequest: async () => ({}) };
   const identify = async (): Promise<Caller> => ({ key: 'k', permission: 'ingest', tenant: DOMAIN, ...caller });
   const response = await Promise.resolve()
     // The routes of ingest use no other ports.

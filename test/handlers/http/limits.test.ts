@@ -106,3 +106,24 @@ describe("the rate of a tenant's own keys", () => {
     expect((await rig.ask('GET', path, { key })).status).toBe(200);
   });
 });
+
+describe('users and lists beyond the quota', () => {
+  it('are refused with 409; those that are there can be changed, and one that goes makes room', async () => {
+    const rig = openApiRig();
+    await rig.table.put(tenantItem('a.example', {}, { quotas: { users: 2, lists: 1 } }));
+    const at = '/v1/tenants/a.example';
+    const put = async (path: string, body: object): Promise<number> =>
+      (await rig.ask('PUT', `${at}${path}`, { body })).status;
+    expect([await put('/users/1001', {}), await put('/publishers/pbx', {}), await put('/users/1002', {})]).toEqual([
+      ...[201, 201, 409],
+    ]);
+    const refused = await rig.ask('PUT', `${at}/users/1002`, { body: {} });
+    expect(refused.body).toMatchObject({ title: 'Conflict', detail: 'The tenant may have 2 users, and has 2.' });
+    expect(await put('/users/1001', { displayName: 'Ada' })).toBe(200);
+    expect((await rig.ask('DELETE', `${at}/users/1001`)).status).toBe(204);
+    expect(await put('/users/1002', {})).toBe(201);
+    const members = [{ uri: 'sip:1002@a.example' }];
+    expect([await put('/lists/one', { members }), await put('/lists/two', { members })]).toEqual([201, 409]);
+    expect(await put('/lists/one', { members: [] })).toBe(200);
+  });
+});

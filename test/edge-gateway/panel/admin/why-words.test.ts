@@ -10,7 +10,7 @@ describe('why a lamp is as it is', () => {
   test.each([
     [{ cause: 'publication', publisher: 'sip:pbx@demo.example', event: 'dialog' }, 'Published by pbx (dialog)'],
     [{ cause: 'call', publisher: 'system', event: 'dialog' }, 'A call of this system'],
-    [{ cause: 'source', publisher: 'crm', event: 'presence' }, 'Told over HTTP by crm (presence)'],
+    [{ cause: 'source', publisher: 'source:crm', event: 'presence' }, 'Told over HTTP by crm (presence)'],
     [{ cause: 'expiry', publisher: 'sip:pbx@demo.example', event: 'dialog' }, 'Ran out: it was told by pbx (dialog)'],
     [{ cause: 'reset', by: 'lf_0123456789ab' }, 'Reset by hand with lf_0123456789ab'],
     [{ cause: 'removal', publisher: 'system', event: 'dialog' }, 'Taken back by this system (dialog)'],
