@@ -9,6 +9,7 @@ import { seconds, wholeNumber } from './arguments.ts';
 
 const BAR_WIDTH = 20;
 const MOST_LINES = 100;
+const EXPORT_PAGE = 200;
 
 export function addOversightCommands(program: Command, cli: Cli): void {
   program.command('limits').description('what a tenant may use, and what it uses').action(cli.action(showLimits));
@@ -82,17 +83,9 @@ async function exportTenant(session: Session, named?: string): Promise<void> {
   const { stdout } = session.world.streams;
   let cursor: string | undefined;
   do {
-    const response = await session.api.open(where, { cursor });
+    const response = await session.api.open(where, { limit: EXPORT_PAGE, cursor });
     const text = await response.text();
     if (!stdout.write(text)) await once(stdout, 'drain');
-    cursor = nextOf(response.headers.get('link'));
+    cursor = response.headers.get('x-next-cursor') ?? undefined;
   } while (cursor !== undefined);
-}
-
-/** The cursor in `Link: <…?cursor=…>; rel="next"` (RFC 8288). */
-function nextOf(link: string | null): string | undefined {
-  const [, target] = /<([^>]*)>\s*;[^,]*\brel="?next\b/i.exec(link ?? '') ?? [];
-  return target === undefined
-    ? undefined
-    : (new URL(target, 'http://localhost').searchParams.get('cursor') ?? undefined);
 }

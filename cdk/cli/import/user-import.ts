@@ -1,7 +1,7 @@
 /** Puts users one by one, so that it may be stopped and repeated at any time. */
 import { randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { accountAt, conditionOf } from '../accounts.ts';
+import { accountAt, conditionOf, type KnownAccount } from '../accounts.ts';
 import { type ApiClient, isRefusedWith, path } from '../api-client.ts';
 import { CliFailure, EXIT } from '../failure.ts';
 import type { Settings } from '../settings-text.ts';
@@ -68,27 +68,31 @@ type Outcome = keyof Pick<ImportReport, 'created' | 'updated' | 'unchanged'>;
  * A user that is there keeps what the file does not name, and its password unless the file has one: a repeated import
  * changes nobody.
  */
-async function putUser(ports: ImportPorts, row: UserRow): Promise<Outcome> {
-  const { api, tenant, keepPassword } = ports;
+async function putUser({ api, tenant, keepPassword }: ImportPorts, row: UserRow): Promise<Outcome> {
   const { line: _line, user, role, password: given, ...about } = row;
   const collection = role === 'publisher' ? 'publishers' : 'users';
   const where = path`/tenants/${tenant}/${collection}/${user}`;
+  const before = await accountAt(api, where);
+  if (before !== undefined) return updateUser(api, where, before, { ...about, ...(given && { password: given }) });
   const password = given ?? (keepPassword && generatedPassword());
-  try {
-    const body = { ...about, ...(password !== undefined && { password }) };
-    await api.request('PUT', where, { body, ifNoneMatch: '*' });
-  } catch (error) {
-    if (isRefusedWith(error, 412)) return updateUser(api, where, about, given);
-    throw error;
-  }
+  await createUser(api, where, { ...about, ...(password !== undefined && { password }) });
   if (given === undefined && password !== undefined) keepPassword?.(user, password);
   return 'created';
 }
 
-async function updateUser(api: ApiClient, where: string, about: Settings, password?: string): Promise<Outcome> {
-  const before = await accountAt(api, where);
-  const body = { ...before?.settings, ...about, ...(password !== undefined && { password }) };
-  if (isDeepStrictEqual(body, before?.settings)) return 'unchanged';
+/** It was not there a moment ago, so one that is there now is of our own request, whose answer was lost on the way. */
+async function createUser(api: ApiClient, where: string, body: Settings): Promise<void> {
+  try {
+    await api.request('PUT', where, { body, ifNoneMatch: '*' });
+  } catch (error) {
+    if (!isRefusedWith(error, 412)) throw error;
+    await api.request('PUT', where, { body });
+  }
+}
+
+async function updateUser(api: ApiClient, where: string, before: KnownAccount, changes: Settings): Promise<Outcome> {
+  const body = { ...before.settings, ...changes };
+  if (isDeepStrictEqual(body, before.settings)) return 'unchanged';
   await api.request('PUT', where, { body, ...conditionOf(before) });
   return 'updated';
 }

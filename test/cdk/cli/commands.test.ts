@@ -352,6 +352,16 @@ describe('lamps', () => {
   });
 });
 
+describe('limits', () => {
+  it('shows what a tenant uses', async () => {
+    const { items } = await json('limits');
+    expect(items).toEqual(
+      expect.arrayContaining([expect.objectContaining({ name: 'users', use: expect.any(Number) })]),
+    );
+    expect(await done('limits')).toMatch(/^LIMIT +USE +OF .*\n(.*\n)*users +\d+ +\d+ +[█░]{20} \d+ %/);
+  });
+});
+
 describe('in a shell', () => {
   it('completes commands, options and choices', async () => {
     expect(await done('complete', 'bash')).toContain('lampfield');

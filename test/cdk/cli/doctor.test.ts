@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { freePort } from '#cdk/local/ports.ts';
 import { CliHome } from '#test/support/lampfield-cli.ts';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
@@ -67,6 +67,19 @@ describe('a healthy deployment', () => {
         headers: { authorization: 'Bearer local-admin-key' },
       }).then((r) => r.json()),
     ).toMatchObject({ items: [] });
+  });
+
+  it('is gone through by an operator in a tenant of its own, which is removed', async () => {
+    const { code, report, of } = await examine([]);
+    expect(of('account')?.detail).toMatch(/^temporary tenant doctor-[0-9a-f]{12}\.invalid$/);
+    expect(report.checks.map(({ check, outcome }) => [check, outcome])).toEqual(
+      [...WAY('API'), 'API description', 'API key', 'account', ...WAY('gateway'), ...SIP, 'removing the tenant'].map(
+        (check) => [check, 'ok'],
+      ),
+    );
+    expect(code).toBe(0);
+    const tenants = async (): Promise<string> => (await home.run(['tenant', 'list', '--json'])).out;
+    await vi.waitFor(async () => expect(await tenants()).not.toContain('doctor-'), { timeout: 60_000, interval: 500 });
   });
 
   it('is told to a person line by line, and needs no key for the way of a user', async () => {
