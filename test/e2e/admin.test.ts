@@ -9,6 +9,8 @@ import { openPhone } from './phone.ts';
 const KEY = 'the-operators-key-of-this-test';
 const TENANT = 'harbor.example';
 const PASSWORD = 'a-long-password-7';
+/** Several pages and many steps, on a machine that is busy. */
+const LONG_MS = 240_000;
 
 let stack: LocalStack;
 let browser: Browser;
@@ -106,25 +108,29 @@ describe('signing in', () => {
 });
 
 describe('tenants and users', () => {
-  test('a tenant is added, gets a user with a password that is made up, and the user signs in with it', async () => {
-    await enter('#/tenants');
-    await admin.press('Add tenant');
-    await admin.send({ domain: 'New.Example', displayName: 'New Ltd.' });
-    await admin.says(/new\.example was added[\s\S]*Nobody here/);
-    await admin.press('Add user');
-    await admin.send({ user: '7001', displayName: 'Emine Kaya' });
-    await expect.poll(() => admin.page.locator('dialog .secret').count(), SOON).toBe(1);
-    const password = await admin.page.inputValue('dialog .secret');
-    expect(password.length).toBeGreaterThan(12);
-    await admin.press('I have kept it');
-    await expect.poll(rows, SOON).toEqual([expect.stringMatching(/7001[\s\S]*Emine Kaya/)]);
-    const panel = await openPanel(browser, stack.httpUrl());
-    await panel.signIn({ user: '7001', domain: 'new.example', password });
-    await panel.page.waitForSelector('#account:not([hidden])');
-    await admin.go('#/tenants/new.example/connections');
-    await admin.says(/Registered until[\s\S]*7001/);
-    await panel.page.context().close();
-  });
+  test(
+    'a tenant is added, gets a user with a password that is made up, and the user signs in with it',
+    async () => {
+      await enter('#/tenants');
+      await admin.press('Add tenant');
+      await admin.send({ domain: 'New.Example', displayName: 'New Ltd.' });
+      await admin.says(/new\.example was added[\s\S]*Nobody here/);
+      await admin.press('Add user');
+      await admin.send({ user: '7001', displayName: 'Emine Kaya' });
+      await expect.poll(() => admin.page.locator('dialog .secret').count(), SOON).toBe(1);
+      const password = await admin.page.inputValue('dialog .secret');
+      expect(password.length).toBeGreaterThan(12);
+      await admin.press('I have kept it');
+      await expect.poll(rows, SOON).toEqual([expect.stringMatching(/7001[\s\S]*Emine Kaya/)]);
+      const panel = await openPanel(browser, stack.httpUrl());
+      await panel.signIn({ user: '7001', domain: 'new.example', password });
+      await panel.page.waitForSelector('#account:not([hidden])');
+      await admin.go('#/tenants/new.example/connections');
+      await admin.says(/Registered until[\s\S]*7001/);
+      await panel.page.context().close();
+    },
+    LONG_MS,
+  );
 
   test('what the API refuses is shown at its field, and nothing is lost', async () => {
     await enter(`#/tenants/${TENANT}/users`);
@@ -158,83 +164,95 @@ describe('tenants and users', () => {
     await expect.poll(() => row('2009').count(), SOON).toBe(0);
   });
 
-  test('a list of users is imported with its passwords, mistakes are named, and search finds names', async () => {
-    await api('PUT', '/tenants/import.example', {});
-    await enter('#/tenants/import.example/users');
-    await admin.press('Import CSV');
-    const names = Array.from({ length: 60 }, (_, index) => `${3_000 + index},Person ${index},Floor ${index % 3}`);
-    const file = ['user,displayName,groups', ...names, 'no name,Nobody,', '3000,Twice,'].join('\n');
-    const csv = { name: 'users.csv', mimeType: 'text/csv', buffer: Buffer.from(file) };
-    await admin.page.setInputFiles('#import-file', csv);
-    await admin.says(/60 users to import[\s\S]*Line 62, no name[\s\S]*Line 63, 3000: names the same user as line 2/);
-    await admin.page.check('#import-passwords');
-    await admin.press('Import');
-    await admin.says(/60 added, 0 changed, 0 refused/, 60_000);
-    expect(await admin.page.locator('dialog progress').evaluate((bar: HTMLProgressElement) => bar.value)).toBe(60);
-    const saving = admin.page.waitForEvent('download');
-    await admin.page.click('dialog a[download]');
-    const passwords = await (await saving).createReadStream().then((stream) => stream.toArray());
-    expect(Buffer.concat(passwords).toString().split('\r\n')).toHaveLength(62);
-    await admin.press('Close');
-    await expect.poll(async () => (await rows()).length, SOON).toBe(50);
-    await admin.press('Next page');
-    await expect.poll(async () => (await rows()).length, SOON).toBe(10);
-    await admin.page.fill('[type=search]', 'person 59');
-    await expect.poll(rows, SOON).toEqual([expect.stringMatching(/3059[\s\S]*Person 59[\s\S]*Floor 2/)]);
-    expect(await admin.page.getByRole('button', { name: 'Next page' }).isVisible()).toBe(false);
-  });
+  test(
+    'a list of users is imported with its passwords, mistakes are named, and search finds names',
+    async () => {
+      await api('PUT', '/tenants/import.example', {});
+      await enter('#/tenants/import.example/users');
+      await admin.press('Import CSV');
+      const names = Array.from({ length: 60 }, (_, index) => `${3_000 + index},Person ${index},Floor ${index % 3}`);
+      const file = ['user,displayName,groups', ...names, 'no name,Nobody,', '3000,Twice,'].join('\n');
+      const csv = { name: 'users.csv', mimeType: 'text/csv', buffer: Buffer.from(file) };
+      await admin.page.setInputFiles('#import-file', csv);
+      await admin.says(/60 users to import[\s\S]*Line 62, no name[\s\S]*Line 63, 3000: names the same user as line 2/);
+      await admin.page.check('#import-passwords');
+      await admin.press('Import');
+      await admin.says(/60 added, 0 changed, 0 refused/, 60_000);
+      expect(await admin.page.locator('dialog progress').evaluate((bar: HTMLProgressElement) => bar.value)).toBe(60);
+      const saving = admin.page.waitForEvent('download');
+      await admin.page.click('dialog a[download]');
+      const passwords = await (await saving).createReadStream().then((stream) => stream.toArray());
+      expect(Buffer.concat(passwords).toString().split('\r\n')).toHaveLength(62);
+      await admin.press('Close');
+      await expect.poll(async () => (await rows()).length, SOON).toBe(50);
+      await admin.press('Next page');
+      await expect.poll(async () => (await rows()).length, SOON).toBe(10);
+      await admin.page.fill('[type=search]', 'person 59');
+      await expect.poll(rows, SOON).toEqual([expect.stringMatching(/3059[\s\S]*Person 59[\s\S]*Floor 2/)]);
+      expect(await admin.page.getByRole('button', { name: 'Next page' }).isVisible()).toBe(false);
+    },
+    LONG_MS,
+  );
 });
 
 describe('lamps', () => {
-  test('a lamp goes red by what a PBX says over HTTP; why, who was told; reset by hand', async () => {
-    await say('2001', 'terminated');
-    const watcher = await openPanel(browser, stack.httpUrl());
-    await watcher.signIn({ user: '2002', domain: TENANT, password: PASSWORD });
-    await watcher.page.click('#edit');
-    await watcher.page.fill('#list-text', '2001');
-    await watcher.page.click('#list-form [type=submit]');
-    await watcher.lamp('2001', 'idle');
-    await enter(`#/tenants/${TENANT}/lamps`);
-    await admin.lamp('2001', 'idle');
-    await say('2001', 'early');
-    await admin.lamp('2001', 'ringing', 5_000);
-    await say('2001', 'confirmed');
-    await admin.lamp('2001', 'busy', 5_000);
-    expect(await admin.tile('2001').getAttribute('aria-label')).toBe('2001 Ada Lovelace: In a call. Why?');
-    await admin.tile('2001').click();
-    await admin.says(
-      /Talking, from Lakeview Hotel[\s\S]*Ringing[\s\S]*In a call[\s\S]*Told over HTTP by pbx \(dialog\)/,
-    );
-    await admin.says(/2002, dialog: connected · last NOTIFY answered 200 after \d+ ms/);
-    await admin.page.getByText('2002, dialog: connected').click();
-    await admin.says(/CSeq \d+, document \d+, state \d+: answered 200/);
-    await admin.press('Reset lamp');
-    expect(await admin.dialog()).toBe('Reset the lamp of 2001?');
-    await admin.press('Reset');
-    await admin.says(/publications? of 2001 removed/);
-    await admin.says(/In a call[\s\S]*Free[\s\S]*Reset by hand with admin/);
-    await watcher.lamp('2001', 'idle', 5_000);
-    await admin.go(`#/tenants/${TENANT}/subscriptions`);
-    await admin.says(/Watched[\s\S]*2001[\s\S]*2002[\s\S]*dialog/);
-    await watcher.page.context().close();
-  });
+  test(
+    'a lamp goes red by what a PBX says over HTTP; why, who was told; reset by hand',
+    async () => {
+      await say('2001', 'terminated');
+      const watcher = await openPanel(browser, stack.httpUrl());
+      await watcher.signIn({ user: '2002', domain: TENANT, password: PASSWORD });
+      await watcher.page.click('#edit');
+      await watcher.page.fill('#list-text', '2001');
+      await watcher.page.click('#list-form [type=submit]');
+      await watcher.lamp('2001', 'idle');
+      await enter(`#/tenants/${TENANT}/lamps`);
+      await admin.lamp('2001', 'idle');
+      await say('2001', 'early');
+      await admin.lamp('2001', 'ringing', 5_000);
+      await say('2001', 'confirmed');
+      await admin.lamp('2001', 'busy', 5_000);
+      expect(await admin.tile('2001').getAttribute('aria-label')).toBe('2001 Ada Lovelace: In a call. Why?');
+      await admin.tile('2001').click();
+      await admin.says(
+        /Talking, from Lakeview Hotel[\s\S]*Ringing[\s\S]*In a call[\s\S]*Told over HTTP by pbx \(dialog\)/,
+      );
+      await admin.says(/2002, dialog: connected · last NOTIFY answered 200 after \d+ ms/);
+      await admin.page.getByText('2002, dialog: connected').click();
+      await admin.says(/CSeq \d+, document \d+, state \d+: answered 200/);
+      await admin.press('Reset lamp');
+      expect(await admin.dialog()).toBe('Reset the lamp of 2001?');
+      await admin.press('Reset');
+      await admin.says(/publications? of 2001 removed/);
+      await admin.says(/In a call[\s\S]*Free[\s\S]*Reset by hand with admin/);
+      await watcher.lamp('2001', 'idle', 5_000);
+      await admin.go(`#/tenants/${TENANT}/subscriptions`);
+      await admin.says(/Watched[\s\S]*2001[\s\S]*2002[\s\S]*dialog/);
+      await watcher.page.context().close();
+    },
+    LONG_MS,
+  );
 
-  test('a call is seen, and ended', async () => {
-    const [ada, ben] = await Promise.all(['1001', '1002'].map((user) => openPhone(browser, stack.httpUrl(), user)));
-    if (ada === undefined || ben === undefined) throw new Error('two phones were opened');
-    await enter('#/tenants/demo.example/calls');
-    await admin.says(/Nobody is in a call/);
-    await ada.lampButton('1002').click();
-    await ben.says(/Incoming call/);
-    await ben.button('Accept').click();
-    await Promise.all([ada.says(/In a call/), ben.says(/In a call/)]);
-    await expect.poll(rows, SOON).toEqual([expect.stringMatching(/1001[\s\S]*1002[\s\S]*Confirmed/)]);
-    await admin.press('End the call of 1001');
-    await admin.press('End call');
-    await Promise.all([ada.idle(), ben.idle()]);
-    await admin.says(/Nobody is in a call/);
-    await Promise.all([ada.close(), ben.close()]);
-  });
+  test(
+    'a call is seen, and ended',
+    async () => {
+      const [ada, ben] = await Promise.all(['1001', '1002'].map((user) => openPhone(browser, stack.httpUrl(), user)));
+      if (ada === undefined || ben === undefined) throw new Error('two phones were opened');
+      await enter('#/tenants/demo.example/calls');
+      await admin.says(/Nobody is in a call/);
+      await ada.lampButton('1002').click();
+      await ben.says(/Incoming call/);
+      await ben.button('Accept').click();
+      await Promise.all([ada.says(/In a call/), ben.says(/In a call/)]);
+      await expect.poll(rows, SOON).toEqual([expect.stringMatching(/1001[\s\S]*1002[\s\S]*Confirmed/)]);
+      await admin.press('End the call of 1001');
+      await admin.press('End call');
+      await Promise.all([ada.idle(), ben.idle()]);
+      await admin.says(/Nobody is in a call/);
+      await Promise.all([ada.close(), ben.close()]);
+    },
+    LONG_MS,
+  );
 });
 
 describe('keys, limits, settings, audit', () => {
@@ -295,6 +313,30 @@ describe('keys, limits, settings, audit', () => {
     expect((await rows())[0]).toMatch(/admin[\s\S]*Update[\s\S]*displayName: "Set" → "Set and Sons"/);
   });
 });
+
+test(
+  'a tenant is deleted by typing its name, with all that is in it',
+  async () => {
+    await api('PUT', '/tenants/gone.example', { displayName: 'Gone' });
+    await api('PUT', '/tenants/gone.example/users/1', { password: PASSWORD });
+    const panel = await openPanel(browser, stack.httpUrl());
+    await panel.signIn({ user: '1', domain: 'gone.example', password: PASSWORD });
+    await panel.page.waitForSelector('#account:not([hidden])');
+    await enter('#/tenants/gone.example/settings');
+    await admin.press('Delete this tenant');
+    const last = admin.page.getByRole('button', { name: 'Delete for good' });
+    await admin.page.fill('dialog [name=typed]', 'gone.exampl');
+    expect(await last.isDisabled()).toBe(true);
+    await admin.page.fill('dialog [name=typed]', 'gone.example');
+    await last.click();
+    await admin.says(/gone\.example is being deleted/);
+    await expect.poll(() => panel.page.locator('#connection').innerText(), SOON).not.toBe('Live');
+    const standing = () => api('GET', '/tenants/gone.example').catch((error: Error) => error.message);
+    await expect.poll(standing, { timeout: 60_000 }).toMatch(/404/);
+    await panel.page.context().close();
+  },
+  LONG_MS,
+);
 
 describe('for everybody', () => {
   test('by keyboard alone: sign in, to the users, add one, and focus is where it was', async () => {
