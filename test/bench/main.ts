@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
 import { measureCallRequests, measureCalls } from './calls.ts';
+import { measureColdStarts } from './cold.ts';
 import { type FanoutCase, measureFanout } from './fanout.ts';
 import { measureLatency } from './latency.ts';
 import { measureMemory } from './memory.ts';
@@ -85,8 +86,8 @@ async function neighbour(stack: LocalStack): Promise<void> {
   print(
     `  quiet: p50 ${quiet.p50.toFixed(1)} ms, p99 ${quiet.p99.toFixed(1)} ms; so the goal is ${bound.toFixed(0)} ms`,
   );
-  for (const { quotas, lamps, storm } of storms) {
-    const factors = `p50 ${lamps.p50.toFixed(1)} ms (${(lamps.p50 / quiet.p50).toFixed(2)} times), p99 ${lamps.p99.toFixed(1)} ms (${(lamps.p99 / quiet.p99).toFixed(2)} times)`;
+  for (const { quotas, lamps, failed, storm } of storms) {
+    const factors = `p50 ${lamps.p50.toFixed(1)} ms (${(lamps.p50 / quiet.p50).toFixed(2)} times), p99 ${lamps.p99.toFixed(1)} ms (${(lamps.p99 / quiet.p99).toFixed(2)} times), ${failed} failed`;
     const came = `${storm.sent} requests (${storm.accepted} accepted, ${storm.refused} refused), ${storm.connects} connections`;
     print(`  storm within ${quotas}: ${factors}; ${came}`);
   }
@@ -95,6 +96,17 @@ async function neighbour(stack: LocalStack): Promise<void> {
 function parse(): void {
   spawnSync(process.execPath, [path.join(import.meta.dirname, 'parse.ts')], { stdio: 'inherit' });
 }
+
+function cold(): void {
+  print('\nStart of the functions: loading of the bundle in a new Node process, medians of 11');
+  for (const { name, bytes, loadMs, cpuMs } of measureColdStarts())
+    print(
+      `  ${name.padEnd(12)} ${(bytes / 1000).toFixed(0).padStart(4)} KB  ${loadMs.toFixed(0)} ms, CPU ${cpuMs.toFixed(0)} ms`,
+    );
+}
+
+/** Cases that need no stack. */
+const ALONE: Readonly<Record<string, () => void>> = { parse, cold };
 
 /** Seeded in each tenant, so that a flow of a crowd has a user of its own. */
 const USERS = 2_100;
@@ -117,11 +129,11 @@ const WITH_STACK: Readonly<Record<string, readonly Bench[]>> = {
 };
 
 async function run(names: readonly string[]): Promise<void> {
-  const wanted = names.length > 0 ? names : ['parse', ...Object.keys(WITH_STACK)];
-  const unknown = wanted.filter((name) => name !== 'parse' && !(name in WITH_STACK));
+  const wanted = names.length > 0 ? names : [...Object.keys(ALONE), ...Object.keys(WITH_STACK)];
+  const unknown = wanted.filter((name) => !(name in ALONE) && !(name in WITH_STACK));
   if (unknown.length > 0)
-    throw new Error(`no bench ${unknown.join(', ')}; there are parse, ${Object.keys(WITH_STACK).join(', ')}`);
-  if (wanted.includes('parse')) parse();
+    throw new Error(`no bench ${unknown.join(', ')}; there are ${Object.keys({ ...ALONE, ...WITH_STACK }).join(', ')}`);
+  for (const [name, measure] of Object.entries(ALONE)) if (wanted.includes(name)) measure();
   for (const measure of wanted.flatMap((name) => WITH_STACK[name] ?? [])) {
     const stack = await startStack({ env: { LOG_LEVEL: 'warn', LOCAL_USERS: String(USERS) } });
     try {
@@ -134,6 +146,6 @@ async function run(names: readonly string[]): Promise<void> {
 
 await new Command('bench')
   .description('Measures the local stack. CPU figures are of the gateway process; compare ratios, not seconds.')
-  .argument('[names...]', `parse, ${Object.keys(WITH_STACK).join(', ')}; all when none is given`)
+  .argument('[names...]', `${Object.keys({ ...ALONE, ...WITH_STACK }).join(', ')}; all when none is given`)
   .action(run)
   .parseAsync();
