@@ -32,6 +32,14 @@ export const NODE_BUNDLE = {
   },
 } as const satisfies BuildOptions;
 
+/** A function finds its credentials in its environment alone; a container does not. */
+export const FUNCTION_BUNDLE = {
+  ...NODE_BUNDLE,
+  alias: {
+    '@aws-sdk/credential-provider-node': path.join(ROOT, 'lambdas/runtime/environment-credentials.ts'),
+  },
+} as const satisfies BuildOptions;
+
 export async function buildAll(): Promise<void> {
   await Promise.all([buildNode(), buildPanel(), buildCli()]);
   await removeStaleFunctions();
@@ -39,8 +47,11 @@ export async function buildAll(): Promise<void> {
 
 async function buildNode(): Promise<void> {
   const functions = FUNCTION_NAMES.map((name) => [`functions/${name}/index`, path.join(ROOT, FUNCTIONS[name].entry)]);
-  const gateway = ['gateway/gateway', path.join(ROOT, 'edge-gateway/main.ts')];
-  await build({ ...NODE_BUNDLE, outdir: DIST, entryPoints: Object.fromEntries([...functions, gateway]) });
+  const gateway = { 'gateway/gateway': path.join(ROOT, 'edge-gateway/main.ts') };
+  await Promise.all([
+    build({ ...FUNCTION_BUNDLE, outdir: DIST, entryPoints: Object.fromEntries(functions) }),
+    build({ ...NODE_BUNDLE, outdir: DIST, entryPoints: gateway }),
+  ]);
 }
 
 async function buildPanel(): Promise<void> {

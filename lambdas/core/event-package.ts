@@ -1,7 +1,7 @@
 /** Event packages as data (RFC 6665 section 5): what each one reads, composes and renders. Pure. */
 import type { Notification } from '#contract/schemas.ts';
 import type { Dialog } from './dialog.ts';
-import { DIALOG_INFO_TYPE, parseDialogInfo } from './dialog-info.ts';
+import { DIALOG_INFO_TYPE } from './dialog-info.ts';
 import { dialogView } from './dialog-view.ts';
 import { SipRejection } from './error.ts';
 import { LAMP_TYPE } from './lamp-document.ts';
@@ -10,14 +10,12 @@ import {
   MESSAGE_SUMMARY_TYPE,
   type MessageSummary,
   NO_MESSAGES,
-  parseMessageSummary,
   redactedSummary,
   renderMessageSummary,
 } from './message-summary.ts';
-import { CPIM_PIDF_TYPE, PIDF_TYPE, parsePidf, renderPidf } from './pidf.ts';
+import { CPIM_PIDF_TYPE, PIDF_TYPE, renderPidf } from './pidf.ts';
 import { composePresence, NO_PRESENCE, type Presence, presenceFingerprint, redactedPresence } from './presence.ts';
 import { composeDialogs, type Presentity } from './presentity.ts';
-import type { PublishedDocument } from './publication.ts';
 import { REGINFO_TYPE, renderRegInfo } from './reginfo.ts';
 import type { RenderingProfile } from './rendering-profile.ts';
 import { parseParameterized } from './sip/header.ts';
@@ -68,25 +66,12 @@ export interface EventPackage {
   compose(presentity: Presentity, asOfMs: number): ComposedState;
 }
 
-/** A package that takes PUBLISH (RFC 3903). */
-export interface PublishedEventPackage extends EventPackage {
-  /** Content types of a PUBLISH. */
-  readonly publishedTypes: readonly string[];
-  /** @throws {SipRejection} 400 or 413 */
-  parse(body: string, nowMs: number): PublishedDocument;
-}
-
 const OF_STATE = { source: { kind: 'state' }, access: 'tenant' } as const;
 
-const DIALOG: PublishedEventPackage = {
+export const DIALOG: EventPackage = {
   ...OF_STATE,
   name: 'dialog',
-  publishedTypes: [DIALOG_INFO_TYPE],
   notifiedTypes: [DIALOG_INFO_TYPE, LAMP_TYPE],
-  parse(body, nowMs) {
-    const { state, dialogs } = parseDialogInfo(body, nowMs);
-    return { kind: 'dialogs', scope: state, dialogs };
-  },
   compose: (presentity, asOfMs) => dialogView(composeDialogs(presentity.publications, asOfMs)),
 };
 
@@ -98,12 +83,10 @@ function presenceView(presence: Presence): ComposedState {
   };
 }
 
-const PRESENCE: PublishedEventPackage = {
+export const PRESENCE: EventPackage = {
   ...OF_STATE,
   name: 'presence',
-  publishedTypes: [PIDF_TYPE, CPIM_PIDF_TYPE],
   notifiedTypes: [PIDF_TYPE, CPIM_PIDF_TYPE, XPIDF_TYPE],
-  parse: (body) => ({ kind: 'presence', presence: parsePidf(body) }),
   compose: (presentity, asOfMs) => presenceView(composePresence(presentity, asOfMs)),
 };
 
@@ -115,13 +98,11 @@ function messagesView(summary: MessageSummary): ComposedState {
   };
 }
 
-const MESSAGES: PublishedEventPackage = {
+export const MESSAGES: EventPackage = {
   ...OF_STATE,
   name: 'message-summary',
   isOwnByDefault: true,
-  publishedTypes: [MESSAGE_SUMMARY_TYPE],
   notifiedTypes: [MESSAGE_SUMMARY_TYPE],
-  parse: (body) => ({ kind: 'messages', summary: parseMessageSummary(body) }),
   compose: (presentity, asOfMs) => messagesView(composeMessageSummary(presentity, asOfMs)),
 };
 
@@ -159,10 +140,10 @@ function watcherInfoOf(packageName: string): EventPackage {
 /** Name of the package that tells who watches another one; there need not be one. */
 export const watcherInfoName = (packageName: string): string => `${packageName}.winfo`;
 
-const PUBLISHED_PACKAGES: readonly PublishedEventPackage[] = [DIALOG, PRESENCE, MESSAGES];
-
 export const EVENT_PACKAGES: readonly EventPackage[] = [
-  ...PUBLISHED_PACKAGES,
+  DIALOG,
+  PRESENCE,
+  MESSAGES,
   REGISTRATION,
   watcherInfoOf(DIALOG.name),
   watcherInfoOf(PRESENCE.name),
@@ -183,15 +164,10 @@ export function requestedPackage(event: string | undefined): { eventPackage: Eve
 }
 
 /**
- * The event package that a PUBLISH names.
- * @throws {SipRejection} 489 with Allow-Events when Event is missing or names a package that takes no PUBLISH
+ * Finds a package by its name, in any case: old clients write `Presence`.
+ * @throws {SipRejection} 489 with Allow-Events
  */
-export function publishedPackage(event: string | undefined): PublishedEventPackage {
-  return packageNamed(parseParameterized(event ?? '').value, PUBLISHED_PACKAGES);
-}
-
-// Old clients write `Presence`.
-function packageNamed<Package extends EventPackage>(name: string, packages: readonly Package[]): Package {
+export function packageNamed<Package extends EventPackage>(name: string, packages: readonly Package[]): Package {
   const eventPackage = packages.find((each) => each.name === name.toLowerCase());
   if (!eventPackage) throw new SipRejection(489, 'Bad Event', [['Allow-Events', namesOf(packages)]]);
   return eventPackage;

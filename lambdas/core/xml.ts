@@ -26,7 +26,14 @@ const TEXT = '#text';
 const CDATA = '#cdata';
 const ATTRIBUTES = ':@';
 
-const parser = new XMLParser({
+/** Made at the first use, so that bundles which parse nothing need not carry it. */
+let known: XMLParser | undefined;
+const parser = (): XMLParser => {
+  known ??= new XMLParser(OPTIONS);
+  return known;
+};
+
+const OPTIONS = {
   preserveOrder: true,
   ignoreAttributes: false,
   attributeNamePrefix: '',
@@ -39,7 +46,7 @@ const parser = new XMLParser({
   ignoreDeclaration: true,
   ignorePiTags: true,
   maxNestedTags: XML_LIMITS.depth,
-});
+} as const;
 
 /**
  * Parses a whole document.
@@ -82,7 +89,7 @@ type Namespaces = ReadonlyMap<string, string>;
 
 function parseNodes(document: string): Node[] {
   try {
-    return nodesOf(parser.parse(document));
+    return nodesOf(parser().parse(document));
   } catch (error) {
     const tooDeep = error instanceof Error && /nested/i.test(error.message);
     throw badXml(tooDeep ? 'Nested Too Deeply' : 'Not Well-Formed');

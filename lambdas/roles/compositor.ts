@@ -4,7 +4,6 @@ import type { EnvelopedRequest, RequestEnvelope } from '#contract/request-envelo
 import type { Identity } from '#contract/schemas.ts';
 import { bodyText } from '#core/content-coding.ts';
 import { SipRejection } from '#core/error.ts';
-import { type PublishedEventPackage, publishedPackage } from '#core/event-package.ts';
 import {
   type Address,
   addressOfRequestUri,
@@ -23,6 +22,7 @@ import {
   publishOperation,
   requestedExpiry,
 } from '#core/publication.ts';
+import { type PublishedEventPackage, publishedPackage } from '#core/published-package.ts';
 import { parseParameterized } from '#core/sip/header.ts';
 import type { HeaderFields } from '#core/sip/message.ts';
 import { grantExpiry } from '#core/subscription.ts';

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
 import { measureCallRequests, measureCalls } from './calls.ts';
+import { measureColdStarts } from './cold.ts';
 import { type FanoutCase, measureFanout } from './fanout.ts';
 import { measureLatency } from './latency.ts';
 import { measureMemory } from './memory.ts';
@@ -86,8 +87,8 @@ async function neighbour(stack: LocalStack): Promise<void> {
   print(
     `  quiet: p50 ${quiet.p50.toFixed(1)} ms, p99 ${quiet.p99.toFixed(1)} ms; so the goal is ${bound.toFixed(0)} ms`,
   );
-  for (const { quotas, lamps, storm } of storms) {
-    const factors = `p50 ${lamps.p50.toFixed(1)} ms (${(lamps.p50 / quiet.p50).toFixed(2)} times), p99 ${lamps.p99.toFixed(1)} ms (${(lamps.p99 / quiet.p99).toFixed(2)} times)`;
+  for (const { quotas, lamps, failed, storm } of storms) {
+    const factors = `p50 ${lamps.p50.toFixed(1)} ms (${(lamps.p50 / quiet.p50).toFixed(2)} times), p99 ${lamps.p99.toFixed(1)} ms (${(lamps.p99 / quiet.p99).toFixed(2)} times), ${failed} failed`;
     const came = `${storm.sent} requests (${storm.accepted} accepted, ${storm.refused} refused), ${storm.connects} connections`;
     print(`  storm within ${quotas}: ${factors}; ${came}`);
   }
@@ -103,6 +104,14 @@ async function signIn(): Promise<void> {
   print(
     `  wrong password ${wrongPasswordMicros.toFixed(0)} us, unknown user ${unknownUserMicros.toFixed(0)} us, ratio ${(unknownUserMicros / wrongPasswordMicros).toFixed(3)}; opening sealed credentials ${openMicros.toFixed(1)} us`,
   );
+}
+
+function cold(): void {
+  print('\nStart of the functions: loading of the bundle in a new Node process, medians of 11');
+  for (const { name, bytes, loadMs, cpuMs } of measureColdStarts())
+    print(
+      `  ${name.padEnd(12)} ${(bytes / 1000).toFixed(0).padStart(4)} KB  ${loadMs.toFixed(0)} ms, CPU ${cpuMs.toFixed(0)} ms`,
+    );
 }
 
 /** Seeded in each tenant, so that a flow of a crowd has a user of its own. */
@@ -125,7 +134,8 @@ const WITH_STACK: Readonly<Record<string, readonly Bench[]>> = {
   neighbour: [neighbour],
 };
 
-const ALONE: Readonly<Record<string, () => void | Promise<void>>> = { parse, 'sign-in': signIn };
+/** Cases that need no stack. */
+const ALONE: Readonly<Record<string, () => void | Promise<void>>> = { parse, cold, 'sign-in': signIn };
 const NAMES = [...Object.keys(ALONE), ...Object.keys(WITH_STACK)];
 
 async function run(names: readonly string[]): Promise<void> {
