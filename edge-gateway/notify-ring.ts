@@ -115,7 +115,9 @@ export class NotifyRings {
       return {
         cseq,
         ...(hasVersion && { documentVersion }),
-        presentityVersion: counted.presentityVersion - ((counted.presentityVersion - version) % LOW_WORD),
+        // 0 is no version counted from a clock: nothing was ever told then.
+        presentityVersion:
+          version === 0 ? 0 : counted.presentityVersion - ((counted.presentityVersion - version) % LOW_WORD),
         sentAtMs: this.#startedAtMs + sent,
         ...((rest & IS_ANSWERED) !== 0 && {
           answer: (rest >>> 16) & MAX_ANSWER,

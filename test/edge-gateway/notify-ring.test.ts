@@ -63,6 +63,13 @@ describe('the last NOTIFYs of a subscription', () => {
     ]);
   });
 
+  test('the first state of a presentity of which nothing was ever told has the version 0', () => {
+    const rings = new NotifyRings(T0);
+    const place = rings.sent(rings.sent(NO_RING, 0, true, T0), PRESENTITY_VERSION, true, T0 + 1);
+    const told = rings.read(place, { cseq: 102, documentVersion: 2, presentityVersion: PRESENTITY_VERSION });
+    expect(told.map(({ presentityVersion }) => presentityVersion)).toEqual([PRESENTITY_VERSION, 0]);
+  });
+
   test('twenty of any number, of any number of subscriptions side by side, also when places are given back', () => {
     const step = fc.record({
       of: fc.nat(5),
