@@ -27,7 +27,8 @@ function open(): void {
   flow = new Flow(CLOSED, new PassThrough(), 'WS', '192.0.2.7', 5060, T0);
   flow.identity = { domain: 'demo.example', user: '1001', role: 'user' };
   stream = new LampStream(flow, {
-    receive(_flow, data) {
+    receive(of, data) {
+      of.heardSincePing = true;
       const parsed = parseMessage(data.toString());
       if (parsed.kind === 'request') asked.push(parsed);
       else if (parsed.kind === 'response') answers.push(parsed.status);
