@@ -3,7 +3,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { BatchWriteItemCommand, DeleteTableCommand, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import {
+  BatchWriteItemCommand,
+  DeleteTableCommand,
+  GetItemCommand,
+  PutItemCommand,
+  TransactWriteItemsCommand,
+} from '@aws-sdk/client-dynamodb';
 import { dynamoDbCommand, ensureTable, localClient, untilReady } from '#cdk/local/dynamodb-local.ts';
 import { freePort } from '#cdk/local/ports.ts';
 import { startProcessGuard } from '#cdk/local/process-guard.ts';
@@ -18,6 +24,7 @@ async function warmUp(ready: string): Promise<void> {
   for (let i = 0; i < 20; i++) {
     await client.send(new PutItemCommand({ TableName, Item }));
     await client.send(new BatchWriteItemCommand({ RequestItems: { [TableName]: [{ PutRequest: { Item } }] } }));
+    await client.send(new TransactWriteItemsCommand({ TransactItems: [{ Put: { TableName, Item } }] }));
     await client.send(new GetItemCommand({ TableName, Key: Item, ConsistentRead: true }));
   }
   await client.send(new DeleteTableCommand({ TableName }));
