@@ -19,6 +19,8 @@ export interface Presentity {
   readonly watchedUntilMs?: Readonly<Record<string, number>>;
   /** When who may watch it was last decided anew: what was decided before, from a cache, may be old. */
   readonly accessChangedAtMs?: number;
+  /** Counts how often that was: a decision that begins later has seen what this one has not. */
+  readonly decisions?: number;
   /** When publications were last removed by an operator, and by whom. */
   readonly reset?: { readonly atMs: number; readonly by: string };
   /** Present when they were loaded. */

@@ -1,5 +1,4 @@
 /** Notifier (RFC 6665 section 4.2): check a SUBSCRIBE, commit the subscription, tell the state as it is then. */
-
 import type { EndInstruction } from '#contract/instruction.ts';
 import type { OutcomeInput, SubscriptionOutcome } from '#contract/outcome.ts';
 import type { RequestEnvelope } from '#contract/request-envelope.ts';
@@ -244,26 +243,28 @@ interface Standing {
 }
 
 /**
- * Tells the state, of a presentity or of the members of a list. When the state says that it was decided anew a moment ago
- * who may watch it, what was decided here may come from an older cache: it is decided once more, from the table.
- * @returns `blocked` when the watcher has no business here; then nothing of it stands any more
+ * Tells the state. When that says that who may watch was decided anew a moment ago, the decision here may come from an older
+ * cache: it is made once more, from the table. @returns `blocked`: then nothing of the subscription stands any more
  */
 async function tellAsAllowed(standing: Standing, ports: NotifierPorts, nowMs: number): Promise<Told | 'blocked'> {
   const { wish, identity, grant, access, profile, opened, committed } = standing;
   if (committed.list !== undefined) return tellMembers({ ...standing, stored: committed.list }, opened, ports, nowMs);
   if (access === 'blocked' && grant.seconds > 0) return takeBack(standing, ports.table, nowMs);
-  const presentity = await loadWatched(wish, ports.table, grant.seconds, nowMs);
-  const current = isDecidedAnew(presentity, nowMs)
-    ? await accessFor(wish, identity, uncachedGate(ports.table))
-    : access;
-  if (current === 'blocked' && (grant.seconds > 0 || wish.kind === 'initial'))
-    return takeBack(standing, ports.table, nowMs);
-  const rendering = withAccess(profile, current);
-  if (current !== access && grant.seconds > 0) await changeRendering(ports.table, wish.name, wish.cseq, rendering);
-  const view = { contentType: wish.contentType, rendering };
-  const shown = current === access ? presentity : await loadPresentity(ports.table, wish.name.presentity);
+  let presentity = await loadWatched(wish, ports.table, grant.seconds, nowMs);
+  let current = access;
+  for (let seen: number | undefined; isDecidedAnew(presentity, nowMs) && presentity.decisions !== seen; ) {
+    seen = presentity.decisions;
+    const decided = await accessFor(wish, identity, uncachedGate(ports.table));
+    if (decided === current) break;
+    if (decided === 'blocked' && (grant.seconds > 0 || wish.kind === 'initial'))
+      return takeBack(standing, ports.table, nowMs);
+    current = decided;
+    if (grant.seconds > 0) await changeRendering(ports.table, wish.name, wish.cseq, withAccess(profile, decided));
+    presentity = await loadPresentity(ports.table, wish.name.presentity);
+  }
+  const view = { contentType: wish.contentType, rendering: withAccess(profile, current) };
   return {
-    notification: notificationOf(wish.eventPackage, wish.name.presentity, shown, view, nowMs),
+    notification: notificationOf(wish.eventPackage, wish.name.presentity, presentity, view, nowMs),
     ...(current === 'pending' && { isPending: true }),
   };
 }

@@ -2,8 +2,8 @@
  * Watch monitor: a changed account or policy is a new decision about subscriptions that stand, within seconds. Of one
  * account it is made at once; of a whole tenant in steps, each of which the stream calls for.
  */
-import { aorOfIdentity } from '#core/identity.ts';
-import { dependsOnGroups, NO_RULES, type TenantWatch, type WatchParty } from '#core/watch-policy.ts';
+import { type Address, aorOfIdentity } from '#core/identity.ts';
+import { dependsOnGroups, type TenantWatch } from '#core/watch-policy.ts';
 import { listedPresentities, listedUsers, presentityOfKey, userOfKey } from '#table/keys.ts';
 import { listItems } from '#table/listing.ts';
 import { advanceReview, askReview, finishReview, loadReview, markWatchRules } from '#table/review-item.ts';
@@ -11,7 +11,7 @@ import { sequenceNumberOf } from '#table/stream-record.ts';
 import type { Table } from '#table/table.ts';
 import { loadTenant } from '#table/tenant-item.ts';
 import { decodeWatchChange, type WatchChange } from '#table/watch-changes.ts';
-import { decodeWatchRules, loadManyWatchRules, saysOfWatching } from '#table/watch-rules.ts';
+import { loadManyWatchRules, saysOfWatching } from '#table/watch-rules.ts';
 import { failureFields } from './role-log.ts';
 import { reviewPresentity, type WatchReviewPorts } from './watch-review.ts';
 
@@ -56,24 +56,13 @@ function decodeOrSkip(record: unknown, { telemetry }: WatchMonitorPorts): WatchC
 
 async function settleOrReport(change: WatchChange, ports: WatchMonitorPorts, nowMs: number): Promise<string[]> {
   try {
-    if (await settle(change, { ...ports, ...tenantsOnce(ports) }, nowMs)) return [];
+    const loadNow = (domain: string) => loadTenant(ports.table, domain, { consistent: true });
+    if (await settle(change, { ...ports, loadTenant: loadNow }, nowMs)) return [];
     ports.telemetry.log('warn', HOP, { kind: change.kind, outcome: 'undelivered' });
   } catch (error) {
     ports.telemetry.log('warn', HOP, { kind: change.kind, ...failureFields(error) });
   }
   return [change.sequenceNumber];
-}
-
-/** Each tenant is read once for one change, and then as the table has it. */
-function tenantsOnce({ table }: WatchMonitorPorts): Pick<WatchReviewPorts, 'loadTenant'> {
-  const known = new Map<string, ReturnType<typeof loadTenant>>();
-  return {
-    loadTenant(domain) {
-      const tenant = known.get(domain) ?? loadTenant(table, domain, { consistent: true });
-      known.set(domain, tenant);
-      return tenant;
-    },
-  };
 }
 
 type SettlePorts = WatchMonitorPorts & WatchReviewPorts;
@@ -103,7 +92,7 @@ async function settleAccount(
   const isMoved = String(before.groups.toSorted()) !== String(after.groups.toSorted());
   if (isMoved && dependsOnGroups(tenant.watch, tenant.hasWatchRules))
     await askReview(ports.table, address.domain, nowMs);
-  return reviewPresentity({ presentity: address, rules: after, decidedBy: sequenceNumber }, ports, nowMs);
+  return reviewPresentity({ presentity: address, decidedBy: sequenceNumber }, ports, nowMs);
 }
 
 /** What two tenants have agreed on is a matter of both: who comes from here to watch there is decided there. */
@@ -133,9 +122,9 @@ async function stepReview(domain: string, ports: SettlePorts, nowMs: number): Pr
   const startedMs = ports.clock();
   let cursor: string | undefined = review.cursor;
   do {
-    const { parties, next } = await partiesFrom(cursor, domain, ports.table);
+    const { presentities, next } = await pageFrom(cursor, domain, ports.table);
     const results = await Promise.all(
-      parties.map(({ address, rules }) => reviewPresentity({ presentity: address, rules, decidedBy }, ports, nowMs)),
+      presentities.map((presentity) => reviewPresentity({ presentity, decidedBy }, ports, nowMs)),
     );
     if (!results.every(Boolean)) return false;
     cursor = next;
@@ -146,7 +135,7 @@ async function stepReview(domain: string, ports: SettlePorts, nowMs: number): Pr
 }
 
 interface ReviewPage {
-  readonly parties: readonly WatchParty[];
+  readonly presentities: readonly Address[];
   /** Where the next page begins; undefined when there is none. */
   readonly next: string | undefined;
 }
@@ -155,7 +144,7 @@ const USERS = 'users ';
 /** What is watched without being a user: places where calls are parked, say. */
 const OTHERS = 'others ';
 
-function partiesFrom(cursor: string, domain: string, table: Table): Promise<ReviewPage> {
+function pageFrom(cursor: string, domain: string, table: Table): Promise<ReviewPage> {
   return cursor.startsWith(OTHERS)
     ? othersFrom(cursor.slice(OTHERS.length), domain, table)
     : usersFrom(cursor.slice(USERS.length), domain, table);
@@ -163,20 +152,16 @@ function partiesFrom(cursor: string, domain: string, table: Table): Promise<Revi
 
 async function usersFrom(after: string, domain: string, table: Table): Promise<ReviewPage> {
   const { items, place } = await listItems(table, listedUsers(domain), wishOf(after));
-  const parties = items.flatMap((item): WatchParty[] => {
-    const address = userOfKey(item.PK);
-    return address === undefined ? [] : [{ address, rules: decodeWatchRules(item) }];
-  });
-  return { parties, next: place === undefined ? OTHERS : `${USERS}${place}` };
+  const presentities = items.flatMap((item) => userOfKey(item.PK) ?? []);
+  return { presentities, next: place === undefined ? OTHERS : `${USERS}${place}` };
 }
 
 async function othersFrom(after: string, domain: string, table: Table): Promise<ReviewPage> {
   const { items, place } = await listItems(table, listedPresentities(domain), wishOf(after));
   const addresses = items.flatMap((item) => presentityOfKey(item.PK) ?? []);
   const accounts = await loadManyWatchRules(table, addresses);
-  const others = addresses.filter((address) => !accounts.has(aorOfIdentity(address)));
-  const parties = others.map((address) => ({ address, rules: NO_RULES }));
-  return { parties, next: place === undefined ? undefined : `${OTHERS}${place}` };
+  const presentities = addresses.filter((address) => !accounts.has(aorOfIdentity(address)));
+  return { presentities, next: place === undefined ? undefined : `${OTHERS}${place}` };
 }
 
 const wishOf = (after: string) => ({ limit: AT_ONCE, after: after === '' ? undefined : after });

@@ -6,7 +6,7 @@ import { EVENT_PACKAGES, type EventPackage, watcherInfoName } from '#core/event-
 import { type Address, addressOfAor, aorOfIdentity } from '#core/identity.ts';
 import { farewellOf, renderNotification } from '#core/notification.ts';
 import type { Presentity } from '#core/presentity.ts';
-import { decideAccess, isOpen, NO_RULES, type WatchAccess, type WatchRules } from '#core/watch-policy.ts';
+import { decideAccess, NO_RULES, type WatchAccess } from '#core/watch-policy.ts';
 import { accessOf, profileOf, withAccess } from '#core/watch-view.ts';
 import { countChange, markDecidedAnew, markSeenAnew } from '#table/presentity-changes.ts';
 import type { Table } from '#table/table.ts';
@@ -25,44 +25,54 @@ export interface WatchReviewPorts extends DeliveryPorts {
   readonly loadTenant: (domain: string) => Promise<Tenant | undefined>;
 }
 
-/** What is decided by, and its name: the same when it is decided once more because telling it has failed. */
+/** Whose watchers, and a name of the decision: the same when it is made once more because telling it has failed. */
 export interface Ruling {
   readonly presentity: Address;
-  readonly rules: WatchRules;
   readonly decidedBy: string;
 }
 
+/** Decisions that overtake this one while it is made; then it is left to the next try. */
+const MAX_ATTEMPTS = 3;
 /** Subscriptions named in one POST. */
 const MAX_IDS_PER_POST = 2_000;
 
 /**
- * Decides all watchers of one presentity anew. One UpdateItem and one Query; a BatchGetItem where accounts decide; and for
- * those who see otherwise from now on an UpdateItem each, one for the state, and one POST a gateway.
+ * Decides all watchers of one presentity anew, by what the table says now. One UpdateItem, one Query, one GetItem and one
+ * BatchGetItem; and for those who see otherwise from now on an UpdateItem each, one for the state, and one POST a gateway.
  *
  * First the state says that it is decided anew: who subscribes meanwhile looks at it after its own write, so that one of
  * both sees the other. Items change before the state gets its new version: what a fan-out sends to those whom it found in
- * their old view is older than that, and falls to the version check.
+ * their old view is older than that, and falls to the version check. A decision that began after this one knows better: if
+ * there is one, this is made once more.
  * @returns false when a gateway that lives did not take it: decide again
  */
 export async function reviewPresentity(ruling: Ruling, ports: WatchReviewPorts, nowMs: number): Promise<boolean> {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+    const outcome = await decideOnce(ruling, ports, nowMs);
+    if (outcome !== 'overtaken') return outcome === 'told';
+  }
+  return false;
+}
+
+async function decideOnce(
+  ruling: Ruling,
+  ports: WatchReviewPorts,
+  nowMs: number,
+): Promise<'told' | 'undelivered' | 'overtaken'> {
   const { presentity } = ruling;
-  await markDecidedAnew(ports.table, presentity, nowMs);
+  const number = await markDecidedAnew(ports.table, presentity, nowMs);
   const standing = await loadStandingWatchers(ports.table, presentity, nowMs);
-  const decided = await decideAll(ruling, standing, ports);
-  if (decided.length === 0) return true;
+  const decided = standing.length === 0 ? [] : await decideAll(ruling, standing, ports);
+  if (decided.length === 0) return 'told';
   const ending = decided.filter((each) => endOf(each) !== undefined);
   const changed = await change(ruling, decided, ports.table);
-  const instructions = [
-    ...endings(presentity, ending, nowMs),
-    ...(changed.length === 0
-      ? []
-      : views(presentity, changed, await markSeenAnew(ports.table, presentity, nowMs), nowMs)),
-  ];
-  const isDelivered = await deliverAll(instructions, ports, nowMs);
-  if (!isDelivered) return false;
+  const state = await markSeenAnew(ports.table, presentity, nowMs);
+  if (state.decisions !== number) return 'overtaken';
+  const instructions = [...endings(presentity, ending, nowMs), ...views(presentity, changed, state, nowMs)];
+  if (!(await deliverAll(instructions, ports, nowMs))) return 'undelivered';
   await Promise.all(ending.map(({ watcher }) => deleteHeldWatcher(ports.table, presentity, watcher.event, watcher)));
   await tellOwners(presentity, decided, ports.table, nowMs);
-  return true;
+  return 'told';
 }
 
 /** A watcher that is to see otherwise than its item says, or was made to by this very decision. */
@@ -73,7 +83,7 @@ interface Decided {
 }
 
 async function decideAll(
-  { presentity, rules, decidedBy }: Ruling,
+  { presentity, decidedBy }: Ruling,
   standing: readonly StandingWatcher[],
   ports: WatchReviewPorts,
 ): Promise<Decided[]> {
@@ -84,8 +94,8 @@ async function decideAll(
     return eventPackage?.access === 'tenant' && address ? [{ watcher, eventPackage, address }] : [];
   });
   const own = watching.flatMap(({ address }) => (address.domain === presentity.domain ? [address] : []));
-  const isForAll = isOpen(tenant.watch) && !tenant.hasWatchRules;
-  const accounts = isForAll ? new Map<string, WatchRules>() : await loadManyWatchRules(ports.table, own);
+  const accounts = await loadManyWatchRules(ports.table, [presentity, ...own]);
+  const rules = accounts.get(aorOfIdentity(presentity)) ?? NO_RULES;
   const agreed = await agreements(presentity.domain, watching, ports);
   return watching.flatMap(({ watcher, eventPackage, address }) => {
     const account = accounts.get(aorOfIdentity(address)) ?? NO_RULES;

@@ -85,17 +85,21 @@ export async function countChangesUntil(
 }
 
 /**
- * Who may watch is decided anew from now on: whoever subscribes from here on looks at it. No change of the state by itself.
- * For a running decision, {@link markSeenAnew} follows it.
+ * Who may watch is decided anew from now on: whoever subscribes from here on looks at it. No change of the state by itself;
+ * {@link markSeenAnew} follows when somebody sees it otherwise.
+ * @returns the number of this decision
  */
-export async function markDecidedAnew(table: Table, { domain, user }: Address, nowMs: number): Promise<void> {
+export async function markDecidedAnew(table: Table, { domain, user }: Address, nowMs: number): Promise<number> {
   const [stamp, listing] = [stampOf(nowMs), listingOf(presentityPartition(domain, user))];
   const first = ['#version = if_not_exists(#version, :now)', '#changed = if_not_exists(#changed, :now)'];
-  await table.update(stateKey(domain, user), {
-    update: `SET ${[...first, '#ttl = :ttl', 'accessAtMs = :now', ...listing.set].join(', ')}`,
+  const decision = ['accessAtMs = :now', 'decisions = if_not_exists(decisions, :none) + :one'];
+  const result = await table.update(stateKey(domain, user), {
+    update: `SET ${[...first, '#ttl = :ttl', ...decision, ...listing.set].join(', ')}`,
     names: { ...ITEM_NAMES, ...listing.names },
-    values: { ...listing.values, ':now': nowMs, ':ttl': stamp.values[':ttl'] },
+    values: { ...listing.values, ':now': nowMs, ':ttl': stamp.values[':ttl'], ':none': 0, ':one': 1 },
+    returning: 'ALL_NEW',
   });
+  return result.item ? (decodePresentity(result.item).decisions ?? 0) : 0;
 }
 
 /** Some see the same state in another way: a new version, so that it goes before what was sent until now. */

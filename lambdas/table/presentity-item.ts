@@ -130,6 +130,7 @@ const stateAttributes = v.object({
   dueAtMs: v.optional(number),
   registered: v.optional(v.boolean()),
   accessAtMs: v.optional(number),
+  decisions: v.optional(number),
   reset: v.optional(v.object({ atMs: number, by: v.string() })),
 });
 
@@ -144,7 +145,7 @@ export interface StoredState extends Presentity {
 export function decodePresentity(item: Item): StoredState {
   const result = v.safeParse(stateAttributes, item);
   if (!result.success) throw unreadable(item, result.issues);
-  const { version, changedAtMs, pubCount, dueAtMs, registered, accessAtMs, reset } = result.output;
+  const { version, changedAtMs, pubCount, dueAtMs, registered, accessAtMs, decisions, reset } = result.output;
   const publications = Object.entries(item)
     .filter(([name]) => name.startsWith(PUBLICATION_PREFIX))
     .map(([name, value]) => decodePublication(item, name, value));
@@ -152,6 +153,7 @@ export function decodePresentity(item: Item): StoredState {
     ...{ version, changedAtMs, publications, publicationCount: pubCount, dueAtMs },
     ...(registered !== undefined && { registered }),
     ...(accessAtMs !== undefined && { accessChangedAtMs: accessAtMs }),
+    ...(decisions !== undefined && { decisions }),
     ...(reset !== undefined && { reset }),
     changes: numbersOf(item, CHANGES_PREFIX),
     watchedUntilMs: numbersOf(item, WATCHED_PREFIX),

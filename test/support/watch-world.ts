@@ -66,6 +66,8 @@ export function startWorld(through: (table: Table) => Table = (table) => table):
   const table = openRecordedTable();
   const seenTable = through(table);
   const told = new Map<string, Told>();
+  /** Of SUBSCRIBEs that have no answer yet: the states that have come for them. */
+  const awaited = new Map<string, Instruction[]>();
   let settled = 0;
   const now = () => world.nowMs;
   const cache = { keepMs: CACHED_MS, maxEntries: 1_000, now };
@@ -87,8 +89,18 @@ export function startWorld(through: (table: Table) => Table = (table) => table):
   async function deliverTo(instructions: readonly Instruction[]): Promise<Delivery> {
     const outage = world.outages.shift();
     if (outage === 'before') return { kind: 'failed', reason: 'away' };
-    const unknown = instructions.flatMap((instruction) => carryOut(instruction, told));
+    const unknown = instructions
+      .flatMap((instruction) => carryOut(instruction, told).map((id) => ({ id, instruction })))
+      .filter(({ id, instruction }) => !isKept(id, instruction))
+      .map(({ id }) => id);
     return outage === 'after' ? { kind: 'failed', reason: 'no answer' } : { kind: 'delivered', unknown };
+  }
+
+  /** A state may overtake the answer to the SUBSCRIBE that it belongs to: then it is kept until that is there. */
+  function isKept(id: SubscriptionId, instruction: Instruction): boolean {
+    if (instruction.kind !== 'notify' || instruction.instance !== undefined) return false;
+    awaited.get(id)?.push({ ...instruction, subscriptionIds: [id] });
+    return awaited.has(id);
   }
 
   const world: World = {
@@ -109,8 +121,11 @@ export function startWorld(through: (table: Table) => Table = (table) => table):
       const from = aorOfIdentity(watcher);
       const to = aorOfIdentity(presentity);
       const envelope = subscribeOf({ to, from, identity: watcher, expires: 600, ...request });
-      const outcome = await subscribe(envelope, ports, world.nowMs);
+      const overtook: Instruction[] = [];
+      if (request.inDialog === undefined) awaited.set(envelope.toTag, overtook);
+      const outcome = await subscribe(envelope, ports, world.nowMs).finally(() => awaited.delete(envelope.toTag));
       takeOutcome(outcome, told);
+      for (const instruction of overtook) carryOut(instruction, told);
       for (const instruction of outcome.instructions ?? []) carryOut(instruction as Instruction, told);
       return outcome;
     },
