@@ -22,7 +22,6 @@ const RESOURCES: readonly Route[] = [
   ...TOKEN_ROUTES,
   ...LIST_ROUTES,
   ...TRUNK_ROUTES,
-  ...TOKEN_ROUTES,
   ...KEY_ROUTES,
   ...OWN_KEY_ROUTES,
   ...AUDIT_ROUTES,
