@@ -30,14 +30,14 @@ export interface ColdStart {
   readonly cpuMs: number;
 }
 
-export function measureColdStarts(): ColdStart[] {
-  return FUNCTION_NAMES.map((name) => {
+export function* measureColdStarts(): Generator<ColdStart> {
+  for (const name of FUNCTION_NAMES) {
     const file = path.join(DIST, 'functions', name, 'index.mjs');
     const runs = Array.from({ length: RUNS }, () => load(file));
     const median = (of: (run: { ms: number; cpuMs: number }) => number): number => quantiles(runs.map(of)).p50;
     const [loadMs, cpuMs] = [median(({ ms }) => ms), median((run) => run.cpuMs)];
-    return { name, bytes: statSync(file).size, loadMs, cpuMs };
-  });
+    yield { name, bytes: statSync(file).size, loadMs, cpuMs };
+  }
 }
 
 function load(file: string): { ms: number; cpuMs: number } {

@@ -21,7 +21,6 @@ const RESOURCES: readonly Route[] = [
   ...USER_ROUTES,
   ...LIST_ROUTES,
   ...TRUNK_ROUTES,
-  ...TOKEN_ROUTES,
   ...KEY_ROUTES,
   ...OWN_KEY_ROUTES,
   ...AUDIT_ROUTES,
