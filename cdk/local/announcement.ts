@@ -23,7 +23,7 @@ export function announceReady(
     `Lampfield is ready after ${(startMs / 1_000).toFixed(1)} s.`,
     '',
     `  Panel      ${home}`,
-    `  Console    ${home}admin  (key ${settings.adminKey})`,
+    `  Console    ${home}admin  (key ${keyText(settings)})`,
     ...gatewayPorts(settings).map(
       (port, i) => `  SIP        ws://127.0.0.1:${port}/  (gateway ${i + 1}, subprotocol sip)`,
     ),

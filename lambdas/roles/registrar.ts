@@ -19,6 +19,7 @@ import type { HeaderFields } from '#core/sip/message.ts';
 import { loadRegistration, type Registration, removeBinding, saveBinding } from '#table/binding-item.ts';
 import type { Table } from '#table/table.ts';
 import { DEFAULT_POLICY } from '#table/tenant-item.ts';
+import { resealHa1 } from '#table/user-item.ts';
 import { asAuthenticated } from './authenticator.ts';
 import { handOver } from './mailbox.ts';
 import type { RequestPorts } from './request-ports.ts';
@@ -43,6 +44,7 @@ export async function register(envelope: RequestEnvelope, ports: RequestPorts, n
     const wishes = readContacts(headers.all('contact'), headers.get('expires'), policy);
     const changes = decideChanges(wishes, registration.bindings, contextOf(envelope, headers), nowMs);
     await commit(ports.table, identity, registration.bindings, changes);
+    await resealHa1(ports.table, await ports.vault(), registration.user);
 
     const saved = changes.find(({ kind }) => kind === 'save')?.binding;
     // After the write: a message that came before it was stored, one that comes later finds the binding.

@@ -124,10 +124,11 @@ export async function putSharedSecret(
       }
       const isSame = standing !== undefined && openShared(vault, domain, standing.sealed) === secret;
       const createdAtMs = isSame ? standing.sealed.createdAtMs : change.nowMs;
+      const isOutdated = standing !== undefined && vault.isOutdated(standing.sealed.sealed);
       const mine = { id, createdAtMs, sealed: sealShared(vault, domain, id, secret) };
       return {
         shown: showSecret(mine),
-        isHiddenChange: !isSame,
+        isHiddenChange: !isSame || isOutdated,
         writes: (version) => [signInSecretsWrite({ ...secrets, shared: [...others, mine] }, version)],
       };
     },

@@ -126,7 +126,8 @@ function credentialsFor(
 ): string | undefined {
   if (standing !== undefined && password === undefined) return undefined;
   const ha1 = storedCredentials(address.user, address.domain, password ?? makePassword(random));
-  const isSame = standing !== undefined && isDeepStrictEqual(openHa1(vault, standing), ha1);
+  const isSame =
+    standing !== undefined && !vault.isOutdated(standing.sealedHa1) && isDeepStrictEqual(openHa1(vault, standing), ha1);
   return isSame ? undefined : sealHa1(vault, address, ha1);
 }
 

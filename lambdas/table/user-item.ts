@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import type { Identity } from '#contract/schemas.ts';
 import { ContractError } from '#core/error.ts';
-import type { Vault } from '#core/sealed-text.ts';
+import { SealBroken, type Vault } from '#core/sealed-text.ts';
 import { listedUser, listedUsers, placeOf, profileKey } from './keys.ts';
 import type { Item, Table } from './table.ts';
 import { type GivenUserWatch, givenUserWatch, userGroups } from './watch-rules.ts';
@@ -93,4 +93,22 @@ export function decoyUser(vault: Vault): Omit<User, 'role'> {
 /** @throws {SealBroken} when they are not what was sealed for this user */
 export function openHa1(vault: Vault, { domain, user, sealedHa1 }: Omit<User, 'role'>): StoredCredentials {
   return v.parse(storedCredentials, vault.open(sealedHa1, placeOf(profileKey(domain, user))));
+}
+
+/**
+ * One UpdateItem, when the vault's key has changed since: under the new one from now on, unless they were changed meanwhile.
+ * What cannot be opened any more stays as it is.
+ */
+export async function resealHa1(table: Table, vault: Vault, user: User): Promise<void> {
+  if (!vault.isOutdated(user.sealedHa1)) return;
+  try {
+    const sealed = sealHa1(vault, user, openHa1(vault, user));
+    await table.update(profileKey(user.domain, user.user), {
+      update: 'SET sealedHa1 = :new',
+      condition: 'sealedHa1 = :old',
+      values: { ':new': sealed, ':old': user.sealedHa1 },
+    });
+  } catch (error) {
+    if (!(error instanceof SealBroken)) throw error;
+  }
 }

@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { OutcomeInput } from '#contract/outcome.ts';
 import type { Identity } from '#contract/schemas.ts';
 import { SipRejection } from '#core/error.ts';
+import { createVault } from '#core/sealed-text.ts';
 import { register } from '#roles/registrar.ts';
 import type { RequestPorts } from '#roles/request-ports.ts';
 import { loadRegistration } from '#table/binding-item.ts';
@@ -9,9 +11,10 @@ import { type DynamoDbTable, openDynamoDbTable } from '#table/dynamodb.ts';
 import { bindingKey } from '#table/keys.ts';
 import { seedItems } from '#table/seed-items.ts';
 import { loadTenant } from '#table/tenant-item.ts';
+import { loadUser, openHa1 } from '#table/user-item.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { authorizationOf, envelopeOf, T0, type TestRequest } from '#test/support/envelope.ts';
-import { TEST_SECRETS, TEST_VAULT } from '#test/support/secrets.ts';
+import { TEST_SECRETS, TEST_VAULT, VAULT_KEY } from '#test/support/secrets.ts';
 
 const INSTANCE = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-000A95A0E128>"';
 const POLICY = { minExpiresSeconds: 3 };
@@ -100,8 +103,8 @@ describe('REGISTER with credentials', () => {
     expect(contactsOf(outcome)).toEqual(['<sip:a@h.invalid;transport=ws>;expires=3600']);
     expect(table.requestCounts.Query - before.Query).toBe(1);
     expect(table.requestCounts.PutItem - before.PutItem).toBe(1);
-    // The tenant's policy; cached in the function.
-    expect(table.requestCounts.GetItem - before.GetItem).toBe(1);
+    // The tenant: is it still served, and what is its policy; cached in the function.
+    expect(table.requestCounts.GetItem - before.GetItem).toBe(2);
   });
 
   it('is refused the same for a wrong password and an unknown user', async () => {
@@ -248,5 +251,42 @@ describe('REGISTER', () => {
     expect(other.registered).toBe(true);
     const gone = await send({ contact: '<sip:b@h>;expires=0', flowId: 'flow-2', callId: 'call-2', cseq: 2 });
     expect([gone.registered, contactsOf(gone)]).toEqual([false, ['<sip:a@h>;expires=3600']]);
+  });
+});
+
+describe('after a change of the vault’s key', () => {
+  const changed = createVault(`another-key ${VAULT_KEY}`, randomBytes);
+  const stored = async () => {
+    const account = await loadUser(table, 'demo.example', String(user));
+    if (account === undefined) throw new Error('no account');
+    return account;
+  };
+
+  it('a REGISTER seals the credentials under the new one, once', async () => {
+    const before = await stored();
+    let cseq = 0;
+    const again = () => send({ contact: `<${aor()};transport=ws>`, cseq: ++cseq });
+    await again();
+    expect(await stored()).toEqual(before);
+    const old = ports;
+    ports = { ...ports, vault: async () => changed };
+    await again();
+    const after = await stored();
+    await again();
+    ports = old;
+    expect(changed.isOutdated(before.sealedHa1)).toBe(true);
+    expect(changed.isOutdated(after.sealedHa1)).toBe(false);
+    expect(openHa1(changed, after)).toEqual(openHa1(TEST_VAULT, before));
+    expect(await stored()).toEqual(after);
+  });
+
+  it('a key that is gone keeps nobody from registering who has proven himself otherwise', async () => {
+    const before = await stored();
+    const old = ports;
+    ports = { ...ports, vault: async () => createVault('another-key', randomBytes) };
+    const { response } = await send({ contact: `<${aor()};transport=ws>` });
+    ports = old;
+    expect(response.status).toBe(200);
+    expect(await stored()).toEqual(before);
   });
 });
