@@ -21,6 +21,7 @@ const RESOURCES: readonly Route[] = [
   ...USER_ROUTES,
   ...LIST_ROUTES,
   ...TRUNK_ROUTES,
+  ...TOKEN_ROUTES,
   ...KEY_ROUTES,
   ...OWN_KEY_ROUTES,
   ...AUDIT_ROUTES,
