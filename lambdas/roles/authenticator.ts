@@ -112,7 +112,10 @@ async function proveByDigest(
   const found = await identityOfDigest(credentials, envelope.request.method, from, ports, nowMs);
   const identity = await ofStayingTenant(found, ports);
   const isFresh = isNonceValid(credentials.nonce, await nonceScopeOf(asked, ports), nowMs) && !envelope.nonceReplayed;
-  if (identity !== undefined && isFresh) return identity;
+  if (identity !== undefined && isFresh) {
+    await ports.failures.forgive(place, nowMs);
+    return identity;
+  }
   // A wrong nonce is no guess: the password was right.
   if (identity === undefined) await ports.failures.record(place, nowMs);
   throw await challenge(asked, ports, { stale: identity !== undefined });

@@ -25,6 +25,8 @@ export interface FailureBook {
   secondsToWait(place: SignInPlace, nowMs: number): Promise<number>;
   /** One UpdateItem. */
   record(place: SignInPlace, nowMs: number): Promise<void>;
+  /** The right password came: what failed before were mistakes. One UpdateItem, none when nothing had failed. */
+  forgive(place: SignInPlace, nowMs: number): Promise<void>;
 }
 
 const KEEP_MS = 1_000;
@@ -66,6 +68,20 @@ export function openFailureBook(table: Table): FailureBook {
           ...{ ':now': nowMs, ':ttl': endSeconds(nowMs), ':share': share, ':one': 1 },
           ...{ ':list': listedFailures(place.domain), ':place': key.PK + key.SK },
         },
+        returning: 'ALL_NEW',
+      });
+      if (result.item !== undefined) keep(key.PK + key.SK, Promise.resolve(result.item), nowMs);
+    },
+    async forgive(place, nowMs) {
+      const { ofUser } = decode(await find(place, nowMs), place);
+      if (ofUser === 0) return;
+      const key = keyOf(place, nowMs);
+      const { count, at } = namesOf(place);
+      const result = await table.update(key, {
+        update: 'REMOVE #count, #at ADD ofAll :less',
+        condition: '#count = :known',
+        names: { '#count': count, '#at': at },
+        values: { ':known': ofUser, ':less': -Math.min(ofUser, FREE_FOR_USER) },
         returning: 'ALL_NEW',
       });
       if (result.item !== undefined) keep(key.PK + key.SK, Promise.resolve(result.item), nowMs);
