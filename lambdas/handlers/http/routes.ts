@@ -23,6 +23,7 @@ const RESOURCES: readonly Route[] = [
   ...TRUNK_ROUTES,
   ...KEY_ROUTES,
   ...OWN_KEY_ROUTES,
+  ...TOKEN_ROUTES,
   ...AUDIT_ROUTES,
   ...EXPORT_ROUTES,
   ...LIVE_ROUTES,
