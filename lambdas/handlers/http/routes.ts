@@ -24,6 +24,7 @@ const RESOURCES: readonly Route[] = [
   ...TOKEN_ROUTES,
   ...KEY_ROUTES,
   ...OWN_KEY_ROUTES,
+  ...TOKEN_ROUTES,
   ...AUDIT_ROUTES,
   ...EXPORT_ROUTES,
   ...LIVE_ROUTES,
