@@ -237,6 +237,20 @@ describe('guessing', () => {
     expect(await authenticate(right, ports, T0 + 1_000)).toMatchObject({ user: '1001' });
   });
 
+  it('is forgiven once the right password comes, to the user and to the address', async () => {
+    const ports = makePorts();
+    const right = await digestRequest({}, { address: '192.0.2.7' });
+    for (let round = 0; round < 3; round++) {
+      const seen = await guess(ports, FREE_FOR_USER - 1);
+      expect(seen.every(({ status }) => status === 401)).toBe(true);
+      expect(await authenticate(right, ports, T0)).toMatchObject({ user: '1001' });
+    }
+    for (let n = 0; n < 200; n++)
+      await ports.failures.record({ domain: DOMAIN, user: `u${n}`, sourceAddress: '192.0.2.7' }, T0);
+    // 200 of others are free as well: none of the user's own are left.
+    expect((await rejectionOf(authenticate(await wrong('192.0.2.7'), ports, T0 + 1_000))).status).toBe(401);
+  });
+
   it('waits twice as long each time, a minute at most', async () => {
     const ports = makePorts();
     await guess(ports, FREE_FOR_USER);

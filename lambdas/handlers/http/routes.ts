@@ -24,7 +24,6 @@ const RESOURCES: readonly Route[] = [
   ...TOKEN_ROUTES,
   ...KEY_ROUTES,
   ...OWN_KEY_ROUTES,
-  ...TOKEN_ROUTES,
   ...AUDIT_ROUTES,
   ...EXPORT_ROUTES,
   ...LIVE_ROUTES,
