@@ -320,7 +320,7 @@ describe('lamps', () => {
       since: 0,
       timeoutMs: 20_000,
     });
-    await eventually(async () => expect(await done('why', '1006')).toMatch(/unknown → busy/));
+    await eventually(async () => expect(await done('why', '1006')).toMatch(/(unknown|idle) → busy/));
     const text = await done('why', '1006');
     expect(text).toMatch(/^1006 is busy, last changed/);
     expect(text).toMatch(/told by HTTP, by source:api, event dialog, publication \S+, entity-tag \S+/);
