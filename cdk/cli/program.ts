@@ -12,12 +12,11 @@ import { addProfileCommands } from './commands/profiles.ts';
 import { addTenantCommands } from './commands/tenants.ts';
 import { addUserCommands } from './commands/users.ts';
 import { addWatchCommand } from './commands/watch.ts';
-import { addWebhookCommands } from './commands/webhooks.ts';
 import { EXIT } from './failure.ts';
 
 const FAMILIES = [
   ...[addProfileCommands, addTenantCommands, addUserCommands, addListCommands, addKeyCommands, addTokenCommands],
-  ...[addWatchCommand, addLampCommands, addCallCommands, addOversightCommands, addWebhookCommands, addDoctorCommand],
+  ...[addWatchCommand, addLampCommands, addCallCommands, addOversightCommands, addDoctorCommand],
 ];
 
 const EPILOGUE = `

@@ -48,13 +48,3 @@ export interface Limit {
   readonly state: string;
   readonly refused?: number;
 }
-
-export interface Webhook {
-  readonly id: string;
-  readonly url: string;
-  readonly events: readonly string[];
-  readonly users?: readonly string[];
-  readonly paused?: boolean;
-  /** When it has just been made. */
-  readonly secret?: string;
-}

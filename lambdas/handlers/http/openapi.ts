@@ -29,7 +29,6 @@ const TAGS: Readonly<Record<string, string>> = {
   subscriptions: 'Who watches whom',
   bindings: 'Where users are registered',
   sources: 'Systems that say over HTTP what their users do',
-  webhooks: 'Addresses that are told what happens',
   tokens: 'Tokens that users sign in with',
   limits: 'Limits of a tenant, and their use',
   export: 'All data of a tenant',
