@@ -190,7 +190,7 @@ describe('properties', () => {
   it('tenants where everyone sees all need no accounts read: without rules of users all is full', () => {
     const plain = presentity.map((each) => ({ ...each, rules: { ...each.rules, watch: DEFAULT_USER_WATCH } }));
     const own = anyParty(name.map((user) => ({ user, domain: HOME })));
-    fc.assert(
+    void fc.assert(
       fc.property(own, plain, policy, (watcher, watched, given) => {
         fc.pre(isOpen(tenant(given)));
         expect(decideAccess(watcher, watched, tenant(given), true)).toBe('full');
@@ -199,7 +199,7 @@ describe('properties', () => {
   });
 
   it('groups count only where it says that they do', () => {
-    fc.assert(
+    void fc.assert(
       fc.property(anyParty(address), presentity, policy, groups, (watcher, watched, given, others) => {
         const plain = { ...watched, rules: { ...watched.rules, watch: DEFAULT_USER_WATCH } };
         fc.pre(!dependsOnGroups(tenant(given), false));
@@ -213,7 +213,7 @@ describe('properties', () => {
     const shown = ['blocked', 'polite', 'pending', 'stateOnly', 'redacted', 'full'];
     const rankOf = (watcher: WatchParty, watched: WatchParty, given: Partial<TenantWatch>) =>
       shown.indexOf(decideAccess(watcher, watched, tenant(given), true));
-    fc.assert(
+    void fc.assert(
       fc.property(anyParty(address), presentity, policy, entry, (watcher, watched, given, more) => {
         const withMore = (list: 'allow' | 'block'): WatchParty => ({
           ...watched,
@@ -230,7 +230,7 @@ describe('properties', () => {
   it('a name without an account is blocked where others are: a default that restricts does not say who exists', () => {
     const restricted = policy.filter((given) => given.default !== 'everyone');
     const silent = fc.record({ address: fc.constant({ user: '1009', domain: HOME }), rules: fc.record({ groups }) });
-    fc.assert(
+    void fc.assert(
       fc.property(anyParty(address), silent, restricted, (watcher, { address: named, rules }, given) => {
         const existing = party(named.user, rules);
         const isShared = rules.groups.some((each) => watcher.rules.groups.includes(each));
