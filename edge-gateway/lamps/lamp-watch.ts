@@ -68,8 +68,9 @@ export function judgeAnswer(response: SipResponse, isInDialog: boolean, failures
     return { kind: 'granted', expiresSeconds, isUnchanged: status === 204 };
   }
   if (status === 401 || status === 407) return { kind: 'unauthorized' };
-  // The subscription is not there any more, or its numbers went on without us.
-  if (isInDialog && (status === 481 || status === 500)) return { kind: 'anew' };
+  // The subscription is not there any more, or its numbers went on without us. A connection that comes back within the
+  // second of the last SUBSCRIBE has the same number: a second later it has the next.
+  if (isInDialog && (status === 481 || (status === 500 && failures > 0))) return { kind: 'anew' };
   const isPassing = status === 408 || status === 480 || (status >= 500 && status < 600);
   if (!isPassing) return { kind: 'refused' };
   const told = parseSeconds((response.get('retry-after') ?? '').split(/[ ;(]/, 1)[0] ?? '');
