@@ -5,9 +5,11 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isPortTaken } from '#cdk/local/ports.ts';
 
 const SCENARIOS = path.resolve(import.meta.dirname, '../vectors/sipp');
+
+/** State of a listening socket in /proc/net/tcp. */
+const LISTENING = '0A';
 
 export interface SippRun {
   /** Resolves when the scenario has gone through to its end. @throws with what SIPp said when it did not */
@@ -47,12 +49,24 @@ export async function startSipp(
     if (code !== 0) throw new Error(`${scenario} ended with ${code}\n${textOf(errors)}\n${textOf(messages)}`);
   });
   passed.catch(() => {}); // Nobody may be waiting for it.
-  while (to === undefined && child.exitCode === null && !(await isPortTaken(port))) await sleep(20);
+  while (to === undefined && child.exitCode === null && !isListening(port)) await sleep(20);
+  if (child.exitCode !== null) await passed;
   const stop = async (): Promise<void> => {
     child.kill('SIGKILL');
     await passed.catch(() => {});
   };
   return { passed, stop };
+}
+
+/** As the kernel says: to try the port would take it from SIPp, or be its one call. */
+function isListening(port: number): boolean {
+  const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  return textOf('/proc/net/tcp')
+    .split('\n')
+    .some((line) => {
+      const [, address, , state] = line.trim().split(/\s+/);
+      return address === local && state === LISTENING;
+    });
 }
 
 function textOf(file: string): string {
