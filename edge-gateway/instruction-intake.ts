@@ -143,12 +143,17 @@ export function carryOut(
     case 'notify': {
       // What a list withholds is told by the outcome that is awaited, too.
       const forPending = instruction.instance === undefined ? instruction : undefined;
-      const { held, unknown } = lookUp(instruction.subscriptionIds, forPending, ports);
+      const { held, unknown } = lookUp(
+        instruction.subscriptionIds,
+        (id) => forPending !== undefined && keepState(id, forPending, ports),
+        ports,
+      );
       ports.notifyPath.takeState(held, instruction.notification, instruction);
       return unknown;
     }
     case 'end': {
-      const { held, unknown } = lookUp(instruction.subscriptionIds, undefined, ports);
+      const keepEnd = (id: SubscriptionId) => ports.requestPath.keepEndForPending(id, instruction);
+      const { held, unknown } = lookUp(instruction.subscriptionIds, keepEnd, ports);
       const document = instruction.notification === undefined ? undefined : documentOf(instruction.notification);
       for (const subscription of held) ports.notifyPath.terminate(subscription, instruction.reason, document);
       return unknown;
@@ -175,9 +180,16 @@ export function carryOut(
   }
 }
 
+const keepState = (
+  id: SubscriptionId,
+  { notification, presentity }: NotifyInstruction,
+  { requestPath }: InstructionPorts,
+): boolean => requestPath.keepForPending(id, notification, presentity);
+
+/** @param keep for a SUBSCRIBE that is still with its function; false when there is none */
 function lookUp(
   ids: readonly SubscriptionId[],
-  state: Pick<NotifyInstruction, 'notification' | 'presentity'> | undefined,
+  keep: (id: SubscriptionId) => boolean,
   ports: InstructionPorts,
 ): { held: Subscription[]; unknown: SubscriptionId[] } {
   const held: Subscription[] = [];
@@ -185,8 +197,7 @@ function lookUp(
   for (const id of ids) {
     const subscription = ports.subscriptions.get(id);
     if (subscription !== undefined) held.push(subscription);
-    else if (state === undefined || !ports.requestPath.keepForPending(id, state.notification, state.presentity))
-      unknown.push(id);
+    else if (!keep(id)) unknown.push(id);
   }
   return { held, unknown };
 }

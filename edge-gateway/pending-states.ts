@@ -1,10 +1,12 @@
-/** States that overtake the outcome of the SUBSCRIBE that they belong to: kept until it is there. */
+/** States, and ends, that overtake the outcome of the SUBSCRIBE that they belong to: kept until it is there. */
 import type { SubscriptionId } from '#contract/ids.ts';
+import type { EndInstruction } from '#contract/instruction.ts';
 import type { Notification } from '#contract/schemas.ts';
 
 export class PendingStates {
   /** By subscription; newest state by presentity, of which a list has many. */
   readonly #states = new Map<SubscriptionId, Map<string, Notification> | undefined>();
+  readonly #ends = new Map<SubscriptionId, EndInstruction>();
 
   open(id: SubscriptionId): void {
     this.#states.set(id, undefined);
@@ -12,6 +14,7 @@ export class PendingStates {
 
   close(id: SubscriptionId): void {
     this.#states.delete(id);
+    this.#ends.delete(id);
   }
 
   /** @returns false when no SUBSCRIBE of this id is with its function */
@@ -23,6 +26,18 @@ export class PendingStates {
     if (kept === undefined || kept.presentityVersion < notification.presentityVersion)
       states.set(presentity, notification);
     return true;
+  }
+
+  /** @returns false when no SUBSCRIBE of this id is with its function */
+  keepEnd(id: SubscriptionId, end: EndInstruction): boolean {
+    if (!this.#states.has(id)) return false;
+    this.#ends.set(id, end);
+    return true;
+  }
+
+  /** The end that has come for this id meanwhile. */
+  endOf(id: SubscriptionId): EndInstruction | undefined {
+    return this.#ends.get(id);
   }
 
   /** What has come for this id meanwhile. */

@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { type GatewayId, type SubscriptionId, subscriptionIdOf } from '#contract/ids.ts';
-import type { Instruction } from '#contract/instruction.ts';
+import type { EndInstruction, Instruction } from '#contract/instruction.ts';
 import type { EnvelopedResponse, Outcome, SubscriptionOutcome } from '#contract/outcome.ts';
 import type { HeaderEntries, Notification } from '#contract/schemas.ts';
 import { DependencyUnavailable } from '#core/error.ts';
@@ -279,6 +279,11 @@ export class RequestPath {
   /** @returns true when the SUBSCRIBE of this id is still with its function: the state is kept for it */
   keepForPending(id: SubscriptionId, notification: Notification, presentity = ''): boolean {
     return this.#pending.keep(id, presentity, notification);
+  }
+
+  /** @returns true when the SUBSCRIBE of this id is still with its function: what it opens ends as soon as it is there */
+  keepEndForPending(id: SubscriptionId, end: EndInstruction): boolean {
+    return this.#pending.keepEnd(id, end);
   }
 
   #answer(exchange: Exchange, response: EnvelopedResponse, extra: HeaderEntries = []): void {

@@ -1,5 +1,5 @@
 /** What follows the answer to a SUBSCRIBE: the subscription is held, taken over or ended, and its NOTIFY sent. */
-import { subscriptionIdOf } from '#contract/ids.ts';
+import { type SubscriptionId, subscriptionIdOf } from '#contract/ids.ts';
 import type { SubscriptionOutcome } from '#contract/outcome.ts';
 import { readRateControl } from '#core/rate-control.ts';
 import { parseCSeq } from '#core/sip/header.ts';
@@ -44,8 +44,19 @@ export class SubscriptionPath {
 
   /** Takes what the function said, after the answer has left. */
   take(asked: Asked, subscription: SubscriptionOutcome): void {
-    if (subscription.kind === 'active') this.#activate(asked, subscription);
-    else this.#end(asked, subscription);
+    if (subscription.kind === 'active') {
+      this.#activate(asked, subscription);
+      this.#endIfOvertaken(subscription.id);
+    } else this.#end(asked, subscription);
+  }
+
+  /** Who may watch was decided anew while the function worked: nothing stands in the table any more. */
+  #endIfOvertaken(id: SubscriptionId): void {
+    const { pending, subscriptions, notifyPath } = this.#ports;
+    const end = pending.endOf(id);
+    const subscription = subscriptions.get(id);
+    if (end === undefined || subscription === undefined) return;
+    notifyPath.terminate(subscription, end.reason, end.notification && documentOf(end.notification));
   }
 
   #activate(asked: Asked, opened: Extract<SubscriptionOutcome, { kind: 'active' }>): void {

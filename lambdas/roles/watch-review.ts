@@ -12,7 +12,7 @@ import { countChange, markDecidedAnew, markSeenAnew } from '#table/presentity-ch
 import type { Table } from '#table/table.ts';
 import { completeTenant, type Tenant } from '#table/tenant-item.ts';
 import { loadManyWatchRules } from '#table/watch-rules.ts';
-import { changeRendering, loadStandingWatchers, type StandingWatcher } from '#table/watcher-access.ts';
+import { changeRendering, loadStandingWatchers, markEnding, type StandingWatcher } from '#table/watcher-access.ts';
 import { deleteHeldWatcher } from '#table/watcher-item.ts';
 import { type DeliveryPorts, deliverTo } from './gateway-delivery.ts';
 import type { RoleLog } from './role-log.ts';
@@ -42,8 +42,8 @@ const MAX_IDS_PER_POST = 2_000;
  *
  * First the state says that it is decided anew: who subscribes meanwhile looks at it after its own write, so that one of
  * both sees the other. Items change before the state gets its new version: what a fan-out sends to those whom it found in
- * their old view is older than that, and falls to the version check. A decision that began after this one knows better: if
- * there is one, this is made once more.
+ * their old view is older than that, and falls to the version check. What ends is marked, told and removed in this order:
+ * told once more, it still ends. A decision that began after this one knows better: if there is one, this is made once more.
  * @returns false when a gateway that lives did not take it: decide again
  */
 export async function reviewPresentity(ruling: Ruling, ports: WatchReviewPorts, nowMs: number): Promise<boolean> {
@@ -64,8 +64,10 @@ async function decideOnce(
   const standing = await loadStandingWatchers(ports.table, presentity, nowMs);
   const decided = standing.length === 0 ? [] : await decideAll(ruling, standing, ports);
   if (decided.length === 0) return 'told';
-  const ending = decided.filter((each) => endOf(each) !== undefined);
-  const changed = await change(ruling, decided, ports.table);
+  const [ending, changed] = await Promise.all([
+    markAll(presentity, decided, ports.table),
+    change(ruling, decided, ports.table),
+  ]);
   const state = await markSeenAnew(ports.table, presentity, nowMs);
   if (state.decisions !== number) return 'overtaken';
   const instructions = [...endings(presentity, ending, nowMs), ...views(presentity, changed, state, nowMs)];
@@ -101,7 +103,8 @@ async function decideAll(
     const account = accounts.get(aorOfIdentity(address)) ?? NO_RULES;
     const isAgreed = agreed.get(address.domain) ?? true;
     const access = decideAccess({ address, rules: account }, { address: presentity, rules }, tenant.watch, isAgreed);
-    const isNew = access !== accessOf(watcher.rendering) || watcher.decidedBy === decidedBy;
+    const isNew =
+      access !== accessOf(watcher.rendering) || watcher.decidedBy === decidedBy || watcher.ending !== undefined;
     return isNew ? [{ watcher, eventPackage, access }] : [];
   });
 }
@@ -125,8 +128,20 @@ async function agreements(
  */
 function endOf({ watcher, access }: Decided): TerminationReason | undefined {
   if (watcher.list !== undefined) return undefined;
+  if (watcher.ending !== undefined) return watcher.ending === 'rejected' ? 'rejected' : 'deactivated';
   if (access === 'blocked') return 'rejected';
   return access === 'pending' ? 'deactivated' : undefined;
+}
+
+/** @returns those that end: one that subscribes at this moment, or was refreshed, has decided for itself */
+async function markAll(presentity: Address, decided: readonly Decided[], table: Table): Promise<Decided[]> {
+  const done = decided.map(async (each): Promise<Decided[]> => {
+    const reason = endOf(each);
+    if (reason === undefined) return [];
+    const isMarked = each.watcher.ending !== undefined || (await markEnding(table, presentity, each.watcher, reason));
+    return isMarked ? [each] : [];
+  });
+  return (await Promise.all(done)).flat();
 }
 
 /** @returns those whose item says so now: one that was refreshed meanwhile has decided for itself */

@@ -21,6 +21,8 @@ export interface StandingWatcher {
   readonly expiresAtMs: number;
   /** `own`: the list's own item, `member`: it stands for one of a list's members. */
   readonly list?: 'own' | 'member';
+  /** It was decided that it ends, and that stands: its gateway may know already. */
+  readonly ending?: string;
   /** The decision that changed its access last. */
   readonly decidedBy?: string;
 }
@@ -38,6 +40,7 @@ const standingAttributes = v.object({
   memberOf: v.optional(v.string()),
   list: v.optional(v.unknown()),
   decidedBy: v.optional(v.string()),
+  ending: v.optional(v.string()),
 });
 
 /** One Query, consistent: all who watch a presentity now, whatever event package. */
@@ -48,7 +51,7 @@ export async function loadStandingWatchers(
 ): Promise<StandingWatcher[]> {
   const query = partitionQuery(presentityPartition(domain, user), WATCHER_PREFIX, { consistent: true });
   return (await table.query(query)).flatMap((item): StandingWatcher[] => {
-    const { memberOf, list, decidedBy, ...known } = v.parse(standingAttributes, item);
+    const { memberOf, list, decidedBy, ending, ...known } = v.parse(standingAttributes, item);
     if (known.expiresAtMs <= nowMs) return [];
     return [
       {
@@ -56,6 +59,7 @@ export async function loadStandingWatchers(
         ...{ id: subscriptionIdOf(known.id), gatewayId: gatewayIdOf(known.gatewayId) },
         ...(list !== undefined ? { list: 'own' as const } : memberOf !== undefined && { list: 'member' as const }),
         ...(decidedBy !== undefined && { decidedBy }),
+        ...(ending !== undefined && { ending }),
       },
     ];
   });
@@ -77,6 +81,25 @@ export async function changeRendering(
     update: 'SET rendering = :rendering, decidedBy = :by',
     condition: 'cseq = :cseq',
     values: { ':rendering': rendering, ':by': decidedBy, ':cseq': cseq },
+  });
+  return result.kind === 'done';
+}
+
+/**
+ * One UpdateItem: from now on the subscription only ends; it cannot be refreshed, and no later decision keeps it. For it is
+ * told first and removed then, and whoever tells it once more must find it.
+ * @returns false when a later SUBSCRIBE has come, or it has got another view since it was read
+ */
+export async function markEnding(
+  table: Table,
+  { domain, user }: Address,
+  { event, id, cseq, rendering }: Pick<StandingWatcher, 'event' | 'id' | 'cseq' | 'rendering'>,
+  reason: string,
+): Promise<boolean> {
+  const result = await table.update(watcherKey(domain, user, event, id), {
+    update: 'SET ending = :reason',
+    condition: 'cseq = :cseq AND (rendering = :seen OR attribute_not_exists(rendering))',
+    values: { ':reason': reason, ':cseq': cseq, ':seen': rendering },
   });
   return result.kind === 'done';
 }

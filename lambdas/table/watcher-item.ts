@@ -88,6 +88,8 @@ const watcherAttributes = v.object({
   createdAtMs: v.number(),
   expiresAtMs: v.number(),
   list: v.optional(storedList),
+  /** It was decided that it ends (watcher-access). */
+  ending: v.optional(v.string()),
   /** AOR of the event list, in an item that stands for one of its members. */
   memberOf: v.optional(v.string()),
 });
@@ -297,7 +299,8 @@ export async function deleteHeldWatcher(
 function ownLater(name: SubscriptionName, cseq: number, nowMs: number): Condition {
   const { callId, fromTag, watcher, eventId } = name;
   const values = { ':call': callId, ':from': fromTag, ':watcher': watcher, ':cseq': cseq, ':now': nowMs };
-  const same = 'callId = :call AND fromTag = :from AND watcher = :watcher AND expiresAtMs > :now AND cseq < :cseq';
+  const same =
+    'callId = :call AND fromTag = :from AND watcher = :watcher AND expiresAtMs > :now AND cseq < :cseq AND attribute_not_exists(ending)';
   return {
     // A list's member is no subscription of its own.
     condition: `attribute_not_exists(memberOf) AND ${same} AND ${eventId === undefined ? 'attribute_not_exists(eventId)' : 'eventId = :eventId'}`,
@@ -324,6 +327,7 @@ function repeatedOrRefused(
   const isOwn =
     stored !== undefined &&
     stored.memberOf === undefined &&
+    stored.ending === undefined &&
     stored.callId === name.callId &&
     stored.fromTag === name.fromTag &&
     stored.watcher === name.watcher &&

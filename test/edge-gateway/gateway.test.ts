@@ -298,6 +298,19 @@ describe('subscriptions', () => {
     expect(subscription.notifies().map(({ body }) => body)).toEqual(['<d version="0">state 9</d>']);
   });
 
+  test('an end that overtakes the outcome waits for it, and ends what that opens', async () => {
+    const client = await connect();
+    functions.answer = async (envelope) => {
+      const overtaking = { kind: 'end', subscriptionIds: [envelope.toTag], reason: 'deactivated' };
+      const response = await instruct(batch(overtaking));
+      expect(await response.json()).toEqual({ unknown: [] });
+      return subscribed(envelope, 8);
+    };
+    const subscription = await client.subscribe('1002');
+    await expect.poll(() => subscription.notifies().length).toBe(2);
+    expect(subscription.notifies().at(-1)?.header('subscription-state')).toBe('terminated;reason=deactivated');
+  });
+
   test('back from another gateway, it is numbered above what that one can have sent, and up from there', async () => {
     const client = await connect();
     const createdAtMs = Date.now() - 20_000;

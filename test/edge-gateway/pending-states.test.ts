@@ -26,3 +26,16 @@ test('keeps the newest state of each presentity while a SUBSCRIBE is with its fu
   pending.close(ID);
   expect(pending.keep(ID, 'sip:1@x', state(7))).toBe(false);
 });
+
+test('keeps the end of what a SUBSCRIBE that is with its function will open', () => {
+  const pending = new PendingStates();
+  const end = { kind: 'end' as const, subscriptionIds: [ID], reason: 'deactivated' as const };
+  expect(pending.keepEnd(ID, end)).toBe(false);
+  pending.open(ID);
+  expect(pending.endOf(ID)).toBeUndefined();
+  expect(pending.keepEnd(ID, end)).toBe(true);
+  expect(pending.endOf(ID)).toEqual(end);
+  pending.close(ID);
+  pending.open(ID);
+  expect(pending.endOf(ID)).toBeUndefined();
+});

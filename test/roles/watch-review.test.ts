@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Address } from '#core/identity.ts';
+import { stateKey } from '#table/keys.ts';
 import { listItem } from '#table/list-item.ts';
 import { loadPresentity } from '#table/presentity-item.ts';
 import { loadReview } from '#table/review-item.ts';
@@ -273,6 +274,50 @@ describe('a changed policy reaches subscriptions that stand', () => {
     await world.deliver(1_000, 1_000);
     expect([told().state, told().body, told('carol').state]).toEqual(['active', body, 'rejected']);
   });
+
+  it('once told that it ends it ends, though it might stay by what is said when that is told once more', async () => {
+    await world.subscribe(ALICE, BOB);
+    await world.setUser(BOB, { watch: { block: ['1001'] } });
+    world.outages = ['after'];
+    await world.deliver(0, 100);
+    expect(told().state).toBe('rejected');
+    expect(await watchersOf(BOB)).toHaveLength(1);
+    expect(await world.subscribe(ALICE, BOB, refresh(2))).toBe(481);
+    await world.setUser(BOB, {});
+    await world.drain();
+    expect(told().state).toBe('rejected');
+    expect(await watchersOf(BOB)).toEqual([]);
+  });
+
+  it.each(['before', 'after'])(
+    'ends one whose SUBSCRIBE is decided at the same time, %s it reads the state',
+    async (when) => {
+      let isUnderWay = false;
+      const decideAnew = async () => {
+        isUnderWay = false;
+        await world.setUser(BOB, { watch: { confirm: true } });
+        await world.drain();
+      };
+      world = startWorld((table) => ({
+        ...table,
+        async get(key, options) {
+          const isState = isUnderWay && key.SK === stateKey(BOB.domain, BOB.user).SK;
+          if (isState && when === 'before') await decideAnew();
+          const item = await table.get(key, options);
+          if (isState && when === 'after') await decideAnew();
+          return item;
+        },
+      }));
+      await world.setTenant(HOME, {});
+      await world.setUser(BOB, {});
+      await world.drain();
+      isUnderWay = true;
+      expect(await world.subscribe(ALICE, BOB)).toBe(200);
+      expect(isUnderWay).toBe(false);
+      expect(told().state).toBe('deactivated');
+      expect(await watchersOf(BOB)).toEqual([]);
+    },
+  );
 
   it('a group that one leaves or joins', async () => {
     await world.setUser(ALICE, { groups: ['sales'] });

@@ -96,9 +96,10 @@ export function startWorld(through: (table: Table) => Table = (table) => table):
     return outage === 'after' ? { kind: 'failed', reason: 'no answer' } : { kind: 'delivered', unknown };
   }
 
-  /** A state may overtake the answer to the SUBSCRIBE that it belongs to: then it is kept until that is there. */
+  /** A state, or an end, may overtake the answer to the SUBSCRIBE that it belongs to: it is kept until that is there. */
   function isKept(id: SubscriptionId, instruction: Instruction): boolean {
-    if (instruction.kind !== 'notify' || instruction.instance !== undefined) return false;
+    if (instruction.kind !== 'notify' && instruction.kind !== 'end') return false;
+    if (instruction.kind === 'notify' && instruction.instance !== undefined) return false;
     awaited.get(id)?.push({ ...instruction, subscriptionIds: [id] });
     return awaited.has(id);
   }
