@@ -5,8 +5,8 @@ import { closeSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isPortTaken } from '#cdk/local/ports.ts';
 import { findOnPath, kamailioModules } from '#cdk/local/prerequisites.ts';
+import { isListening } from './listening.ts';
 
 export interface Certificate {
   readonly certificateFile: string;
@@ -53,7 +53,7 @@ export async function startKamailio(options: KamailioOptions): Promise<Kamailio>
   );
   closeSync(log);
   const exited = once(child, 'exit');
-  while (child.exitCode === null && !(await isPortTaken(options.tlsPort))) await sleep(50);
+  while (child.exitCode === null && !isListening(options.tlsPort)) await sleep(50);
   if (child.exitCode !== null) throw new Error(`Kamailio ended: ${readFileSync(logFile, 'utf8')}`);
   return {
     log: () => readFileSync(logFile, 'utf8'),

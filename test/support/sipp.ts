@@ -5,11 +5,9 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isListening } from './listening.ts';
 
 const SCENARIOS = path.resolve(import.meta.dirname, '../vectors/sipp');
-
-/** State of a listening socket in /proc/net/tcp. */
-const LISTENING = '0A';
 
 export interface SippRun {
   /** Resolves when the scenario has gone through to its end. @throws with what SIPp said when it did not */
@@ -56,17 +54,6 @@ export async function startSipp(
     await passed.catch(() => {});
   };
   return { passed, stop };
-}
-
-/** As the kernel says: to try the port would take it from SIPp, or be its one call. */
-function isListening(port: number): boolean {
-  const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  return textOf('/proc/net/tcp')
-    .split('\n')
-    .some((line) => {
-      const [, address, , state] = line.trim().split(/\s+/);
-      return address === local && state === LISTENING;
-    });
 }
 
 function textOf(file: string): string {
