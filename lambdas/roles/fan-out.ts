@@ -10,6 +10,7 @@ import { loadDetails } from '#table/presentity-details.ts';
 import { decodeStateChange, type StateChange, sequenceNumberOf } from '#table/stream-record.ts';
 import type { Table } from '#table/table.ts';
 import { deleteHeldWatcher, type HeldSubscription, queryWatchersByEvent } from '#table/watcher-item.ts';
+import { chunksOf } from './batches.ts';
 import { type DeliveryPorts, deliverTo } from './gateway-delivery.ts';
 import { failureFields, type RoleLog } from './role-log.ts';
 
@@ -206,12 +207,6 @@ async function forgetUnknown(
       if (isTold) await countChange(table, run.presentity, watcherInfo, nowMs);
     }),
   );
-}
-
-function chunksOf<T>(items: readonly T[], size: number): T[][] {
-  const chunks: T[][] = [];
-  for (let start = 0; start < items.length; start += size) chunks.push(items.slice(start, start + size));
-  return chunks;
 }
 
 const presentityFields = ({ domain, user }: Address) => ({ tenant: domain, presentity: user });

@@ -11,6 +11,7 @@ import { countChange } from '#table/presentity-changes.ts';
 import { loadPresentities, loadPresentity } from '#table/presentity-item.ts';
 import type { Table } from '#table/table.ts';
 import { deleteHeldWatcher } from '#table/watcher-item.ts';
+import { inParallel } from './batches.ts';
 import { countMemberChanges } from './member-changes.ts';
 
 /** Writes under way at once: a large flow-closed report must not open hundreds of connections. */
@@ -34,15 +35,15 @@ export interface FlowClosedResult {
  */
 export async function closeFlows(report: FlowClosedReport, table: Table, nowMs: number): Promise<FlowClosedResult> {
   const gatewayId = report.gatewayId;
-  await inParallel(report.flows, (flow) => removeBindingsOf(flow, table));
+  await inParallel(report.flows, PARALLEL_WRITES, (flow) => removeBindingsOf(flow, table));
   const losses = new Map<string, Loss>();
-  await inParallel(report.subscriptions, async (subscription) => {
+  await inParallel(report.subscriptions, PARALLEL_WRITES, async (subscription) => {
     const loss = await removeWatcher(subscription, gatewayId, table, nowMs);
     if (loss) losses.set(`${loss.event} ${subscription.presentity}`, loss);
   });
-  await inParallel([...losses.values()], (loss) => tellLoss(loss, table, nowMs));
+  await inParallel([...losses.values()], PARALLEL_WRITES, (loss) => tellLoss(loss, table, nowMs));
   const { messages = [] } = report;
-  await inParallel(messages, ({ recipient, id }) => removeMessage(table, recipient, id));
+  await inParallel(messages, PARALLEL_WRITES, ({ recipient, id }) => removeMessage(table, recipient, id));
   return { flows: report.flows.length, subscriptions: report.subscriptions.length, messages: messages.length };
 }
 
@@ -86,12 +87,4 @@ async function tellLoss({ presentity, event }: Loss, table: Table, nowMs: number
   if (!EVENT_PACKAGES.some(({ name }) => name === watcherInfo)) return;
   const state = await loadPresentity(table, presentity);
   if (isCounted(state, watcherInfo, nowMs)) await countChange(table, presentity, watcherInfo, nowMs);
-}
-
-async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const queue = items.values();
-  const worker = async (): Promise<void> => {
-    for (const item of queue) await work(item);
-  };
-  await Promise.all(Array.from({ length: PARALLEL_WRITES }, worker));
 }

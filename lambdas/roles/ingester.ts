@@ -13,6 +13,7 @@ import {
   snapshotOf,
 } from '#table/source-item.ts';
 import type { Item, Table } from '#table/table.ts';
+import { inParallel } from './batches.ts';
 
 export interface IngesterPorts {
   readonly table: Table;
@@ -50,7 +51,7 @@ export async function ingest(
   const known = await knownUsers(table, domain, new Set(words.map(({ user }) => user)));
   const results: IngestResult[] = words.map(() => ({ kind: 'unknownUser' }));
   const byUser = Map.groupBy(words.keys(), (index) => words[index]?.user ?? '');
-  await inParallel([...byUser], async ([user, indexes]) => {
+  await inParallel([...byUser], PARALLEL, async ([user, indexes]) => {
     if (!known.has(user)) return;
     for (const index of indexes) {
       const word = words[index]?.word;
@@ -124,7 +125,7 @@ export async function reconcile(snapshot: Snapshot, ports: IngesterPorts, nowMs:
   const users = [...new Set([...before.keys(), ...named])];
   const states = await statesOf(table, domain, users);
   const total = { set: 0, ended: 0, fullUsers: [] as string[] };
-  await inParallel(users, async (user) => {
+  await inParallel(users, PARALLEL, async (user) => {
     const words = known.has(user) ? furthest((byUser.get(user) ?? []).map(({ word }) => word)) : [];
     const isForgettable = (before.get(user)?.enteredAtMs ?? nowMs) < nowMs - WORD_UNDER_WAY_MS;
     const part = { address: { domain, user }, source: snapshot.source, sequence, words, isForgettable };
@@ -166,12 +167,4 @@ function furthest(words: readonly DialogWord[]): DialogWord[] {
     if (other === undefined || rankOf(other) < rankOf(word)) byId.set(word.dialog.id, word);
   }
   return [...byId.values()];
-}
-
-async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const queue = items.values();
-  const worker = async (): Promise<void> => {
-    for (const item of queue) await work(item);
-  };
-  await Promise.all(Array.from({ length: PARALLEL }, worker));
 }

@@ -16,6 +16,7 @@ import { loadLease, removeLapsedLease } from '#table/lease-item.ts';
 import { sweepPresentity } from '#table/presentity-sweep.ts';
 import type { Table } from '#table/table.ts';
 import { sweepRemovedUser } from '#table/user-removal.ts';
+import { inParallel } from './batches.ts';
 import { sweepCall, sweepCallOf } from './call-sweeper.ts';
 import { failureFields, type RoleLog } from './role-log.ts';
 import { continueRemoval } from './tenant-remover.ts';
@@ -49,18 +50,10 @@ export async function sweep(ports: SweeperPorts, nowMs: number): Promise<SweepRe
   const total = { publications: 0, gateways: 0, bindings: 0, calls: 0, removed: 0, failures: 0 };
   const sweepShard = async (shard: string): Promise<void> => {
     const due = await dueKeys(ports.table, shard, nowMs);
-    await inParallel(due, async (key) => add(total, await sweepOne(key, ports, nowMs)));
+    await inParallel(due, PARALLEL, async (key) => add(total, await sweepOne(key, ports, nowMs)));
   };
   await Promise.all(DUE_SHARDS.map(sweepShard));
   return total;
-}
-
-async function inParallel(keys: readonly Key[], work: (key: Key) => Promise<void>): Promise<void> {
-  const queue = keys.values();
-  const worker = async (): Promise<void> => {
-    for (const key of queue) await work(key);
-  };
-  await Promise.all(Array.from({ length: PARALLEL }, worker));
 }
 
 function dueKeys(table: Table, shard: string, nowMs: number): Promise<Key[]> {
@@ -123,7 +116,7 @@ async function sweepGateway(gatewayId: string, ports: SweeperPorts, nowMs: numbe
   const lease = await loadLease(table, gatewayId);
   if (lease && lease.leaseEndsAtMs > nowMs) return {};
   let calls = 0;
-  await inParallel(await loadKeysHeldBy(table, gatewayId), async (key) => {
+  await inParallel(await loadKeysHeldBy(table, gatewayId), PARALLEL, async (key) => {
     if (isCallKey(key)) calls += await sweepCallOf(gatewayId, key, ports, nowMs);
     else await removeBindingOf(table, gatewayId, key);
   });

@@ -12,6 +12,7 @@ import type { Table } from '#table/table.ts';
 import { loadTenant } from '#table/tenant-item.ts';
 import { decodeWatchChange, type WatchChange } from '#table/watch-changes.ts';
 import { loadManyWatchRules, saysOfWatching } from '#table/watch-rules.ts';
+import { chunksOf } from './batches.ts';
 import { failureFields } from './role-log.ts';
 import { reviewPresentity, type WatchReviewPorts } from './watch-review.ts';
 
@@ -165,9 +166,3 @@ async function othersFrom(after: string, domain: string, table: Table): Promise<
 }
 
 const wishOf = (after: string) => ({ limit: AT_ONCE, after: after === '' ? undefined : after });
-
-function chunksOf<T>(items: readonly T[], size: number): T[][] {
-  const chunks: T[][] = [];
-  for (let start = 0; start < items.length; start += size) chunks.push(items.slice(start, start + size));
-  return chunks;
-}

@@ -14,6 +14,7 @@ import { completeTenant, type Tenant } from '#table/tenant-item.ts';
 import { loadManyWatchRules } from '#table/watch-rules.ts';
 import { changeRendering, loadStandingWatchers, markEnding, type StandingWatcher } from '#table/watcher-access.ts';
 import { deleteHeldWatcher } from '#table/watcher-item.ts';
+import { chunksOf } from './batches.ts';
 import { type DeliveryPorts, deliverTo } from './gateway-delivery.ts';
 import type { RoleLog } from './role-log.ts';
 import { haveAgreed } from './watch-gate.ts';
@@ -209,13 +210,10 @@ function grouped(
     const { gatewayId, event, contentType } = each.watcher;
     return JSON.stringify([gatewayId, event, contentType, likeness(each)]);
   };
-  return [...Map.groupBy(decided, keyOf).values()].flatMap((all) => {
-    const chunks: [GatewayId, SubscriptionId[], Decided][] = [];
-    for (let start = 0; start < all.length; start += MAX_IDS_PER_POST) {
-      const some = all.slice(start, start + MAX_IDS_PER_POST);
-      if (some[0]) chunks.push([some[0].watcher.gatewayId, some.map(({ watcher }) => watcher.id), some[0]]);
-    }
-    return chunks;
+  const chunks = [...Map.groupBy(decided, keyOf).values()].flatMap((all) => chunksOf(all, MAX_IDS_PER_POST));
+  return chunks.flatMap((some): [GatewayId, SubscriptionId[], Decided][] => {
+    const [first] = some;
+    return first ? [[first.watcher.gatewayId, some.map(({ watcher }) => watcher.id), first]] : [];
   });
 }
 
