@@ -1,25 +1,15 @@
-/** Free and taken TCP ports of this machine. */
+/** Taken TCP ports of this machine. */
 import { createServer } from 'node:net';
-
-/** A port that nothing listens on at this moment. */
-export async function freePort(): Promise<number> {
-  const port = await listenOnce(0);
-  if (port === undefined) throw new Error('no free port');
-  return port;
-}
 
 /** Tells whether something listens on the port already, on any local address. */
 export async function isPortTaken(port: number): Promise<boolean> {
-  return (await listenOnce(port)) === undefined || (await listenOnce(port, '127.0.0.1')) === undefined;
+  return !((await canListen(port)) && (await canListen(port, '127.0.0.1')));
 }
 
-function listenOnce(port: number, host?: string): Promise<number | undefined> {
+function canListen(port: number, host?: string): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', () => resolve(undefined));
-    server.listen({ port, host }, () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' ? address?.port : undefined));
-    });
+    server.once('error', () => resolve(false));
+    server.listen({ port, host }, () => server.close(() => resolve(true)));
   });
 }

@@ -1,7 +1,6 @@
 /** A trunk that is Kamailio: TLS with a certificate of its own authority, digest on every request, a proxy in between. */
 
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import { freePort } from '#cdk/local/ports.ts';
 import { openDynamoDbTable } from '#table/dynamodb.ts';
 import { readTrunkUri } from '#table/seed-items.ts';
 import { trunkItem } from '#table/trunk-item.ts';
@@ -10,6 +9,7 @@ import { type LocalStack, startStack } from '#test/support/local-stack.ts';
 import { Phone, SDP } from '#test/support/phone.ts';
 import { TEST_VAULT } from '#test/support/secrets.ts';
 import { startSipp } from '#test/support/sipp.ts';
+import { freePort } from '../support/ports.ts';
 
 const ACCOUNT = { account: 'acme', password: 'pass-of-the-trunk', realm: 'provider.example' };
 let stack: LocalStack;

@@ -1,10 +1,10 @@
 /** Calls over a trunk: a phone on one side, SIPp on the other, the lamp of the user for a third. */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { freePort } from '#cdk/local/ports.ts';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
 import { type Outgoing, Phone, type PhoneDialog, SDP } from '#test/support/phone.ts';
 import { dialogStates, SipClient, type TestSubscription } from '#test/support/sip-client.ts';
 import { type SippRun, startSipp } from '#test/support/sipp.ts';
+import { freePort } from '../support/ports.ts';
 
 let stack: LocalStack;
 let trunkPort: number;

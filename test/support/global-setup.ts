@@ -11,9 +11,9 @@ import {
   TransactWriteItemsCommand,
 } from '@aws-sdk/client-dynamodb';
 import { dynamoDbCommand, ensureTable, localClient, untilReady } from '#cdk/local/dynamodb-local.ts';
-import { freePort } from '#cdk/local/ports.ts';
 import { startProcessGuard } from '#cdk/local/process-guard.ts';
 import { DYNAMODB_BROKER } from './dynamodb.ts';
+import { freePort } from './ports.ts';
 
 /** A Java process that has just begun takes seconds for its first writes, and the table port waits two for one. */
 async function warmUp(ready: string): Promise<void> {

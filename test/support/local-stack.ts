@@ -3,7 +3,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { freePort, isPortTaken } from '#cdk/local/ports.ts';
+import { freePort, freePortRange } from './ports.ts';
 import { VAULT_KEY } from './secrets.ts';
 
 const MAIN = path.resolve(import.meta.dirname, '../../cdk/local/main.ts');
@@ -117,13 +117,4 @@ function secretsInLogs(folder: string | undefined): string[] {
     const found = SECRETS.exec(readFileSync(path.join(folder, name), 'utf8'));
     return found === null ? [] : [`${name}: ${found[0].slice(0, 24)}`];
   });
-}
-
-/** The first of `count` successive free ports. */
-async function freePortRange(count: number): Promise<number> {
-  for (;;) {
-    const first = await freePort();
-    const others = await Promise.all(Array.from({ length: count - 1 }, (_, i) => isPortTaken(first + 1 + i)));
-    if (first + count <= 65_535 && !others.includes(true)) return first;
-  }
 }

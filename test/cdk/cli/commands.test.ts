@@ -1,10 +1,10 @@
 /** The command line against a whole local stack that begins with an empty table. */
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { freePort } from '#cdk/local/ports.ts';
 import { CliHome, type CliOptions, type CliResult } from '#test/support/lampfield-cli.ts';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
 import { SipClient } from '#test/support/sip-client.ts';
+import { freePort } from '../../support/ports.ts';
 
 const ADMIN_KEY = 'the-admin-key-of-this-test';
 const TENANT = 'acme.example';

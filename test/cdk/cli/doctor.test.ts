@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { freePort } from '#cdk/local/ports.ts';
 import { CliHome } from '#test/support/lampfield-cli.ts';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
 import { SipClient } from '#test/support/sip-client.ts';
+import { freePort } from '../../support/ports.ts';
 
 const USER = ['--user', '1001@demo.example'];
 let stack: LocalStack;
