@@ -58,9 +58,12 @@ async function tokenFor(sub: string, seconds = 600, from: TestIssuer = issuer, s
 }
 const bearer = (token: string): ClientOptions => ({ headers: { authorization: `Bearer ${token}` } });
 
-async function connect(user: string, url: string, options: Parameters<typeof SipClient.connect>[4] = {}) {
+type Options = Parameters<typeof SipClient.connect>[4];
+
+/** @param whenFinished of the test's own context where tests run at the same time */
+async function connect(user: string, url: string, options: Options = {}, whenFinished = onTestFinished) {
   const client = await SipClient.connect(url, user, DOMAIN, `p4ssw0rd-${user}`, options);
-  onTestFinished(() => client.close());
+  whenFinished(() => client.close());
   return client;
 }
 
@@ -164,9 +167,11 @@ describe('a token in SIP (RFC 8898)', () => {
   });
 });
 
-describe('an identity that ends', () => {
-  it('is challenged, and goes on with a new token: its subscription lives', async () => {
-    const client = await connect('1003', `${stack.url()}?domain=${DOMAIN}`, bearer(await tokenFor('1003', 4)));
+// Each waits for the 32 s that a client has to prove itself again.
+describe.concurrent('an identity that ends', () => {
+  it('is challenged, and goes on with a new token: its subscription lives', async ({ expect, onTestFinished }) => {
+    const options = bearer(await tokenFor('1003', 4));
+    const client = await connect('1003', `${stack.url()}?domain=${DOMAIN}`, options, onTestFinished);
     const subscription = await client.subscribe('1001');
     await expect.poll(async () => (await registerOf(client)).status, { timeout: 15_000, interval: 500 }).toBe(401);
     const renewed = await registerOf(client, [`Authorization: Bearer ${await tokenFor('1003')}`]);
@@ -176,8 +181,9 @@ describe('an identity that ends', () => {
     expect((await registerOf(client)).status).toBe(200);
   }, 90_000);
 
-  it('takes its subscriptions with it, and its bindings', async () => {
-    const client = await connect('1004', `${stack.url(1)}?domain=${DOMAIN}`, bearer(await tokenFor('1004', 4)));
+  it('takes its subscriptions with it, and its bindings', async ({ expect, onTestFinished }) => {
+    const options = bearer(await tokenFor('1004', 4));
+    const client = await connect('1004', `${stack.url(1)}?domain=${DOMAIN}`, options, onTestFinished);
     const subscription = await client.subscribe('1001');
     expect((await registerOf(client)).status).toBe(200);
     const last = await client.next(
