@@ -12,7 +12,7 @@ import { createGatewayTask } from './gateway-task.ts';
 import { deploymentName } from './names.ts';
 import { type NetworkStack, PORTS } from './network.ts';
 import { createLogGroup } from './retention.ts';
-import type { Settings } from './settings.ts';
+import { certificateOf, type Settings } from './settings.ts';
 
 interface EdgeProps extends StackProps {
   readonly settings: Settings;
@@ -54,8 +54,8 @@ export class EdgeStack extends Stack {
   }
 
   #certificate(): ICertificate {
-    const { certificateArn } = this.#props.settings;
-    return Certificate.fromCertificateArn(this, 'Certificate', certificateArn ?? this.#certificateParameter());
+    const arn = certificateOf(this.#props.settings, this.#props.env?.region);
+    return Certificate.fromCertificateArn(this, 'Certificate', arn ?? this.#certificateParameter());
   }
 
   /** Without the setting a template can still be made; deploying it then asks for the certificate. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { readSettings, SETTING_NAMES } from '#cdk/stacks/settings.ts';
+import { certificateOf, readSettings } from '#cdk/stacks/settings.ts';
+import { describeSetting, SETTING_NAMES } from '#cdk/stacks/settings-schema.ts';
 
 const read = (given: Readonly<Record<string, unknown>> = {}) => readSettings((name) => given[name]);
 
@@ -46,8 +47,15 @@ describe('settings', () => {
     ['logRetentionDays', '8', 'must be one of 1, 3'],
     ['logLevel', 'loud', 'must be a log level'],
     ['keepData', 'perhaps', 'must be true or false'],
+    ['regions', 'Frankfurt', 'must be AWS regions'],
+    ['vpcId', 'my-vpc', 'must be the id of a VPC'],
+    ['vpcPrivateSubnets', '10.0.0.0/24', 'must be ids of subnets'],
+    ['gatewayCountMost', '0', 'must be at least 1'],
+    ['tableBilling', 'free', 'must be onDemand or provisioned'],
+    ['alarmTarget', 'the admin', 'must be an e-mail address or the ARN of an SNS topic'],
+    ['tags', 'owner', 'must be key=value'],
   ])('refuses %s=%s and says why', (name, value, why) => {
-    expect(SETTING_NAMES).toContain(name);
+    expect(SETTING_NAMES.map(String)).toContain(name);
     expect(() => read({ [name]: value })).toThrow(new RegExp(`${name}: .*${why}`));
   });
 
@@ -57,5 +65,60 @@ describe('settings', () => {
 
   it('refuses a zone without the name of the record', () => {
     expect(() => read({ hostedZoneId: 'Z0123456789' })).toThrow('hostedZoneId: needs domainName');
+  });
+
+  const EU = 'arn:aws:acm:eu-central-1:123456789012:certificate/eu';
+  const US = 'arn:aws:acm:us-east-1:123456789012:certificate/us';
+
+  it('takes lists as text and as lists', () => {
+    const given = { regions: 'eu-central-1, us-east-1', certificateArn: `${EU},${US}`, tags: 'owner=voice,cost=42' };
+    const settings = read(given);
+    expect(settings.regions).toEqual(['eu-central-1', 'us-east-1']);
+    expect(settings.tags).toEqual(['owner=voice', 'cost=42']);
+    expect(read({ ...given, regions: ['eu-central-1', 'us-east-1'] })).toEqual(settings);
+  });
+
+  it('knows the certificate of each region, and wants one for each', () => {
+    const both = read({ regions: 'eu-central-1,us-east-1', certificateArn: `${US},${EU}` });
+    expect(certificateOf(both, 'eu-central-1')).toBe(EU);
+    expect(certificateOf(read({ certificateArn: EU }), undefined)).toBe(EU);
+    expect(() => read({ regions: 'eu-central-1,us-east-1', certificateArn: EU })).toThrow('of the region us-east-1');
+    expect(() => read({ certificateArn: `${EU},${US}` })).toThrow('certificateArn: one for each');
+    expect(() => read({ regions: 'us-east-1,us-east-1' })).toThrow('regions: each one once');
+  });
+
+  it('takes a VPC that is there with the subnets of two zones, and then no other regions', () => {
+    const vpc = {
+      vpcId: 'vpc-0123456789abcdef0',
+      vpcZones: 'eu-central-1a,eu-central-1b',
+      vpcPublicSubnets: 'subnet-00000001,subnet-00000002',
+      vpcPrivateSubnets: 'subnet-00000003,subnet-00000004',
+    };
+    expect(read(vpc).vpcPrivateSubnets).toEqual(['subnet-00000003', 'subnet-00000004']);
+    expect(() => read({ ...vpc, vpcZones: 'eu-central-1a' })).toThrow('vpcZones: at least two');
+    expect(() => read({ ...vpc, vpcPublicSubnets: 'subnet-00000001' })).toThrow('vpcPublicSubnets: one in each zone');
+    expect(() => read({ ...vpc, regions: 'eu-central-1,us-east-1' })).toThrow('vpcId: with several regions');
+    expect(() => read({ vpcZones: 'eu-central-1a' })).toThrow('vpcZones: needs vpcId');
+  });
+
+  it('wants memory for the flows that a gateway takes, as it was measured', () => {
+    expect(() => read({ stage: 'prod', gatewayMemoryMb: 2_048 })).toThrow('50000 flows (flowsPerGateway) need 2179');
+    expect(read({ stage: 'prod', gatewayMemoryMb: 2_048, flowsPerGateway: 40_000 }).gatewayMemoryMb).toBe(2_048);
+  });
+
+  it('wants bounds for a capacity that is paid by the hour, and a most that is no less than the least', () => {
+    expect(() => read({ tableBilling: 'provisioned' })).toThrow('tableBilling: provisioned needs');
+    expect(() => read({ gatewayCount: 3, gatewayCountMost: 2 })).toThrow('gatewayCountMost: must not be less');
+    expect(read({ gatewayCount: 30 }).gatewayCountMost).toBe(30);
+  });
+
+  it('takes an address or a topic for alarms', () => {
+    expect(read({ alarmTarget: 'voice@example.com' }).alarmTarget).toBe('voice@example.com');
+    const topic = 'arn:aws:sns:eu-central-1:123456789012:alarms';
+    expect(read({ alarmTarget: topic }).alarmTarget).toBe(topic);
+  });
+
+  it('says of every setting what it is for', () => {
+    for (const name of SETTING_NAMES) expect(describeSetting(name), name).toMatch(/\w{3}.*\.$/);
   });
 });
