@@ -62,6 +62,8 @@ const environment = v.object({
   /** Where the console finds the HTTP API, with `/v1`; the API must allow the console's origin. */
   API_URL: v.optional(v.pipe(v.string(), v.url(), v.regex(/^https?:\/\/[^\s?#;,]+$/, 'must be an http or https URL'))),
   LOG_LEVEL: v.optional(v.picklist(['trace', 'debug', 'info', 'warn', 'error', 'silent']), 'info'),
+  /** Deployment that metrics are of, in lines that CloudWatch reads; without it there are no such lines. */
+  METRICS_STAGE: v.optional(v.pipe(v.string(), v.regex(/^[\w.-]{1,64}$/))),
   TLS_CERTIFICATE_FILE: v.optional(v.string()),
   TLS_KEY_FILE: v.optional(v.string()),
   /** What clients see: `WSS` behind a load balancer that ends TLS. */

@@ -11,6 +11,7 @@ import { type GatewayConfig, readTlsFiles } from './config.ts';
 import { FlowGuard } from './flow-guard.ts';
 import { type Flow, FlowTable } from './flow-table.ts';
 import { ForwardPath } from './forward-path.ts';
+import { gaugesOf } from './gauges.ts';
 import { createSignIn, type SignInByToken } from './handshake-token.ts';
 import { createHttpListener } from './health.ts';
 import { iceServersFor } from './ice-servers.ts';
@@ -18,6 +19,7 @@ import { IdentityKeeper } from './identity-keeper.ts';
 import { carryOut, createInstructionServer, type IntakePorts, type PromptInstruction } from './instruction-intake.ts';
 import { LampStreams } from './lamps/lamp-streams.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
+import { MetricLog } from './metric-log.ts';
 import { NotifyPath } from './notify-path.ts';
 import { Outbox } from './outbox.ts';
 import { carryOutOfOutcome } from './outcome-instructions.ts';
@@ -92,7 +94,7 @@ export async function startGateway(config: GatewayConfig, advertisedHost: string
   parts.address = `http://${advertisedHost}:${instructionPort}`;
   const lease = leaseOf(config, parts);
   const sip = sipServerOf(config, parts, lease);
-  const clocks = startClocks(parts);
+  const clocks = startClocks(parts, metricLogOf(config, parts, lease));
   const trunkPorts = await parts.trunks?.open();
   const port = await sip.listen();
   await lease.keep();
@@ -134,7 +136,7 @@ function assemble(config: GatewayConfig): Parts {
     listWindowMs: config.LIST_WINDOW_MS,
   };
   const reportEnded = reports.subscriptionEnded.bind(reports);
-  const notifyPath = new NotifyPath(notifySettings, { subscriptions, outbox, counts, log, nowMs, reportEnded });
+  const notifyPath = new NotifyPath(notifySettings, { ...telemetry, subscriptions, outbox, nowMs, reportEnded });
   const gatewayHost = `${gatewayId.slice(-12)}.invalid`;
   const identities = new IdentityKeeper({ notifyPath, reports, tenants, log, nowMs });
   const forwardPath = new ForwardPath({ gatewayHost, flows, outbox, counts, log });
@@ -268,18 +270,8 @@ function leaseOf(config: GatewayConfig, parts: Parts): LeaseKeeper {
 }
 
 function sipServerOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): SipWebSocketServer {
-  const { telemetry, flows, subscriptions, notifyPath, forwardPath, functions, guard } = parts;
-  registerGauges(telemetry.registry, {
-    flows: () => flows.size,
-    subscriptions: () => subscriptions.size,
-    parkedSubscriptions: () => subscriptions.parked,
-    notifiesOutstanding: () => notifyPath.outstanding,
-    forwardsUnderWay: () => forwardPath.underWay,
-    flowsHeldBack: () => guard.heldBack,
-    calls: () => parts.callParts?.calls.live ?? 0,
-    callTransactions: () => parts.callParts?.transactions.size ?? 0,
-    requestsWaiting: () => [...functions.values()].reduce((sum, queue) => sum + queue.waiting, 0),
-  });
+  const { telemetry } = parts;
+  registerGauges(telemetry.registry, gaugesOf(parts));
   registerTenantMetrics(telemetry.registry, parts.tenants);
   const readiness = () => ({
     ready: lease.isHeld && !parts.draining,
@@ -298,7 +290,15 @@ function sipServerOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): S
   });
 }
 
-function startClocks(parts: Parts): NodeJS.Timeout[] {
+function metricLogOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): MetricLog {
+  const ports = {
+    ...{ ...parts.telemetry, gauges: gaugesOf(parts), isLeaseHeld: () => lease.isHeld },
+    write: (line: string) => void process.stdout.write(line),
+  };
+  return new MetricLog(config.METRICS_STAGE, ports, parts.nowMs());
+}
+
+function startClocks(parts: Parts, metricLog: MetricLog): NodeJS.Timeout[] {
   const { notifyPath, guard, identities, lampStreams, requestPath, tenants, nowMs, callParts } = parts;
   const everySecond = (): void => {
     notifyPath.advance(nowMs());
@@ -306,6 +306,7 @@ function startClocks(parts: Parts): NodeJS.Timeout[] {
     identities.advance(nowMs());
     tenants.advance();
     lampStreams.advance(nowMs());
+    metricLog.advance(nowMs());
   };
   return [
     setInterval(everySecond, 1_000),

@@ -2,7 +2,7 @@
 import type { NotifyInstruction } from '#contract/instruction.ts';
 import type { Outbox } from './outbox.ts';
 import type { Subscription, SubscriptionTable } from './subscription-table.ts';
-import type { Counts, Log } from './telemetry.ts';
+import type { Counts, LampLatency, Log } from './telemetry.ts';
 
 export interface NotifyPathSettings {
   readonly holdBackBytes: number;
@@ -16,6 +16,7 @@ export interface NotifyPathPorts {
   readonly subscriptions: SubscriptionTable;
   readonly outbox: Outbox;
   readonly counts: Counts;
+  readonly lampLatency: Pick<LampLatency, 'observe'>;
   readonly log: Log;
   readonly nowMs: () => number;
   /** A subscription that the table of the functions still lists is gone from here. */

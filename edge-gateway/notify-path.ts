@@ -76,7 +76,7 @@ export class NotifyPath {
       return;
     }
     if (subscription.waiting !== undefined) return;
-    subscription.waiting = subscription.delivered;
+    subscription.waiting = { ...subscription.delivered, changedAtMs: state.changedAtMs };
     gatherChanges(list, this.#settings.listWindowMs, () => {
       this.#ready.addFlowOf(subscription);
       this.#ready.schedule();
@@ -120,6 +120,8 @@ export class NotifyPath {
       return;
     }
     subscription.waiting = undefined;
+    const delayMs = subscription.delayOf(waiting, now);
+    if (delayMs !== undefined) this.#ports.lampLatency.observe(delayMs);
     const content = newsFor(subscription, waiting);
     this.#send(subscription, flow, waiting, activeState(subscription, now), content);
     this.#outstanding.push(subscription, now);
@@ -139,7 +141,7 @@ export class NotifyPath {
     if (subscription.rate !== undefined) this.#rates.sent(subscription, subscription.rate);
     this.#ports.counts.notifiesSent++;
     this.#ports.outbox.send(flow, text);
-    this.#ports.log.trace({ hop: 'notify', subscription: subscription.id, state }, 'NOTIFY sent');
+    this.#ports.log.trace({ hop: 'notify', callId: subscription.callId, state }, 'NOTIFY sent');
   }
 
   /** The socket of a flow has drained, or a flow came back: what waited may go. */
@@ -273,12 +275,8 @@ export class NotifyPath {
   /** Handles any answer to a NOTIFY. */
   takeAnswer(flow: Flow, branch: string, response: SipResponse): void {
     if (response.status < 200) return;
-    if (response.status < 300) {
-      this.takeSuccess(flow, branch);
-      return;
-    }
-    const subscription = this.#answered(flow, branch, response.status);
-    if (subscription !== undefined && this.#takeFailure(subscription, response)) this.#sendNext(subscription);
+    if (response.status < 300) this.takeSuccess(flow, branch);
+    else this.#takeFailure(this.#answered(flow, branch, response.status), response);
   }
 
   /** @returns the subscription whose outstanding NOTIFY has this branch, now no longer outstanding */
@@ -299,8 +297,8 @@ export class NotifyPath {
     this.#ready.schedule();
   }
 
-  /** @returns true when the subscription lives on */
-  #takeFailure(subscription: Subscription, response: SipResponse): boolean {
+  #takeFailure(subscription: Subscription | undefined, response: SipResponse): void {
+    if (subscription === undefined) return;
     const { counts, log } = this.#ports;
     counts.notifiesFailed++;
     subscription.demandWhole();
@@ -310,14 +308,14 @@ export class NotifyPath {
     log.info({ hop: 'notify-answer', subscription: id, callId, status: response.status, verdict }, 'NOTIFY failed');
     if (verdict === 'ended' || (verdict === 'suspect' && !subscription.becomeSuspect())) {
       this.#drop(subscription, true);
-      return false;
+      return;
     }
     if (verdict === 'retryAfter') {
       subscription.waiting ??= subscription.delivered;
       subscription.holdUntilMs = this.#ports.nowMs() + (retryAfter ?? 1) * 1000;
       this.#wheel.add(subscription, subscription.holdUntilMs);
     }
-    return true;
+    this.#sendNext(subscription);
   }
 
   #drop(subscription: Subscription, hasFailed: boolean): void {

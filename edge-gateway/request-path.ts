@@ -294,6 +294,7 @@ export class RequestPath {
     if (key !== '') flow.transactions?.complete(key, text);
     if (!flow.closed) outbox.send(flow, text);
     const durationMs = nowMs() - exchange.receivedAtMs;
+    if (response.status >= 500 && response.status < 600) telemetry.counts.serverErrors++;
     telemetry.requestSeconds.observe(
       { method: this.#served.methods.has(request.method) ? request.method : 'other' },
       durationMs / 1000,

@@ -22,6 +22,8 @@ export interface Content {
 /** One rendered state, shared by every subscription that was sent it. */
 export interface Document extends Content {
   readonly presentityVersion: number;
+  /** When the state changed; undefined when nobody waits for it, because it is no news. */
+  readonly changedAtMs?: number | undefined;
   /** The difference to the state with the entity-tag `base`, for subscriptions that were sent that one last. */
   readonly partial: { readonly base: string; readonly content: Content } | undefined;
 }
@@ -107,6 +109,17 @@ export class Subscription {
     this.demandWhole();
   }
 
+  /**
+   * How long a change waited for this gateway and all before it.
+   * @returns undefined for what is no news, or waited for the watcher: at its wish, or because it does not answer
+   */
+  delayOf(waiting: Document, nowMs: number): number | undefined {
+    const { changedAtMs } = waiting;
+    if (waiting === this.delivered || changedAtMs === undefined || this.holdUntilMs !== 0 || this.suspect) return;
+    // Clocks of gateways and functions differ a little.
+    return Math.max(0, nowMs - changedAtMs);
+  }
+
   /** @returns false when it was suspect already */
   becomeSuspect(): boolean {
     if (this.suspect) return false;
@@ -144,10 +157,10 @@ export function firstDocumentVersion(createdAtMs: number, nowMs: number, isNew: 
 }
 
 export function documentOf(notification: Notification): Document {
-  const { presentityVersion, partial } = notification;
+  const { presentityVersion, changedAtMs, partial } = notification;
   return {
     ...contentOf(notification, notification.body),
-    presentityVersion,
+    ...{ presentityVersion, changedAtMs },
     partial: partial && { base: partial.base, content: contentOf(notification, partial.body) },
   };
 }

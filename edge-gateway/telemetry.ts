@@ -1,6 +1,8 @@
 /** Logs and metrics of the gateway. Hot paths count in plain numbers; Prometheus reads them at a scrape. */
 import { type Logger, pino } from 'pino';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { MetricSample } from '#core/metric.ts';
+import type { Gauges } from './gauges.ts';
 
 export type Log = Logger;
 
@@ -16,6 +18,7 @@ export const COUNTERS = {
   requestsLimited: 'Requests refused by the limit of one flow',
   tenantRequestsLimited: 'Requests refused by the quotas of their tenant',
   requestsOverload: 'Requests refused because the functions are behind',
+  serverErrors: 'Requests answered 5xx',
   messagesUnreadable: 'Messages dropped as unreadable',
   invocations: 'Function invocations',
   invocationsFailed: 'Function invocations that failed or missed the deadline',
@@ -50,16 +53,11 @@ export const COUNTERS = {
 export type CounterName = keyof typeof COUNTERS;
 export type Counts = Record<CounterName, number>;
 
-export interface Gauges {
-  readonly flows: () => number;
-  readonly subscriptions: () => number;
-  readonly parkedSubscriptions: () => number;
-  readonly notifiesOutstanding: () => number;
-  readonly forwardsUnderWay: () => number;
-  readonly flowsHeldBack: () => number;
-  readonly requestsWaiting: () => number;
-  readonly calls: () => number;
-  readonly callTransactions: () => number;
+/** From the change of a state to its NOTIFY: a histogram for Prometheus, and a sample for a line of metrics. */
+export interface LampLatency {
+  observe(milliseconds: number): void;
+  /** Gives the sample and begins a new one. */
+  take(): readonly number[];
 }
 
 export interface Telemetry {
@@ -67,6 +65,7 @@ export interface Telemetry {
   readonly counts: Counts;
   /** Seconds from a request's arrival to its answer. */
   readonly requestSeconds: Histogram<'method'>;
+  readonly lampLatency: LampLatency;
   readonly registry: Registry;
 }
 
@@ -94,7 +93,25 @@ export function createTelemetry(level: string, gatewayId: string): Telemetry {
     registers: [registry],
   });
   collectDefaultMetrics({ register: registry });
-  return { log: pino({ level, base: { gateway: gatewayId } }), counts, requestSeconds, registry };
+  const lampLatency = createLampLatency(registry);
+  return { log: pino({ level, base: { gateway: gatewayId } }), counts, requestSeconds, lampLatency, registry };
+}
+
+function createLampLatency(registry: Registry): LampLatency {
+  const sample = new MetricSample(Math.random);
+  const histogram = new Histogram({
+    name: 'lampfield_lamp_seconds',
+    help: 'From the change of a state to the NOTIFY that tells it, without what the watcher itself held up',
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10],
+    registers: [registry],
+  });
+  return {
+    observe(milliseconds) {
+      histogram.observe(milliseconds / 1_000);
+      sample.add(milliseconds);
+    },
+    take: () => sample.take(),
+  };
 }
 
 /** Adds the gauges, once the tables that they look at exist. */

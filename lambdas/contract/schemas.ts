@@ -54,6 +54,9 @@ export const notification = v.object({
   body: splitBody,
   /** Equal for states that look the same to the watcher (RFC 5839). */
   entityTag: v.optional(v.string()),
+  /** Of news: when the state changed, and the Call-ID of the request that changed it. */
+  changedAtMs: v.optional(epochMs),
+  causedBy: v.optional(v.string()),
   /** What has changed since the state with the entity-tag `base`: for watchers that were sent just that state. */
   partial: v.optional(v.object({ base: v.string(), body: splitBody })),
 });

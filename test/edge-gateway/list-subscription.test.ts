@@ -53,6 +53,7 @@ const counts = (): Record<CounterName, number> =>
   Object.fromEntries(Object.keys(COUNTERS).map((name) => [name, 0])) as Record<CounterName, number>;
 
 let now: number;
+let delays: number[] = [];
 let ended: string[];
 let subscriptions: SubscriptionTable;
 let outbox: Outbox;
@@ -98,12 +99,14 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   now = T0;
   ended = [];
+  delays = [];
   subscriptions = new SubscriptionTable();
   outbox = new Outbox();
   path = new NotifyPath(
     { holdBackBytes: 1_000_000, parkingMs: 300_000, maxParked: 2, listWindowMs: WINDOW_MS },
     {
       ...{ subscriptions, outbox, counts: counts(), log: pino({ level: 'silent' }), nowMs: () => now },
+      lampLatency: { observe: (ms) => delays.push(ms) },
       reportEnded: (subscription) => ended.push(subscription.id),
     },
   );
@@ -139,7 +142,16 @@ describe('NOTIFYs of an event list', () => {
     expect(stream.sent).toHaveLength(2);
     expect(sent()[1]).toMatchObject({ version: 1, isFull: false });
     expect(told(1)).toEqual(['1001 v3', '1002 v2']);
+    expect(delays).toEqual([]);
     expect(stream.sent.map((notify) => notify.header('cseq'))).toEqual(['100 NOTIFY', '101 NOTIFY']);
+  });
+
+  test('the time since the first change of those that go together counts, and a repetition does not', () => {
+    path.takeState([list], { ...state(2), changedAtMs: now - 30 }, { presentity: ANNE });
+    pass(60);
+    path.takeState([list], { ...state(2), changedAtMs: now - 30 }, { presentity: BILL });
+    pass(40);
+    expect([told(1), delays]).toEqual([['1001 v2', '1002 v2'], [130]]);
   });
 
   test('one is outstanding; what comes meanwhile follows it, not before its own window ends', () => {

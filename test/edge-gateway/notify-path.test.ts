@@ -48,6 +48,8 @@ class FakeStream extends Duplex {
 class World {
   now = T0;
   ended: string[] = [];
+  /** What the histogram of lamps was told. */
+  delays: number[] = [];
   readonly counts = Object.fromEntries(Object.keys(COUNTERS).map((name) => [name, 0])) as Record<CounterName, number>;
   readonly subscriptions = new SubscriptionTable();
   readonly outbox = new Outbox();
@@ -57,6 +59,7 @@ class World {
       subscriptions: this.subscriptions,
       outbox: this.outbox,
       counts: this.counts,
+      lampLatency: { observe: (ms) => this.delays.push(ms) },
       log: pino({ level: 'silent' }),
       nowMs: () => this.now,
       reportEnded: (subscription) => this.ended.push(subscription.id),
@@ -123,6 +126,34 @@ describe('delivery to one watcher', () => {
     world.path.takeState([subscription], state(4));
     expect(bodies(stream)).toEqual(['v1', 'v5']);
     expect(world.counts.notifiesStale).toBe(2);
+  });
+
+  test('the time since the change counts for what is told at once, and not for what waited for the watcher', () => {
+    const changed = (version: number, ago: number): Notification => ({
+      ...state(version),
+      changedAtMs: world.now - ago,
+    });
+    world.answer(flow, stream.sent[0]);
+    world.path.takeState([subscription], changed(2, 40));
+    world.answer(flow, stream.sent[1]);
+    expect(world.delays).toEqual([40]);
+    world.path.takeState([subscription], state(3)); // a release that does not tell yet
+    world.answer(flow, stream.sent[2], 503, 'Retry-After: 2\r\n');
+    world.path.takeState([subscription], changed(4, 1));
+    world.now += 3_000;
+    world.path.advance(world.now);
+    world.outbox.flush();
+    expect(bodies(stream)).toEqual(['v1', 'v2', 'v3', 'v4']);
+    expect(world.delays).toEqual([40]);
+  });
+
+  test('a refresh tells a state once more, which is no news', () => {
+    world.answer(flow, stream.sent[0]);
+    world.path.takeState([subscription], { ...state(2), changedAtMs: world.now - 7 });
+    world.answer(flow, stream.sent[1]);
+    world.path.notifyRefreshed(subscription, subscription.delivered);
+    world.outbox.flush();
+    expect([bodies(stream), world.delays]).toEqual([['v1', 'v2', 'v2'], [7]]);
   });
 
   test('CSeq and document version count by one; Content-Length is the size of the body', () => {

@@ -29,7 +29,8 @@ export const PARKING_MS = 300_000;
 const counts = Object.fromEntries(Object.keys(COUNTERS).map((name) => [name, 0])) as Counts;
 const registry = new Registry();
 const requestSeconds = new Histogram({ name: 's', help: 's', labelNames: ['method'], registers: [registry] });
-const telemetry: Telemetry = { log: pino({ level: 'silent' }), counts, requestSeconds, registry };
+const lampLatency = { observe: () => {}, take: () => [] };
+const telemetry: Telemetry = { log: pino({ level: 'silent' }), counts, requestSeconds, lampLatency, registry };
 
 /** Gives each SIP message that the gateway writes to a flow. */
 class ListeningStream extends Duplex {
@@ -74,7 +75,7 @@ export class ModelGateway {
     const notifyPath = new NotifyPath(
       { holdBackBytes: 1_000_000, parkingMs: PARKING_MS, maxParked: 100, listWindowMs: 100 },
       {
-        ...{ subscriptions, outbox, counts, log, nowMs },
+        ...{ subscriptions, outbox, counts, log, nowMs, lampLatency },
         reportEnded: (subscription, hasFailed) => {
           this.ended.push(endedSubscription(subscription));
           if (hasFailed) this.failed.add(subscription.id);
