@@ -64,12 +64,17 @@ export function composeResponse(
   vias.forEach((via, index) => {
     headers.push(['Via', index === 0 ? withReceived(via, flow) : via]);
   });
-  for (const [name, key] of ECHOED) {
-    const value = request.get(key);
-    if (value === undefined) continue;
-    headers.push([name, key === 'to' && toTag !== '' && tagOf(value) === undefined ? `${value};tag=${toTag}` : value]);
-  }
+  for (const [name, value] of echoedOf(request))
+    headers.push([name, name === 'To' && toTag !== '' && tagOf(value) === undefined ? `${value};tag=${toTag}` : value]);
   return serializeResponse(response.status, response.reason, [...headers, ...response.headers], response.body ?? '');
+}
+
+/** What an answer takes over from its request, besides the Vias. */
+export function echoedOf(request: Pick<SipRequest, 'get'>): [name: string, value: string][] {
+  return ECHOED.flatMap(([name, key]) => {
+    const value = request.get(key);
+    return value === undefined ? [] : [[name, value]];
+  });
 }
 
 const ECHOED = [

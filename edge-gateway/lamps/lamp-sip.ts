@@ -4,6 +4,7 @@ import { LAMP_TYPE } from '#core/lamp-document.ts';
 import type { SipRequest } from '#core/sip/message.ts';
 import { serializeRequest, serializeResponse } from '#core/sip/serialize.ts';
 import { formatAor, parseUri } from '#core/sip/uri.ts';
+import { echoedOf } from '../envelope.ts';
 
 const HOST = 'lamps.invalid';
 const EVENT = 'dialog';
@@ -53,16 +54,8 @@ export function composeSubscribe(dialog: LampDialog, options: SubscribeOptions):
 /** Text of an answer to a NOTIFY. */
 export function composeAnswer(notify: SipRequest, status: number, reason: string): string {
   const vias = notify.all('via').map((via): [string, string] => ['Via', via]);
-  const echoed = ECHOED.map(([name, key]): [string, string] => [name, notify.get(key) ?? '']);
-  return serializeResponse(status, reason, [...vias, ...echoed], '');
+  return serializeResponse(status, reason, [...vias, ...echoedOf(notify)], '');
 }
-
-const ECHOED = [
-  ['From', 'from'],
-  ['To', 'to'],
-  ['Call-ID', 'call-id'],
-  ['CSeq', 'cseq'],
-] as const;
 
 /**
  * Whom a client names: a user of its own tenant, or a whole address.

@@ -1,6 +1,6 @@
 /** What one tenant uses of this gateway, and how much of it is its share. PURE: the time comes in as an argument. */
 import type { LimitUse } from '#contract/instruction.ts';
-import type { GatewayLimit, GatewayQuotas } from '#contract/schemas.ts';
+import { GATEWAY_LIMITS, type GatewayLimit, type GatewayQuotas } from '#contract/schemas.ts';
 import { type Bucket, type BucketRate, newBucket, returnToken, secondsToToken, takeToken } from '#core/token-bucket.ts';
 
 /** A bucket saves so many seconds of its rate: a PBX that starts tells all it knows at once. */
@@ -8,14 +8,6 @@ const BURST_SECONDS = 5;
 
 export type HeldLimit = 'flows' | 'subscriptions' | 'calls';
 export type RateLimit = Exclude<GatewayLimit, HeldLimit>;
-export const GATEWAY_LIMITS = [
-  'flows',
-  'subscriptions',
-  'calls',
-  'requestsPerSecond',
-  'publicationsPerSecond',
-  'messagesPerSecond',
-] as const satisfies readonly GatewayLimit[];
 
 /** Which rate a request counts in beside that of all requests. */
 const RATE_OF_METHOD: Readonly<Record<string, RateLimit>> = {

@@ -1,13 +1,13 @@
 /** The tenants that use this gateway: what they hold, their share of what they may, and who is refused. */
 import type { LimitUse } from '#contract/instruction.ts';
 import type { EnvelopedResponse } from '#contract/outcome.ts';
-import type { GatewayQuotas } from '#contract/schemas.ts';
+import { GATEWAY_LIMITS, type GatewayQuotas } from '#contract/schemas.ts';
 import type { SipRequest } from '#core/sip/message.ts';
 import type { Flow } from '../flow-table.ts';
 import { unavailable } from '../generic-answers.ts';
 import type { Counts, Log } from '../telemetry.ts';
 import { domainOf } from './sender.ts';
-import { GATEWAY_LIMITS, type HeldLimit, TenantAccount } from './tenant-account.ts';
+import { type HeldLimit, TenantAccount } from './tenant-account.ts';
 
 /** Who holds all of its share is told to come again after this: something of it must end first. */
 const HELD_RETRY_SECONDS = 30;

@@ -5,6 +5,7 @@ import {
   CONTRACT_VERSION,
   epochMs,
   flowId,
+  GATEWAY_LIMITS,
   gatewayId,
   headerEntries,
   notification,
@@ -135,14 +136,7 @@ export type InspectedSubscription = Readonly<v.InferOutput<typeof inspectedSubsc
 
 /** What a tenant uses of one gateway, of its share there. Rates are those of the last ten seconds. */
 export const limitUse = v.object({
-  limit: v.picklist([
-    'flows',
-    'subscriptions',
-    'calls',
-    'requestsPerSecond',
-    'publicationsPerSecond',
-    'messagesPerSecond',
-  ]),
+  limit: v.picklist(GATEWAY_LIMITS),
   share: v.number(),
   used: v.number(),
   /** Requests refused for it, since the tenant came to this gateway. */

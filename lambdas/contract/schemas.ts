@@ -28,17 +28,20 @@ export type Identity = Readonly<v.InferOutput<typeof identity>>;
 
 const amount = v.pipe(v.number(), v.minValue(0));
 
+/** What gateways see to: first what is held, then what comes in a second. */
+export const GATEWAY_LIMITS = [
+  'flows',
+  'subscriptions',
+  'calls',
+  'requestsPerSecond',
+  'publicationsPerSecond',
+  'messagesPerSecond',
+] as const;
+export type GatewayLimit = (typeof GATEWAY_LIMITS)[number];
+
 /** What a tenant may use of all gateways together; each gateway gives it a share. */
-export const gatewayQuotas = v.object({
-  flows: amount,
-  subscriptions: amount,
-  calls: amount,
-  requestsPerSecond: amount,
-  publicationsPerSecond: amount,
-  messagesPerSecond: amount,
-});
+export const gatewayQuotas = v.object(v.entriesFromList(GATEWAY_LIMITS, amount));
 export type GatewayQuotas = Readonly<v.InferOutput<typeof gatewayQuotas>>;
-export type GatewayLimit = keyof GatewayQuotas;
 
 /**
  * A document split around the place of its per-subscription version: `[before, after]`;

@@ -5,7 +5,7 @@ import { readEnvironment } from '#runtime/environment.ts';
 import { createTelemetry } from '#runtime/telemetry.ts';
 import { openLeaseBook } from '#table/lease-book.ts';
 import { createRequestHandler } from './request-handler.ts';
-import { createRequestPorts, createTrunkLoader, ofServedTenants } from './request-ports.ts';
+import { createRequestPorts, createTrunkLoader } from './request-ports.ts';
 import { withQuotas } from './with-quotas.ts';
 
 const environment = readEnvironment();
@@ -18,10 +18,6 @@ const ports = {
 };
 
 export const handler = withQuotas(
-  createRequestHandler(
-    'call',
-    ofServedTenants((envelope, nowMs) => routeCall(envelope, ports, nowMs), ports),
-    telemetry,
-  ),
+  createRequestHandler('call', (envelope, nowMs) => routeCall(envelope, ports, nowMs), telemetry),
   ports,
 );

@@ -6,7 +6,7 @@ import { createSecretReader } from '#runtime/secret.ts';
 import { createTelemetry } from '#runtime/telemetry.ts';
 import { openLeaseBook } from '#table/lease-book.ts';
 import { createRequestHandler } from './request-handler.ts';
-import { createRequestPorts, ofServedTenants } from './request-ports.ts';
+import { createRequestPorts } from './request-ports.ts';
 import { withQuotas } from './with-quotas.ts';
 
 const environment = readEnvironment();
@@ -20,10 +20,6 @@ const ports = {
 };
 
 export const handler = withQuotas(
-  createRequestHandler(
-    'message',
-    ofServedTenants((envelope, nowMs) => message(envelope, ports, nowMs), ports),
-    telemetry,
-  ),
+  createRequestHandler('message', (envelope, nowMs) => message(envelope, ports, nowMs), telemetry),
   ports,
 );

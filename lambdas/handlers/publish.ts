@@ -4,7 +4,7 @@ import { publish } from '#roles/compositor.ts';
 import { readEnvironment } from '#runtime/environment.ts';
 import { createTelemetry } from '#runtime/telemetry.ts';
 import { createRequestHandler } from './request-handler.ts';
-import { createRequestPorts, ofServedTenants } from './request-ports.ts';
+import { createRequestPorts } from './request-ports.ts';
 import { withQuotas } from './with-quotas.ts';
 
 const environment = readEnvironment();
@@ -13,7 +13,7 @@ const ports = { ...createRequestPorts(environment), randomBytes };
 export const handler = withQuotas(
   createRequestHandler(
     'publish',
-    ofServedTenants((envelope, nowMs) => publish(envelope, ports, nowMs), ports),
+    (envelope, nowMs) => publish(envelope, ports, nowMs),
     createTelemetry(environment.logLevel),
   ),
   ports,

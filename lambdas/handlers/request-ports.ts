@@ -18,9 +18,8 @@ import { loadSignInSecrets } from '#table/sign-in-secrets-item.ts';
 import type { Table } from '#table/table.ts';
 import { isServed, loadTenant } from '#table/tenant-item.ts';
 import { loadTrunk } from '#table/trunk-item.ts';
-import { loadUser, type User } from '#table/user-item.ts';
+import { loadUser } from '#table/user-item.ts';
 import { loadWatchRules } from '#table/watch-rules.ts';
-import type { RequestRole } from './request-handler.ts';
 
 const KEEP_USERS_MS = 10_000;
 const KEEP_TENANTS_MS = 5_000;
@@ -58,26 +57,9 @@ export function cachedPorts(
     keepMs: KEEP_TENANTS_MS,
     maxEntries: MAX_CACHED,
   });
-  /** Nobody signs in to a tenant that is being removed. */
-  const loadServed = async (domain: string, user: string): Promise<User | undefined> => {
-    const [tenant, account] = await Promise.all([tenants(domain), users(`${domain}#${user}`)]);
-    return tenant?.removal === undefined ? account : undefined;
-  };
   return {
     ...{ table, nonceSecret, vault, loadKeySet, failures: openFailureBook(table) },
-    ...{ loadUser: loadServed, loadTenant: tenants, loadSignInSecrets: secrets },
-  };
-}
-
-/** Who was proven on a flow is nobody any more once the tenant is gone, or is going: the role asks for credentials anew. */
-export function ofServedTenants(
-  role: RequestRole,
-  { loadTenant: load }: Pick<RequestPorts, 'loadTenant'>,
-): RequestRole {
-  return async (envelope, nowMs) => {
-    const { identity, ...rest } = envelope;
-    const isProven = identity !== undefined && isServed(await load(identity.domain));
-    return role(isProven ? envelope : rest, nowMs);
+    ...{ loadUser: (domain, user) => users(`${domain}#${user}`), loadTenant: tenants, loadSignInSecrets: secrets },
   };
 }
 

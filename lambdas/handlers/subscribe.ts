@@ -3,7 +3,7 @@ import { subscribe } from '#roles/notifier.ts';
 import { readEnvironment } from '#runtime/environment.ts';
 import { createTelemetry } from '#runtime/telemetry.ts';
 import { createRequestHandler } from './request-handler.ts';
-import { createListFinder, createRequestPorts, createWatchRulesFinder, ofServedTenants } from './request-ports.ts';
+import { createListFinder, createRequestPorts, createWatchRulesFinder } from './request-ports.ts';
 import { withQuotas } from './with-quotas.ts';
 
 const environment = readEnvironment();
@@ -18,7 +18,7 @@ const ports = {
 export const handler = withQuotas(
   createRequestHandler(
     'subscribe',
-    ofServedTenants((envelope, nowMs) => subscribe(envelope, ports, nowMs), ports),
+    (envelope, nowMs) => subscribe(envelope, ports, nowMs),
     createTelemetry(environment.logLevel),
   ),
   ports,

@@ -12,6 +12,7 @@ import { type Address, addressOfHeader, forbidden, isSameAddress, isStorable } f
 import { isNonceValid, makeNonce, type NonceScope } from '#core/nonce.ts';
 import { responseOf, tooMany } from '#core/rejection.ts';
 import { type HeaderFields, headerFieldsOf } from '#core/sip/message.ts';
+import { isServed } from '#table/tenant-item.ts';
 import { type DigestPorts, identityOfDigest, readDigest, requireFitting } from './digest-proof.ts';
 import type { RequestPorts } from './request-ports.ts';
 import { identityOfToken, placeOfToken, type TokenPorts } from './token-checker.ts';
@@ -42,7 +43,7 @@ interface Asked {
 /**
  * Finds the identity behind a request; From must be this identity. Credentials are verified whenever there are
  * some, also on a flow that is identified already; a request without any relies on its flow.
- * Reads are cached: the user and the failures only with credentials, the tenant for a challenge.
+ * Reads are cached: the tenant, and with credentials the user and the failures.
  * @throws {SipRejection} 401 (a proxy: 407) with a challenge for each algorithm: no proof, or a wrong one; an unknown user, an
  *   unknown tenant and a wrong password look the same. 403: From is someone else. 400: malformed. 503: too many failures
  */
@@ -55,8 +56,9 @@ export async function authenticate(
   const headers = headerFieldsOf(envelope.request.headers);
   const from = addressOfHeader(headers, 'from');
   const authorizations = headers.all(FIELDS[challenger].credentials);
-  if (authorizations.length === 0 && isInForce(envelope.identity, nowMs))
-    return identityOfFlow(envelope.identity, from);
+  const earlier = authorizations.length === 0 ? inForce(envelope.identity, nowMs) : undefined;
+  const proven = await ofServedTenant(earlier, ports);
+  if (proven !== undefined) return identityOfFlow(proven, from);
 
   const asked: Asked = { envelope, from, challenger, nowMs };
   const digest = readDigest(from.domain, authorizations);
@@ -92,8 +94,9 @@ function requireRoom({ tenantFull }: RequestEnvelope): void {
   if (tenantFull === 'flows') throw tooMany('Too Many Connections Of This Tenant');
   if (tenantFull === 'subscriptions') throw tooMany('Too Many Subscriptions Of This Tenant');
 }
-const isInForce = (identity: Identity | undefined, nowMs: number): identity is Identity =>
-  identity !== undefined && (identity.expiresAtMs === undefined || nowMs < identity.expiresAtMs);
+
+const inForce = (identity: Identity | undefined, nowMs: number): Identity | undefined =>
+  identity?.expiresAtMs === undefined || nowMs < identity.expiresAtMs ? identity : undefined;
 
 function identityOfFlow(identity: Identity, from: Address): Identity {
   if (!isSameAddress(identity, from)) throw forbidden();
@@ -110,7 +113,7 @@ async function proveByDigest(
   const place = { ...from, sourceAddress: envelope.sourceAddress };
   await requirePatience(place, ports, nowMs);
   const found = await identityOfDigest(credentials, envelope.request.method, from, ports, nowMs);
-  const identity = await ofStayingTenant(found, ports);
+  const identity = await ofServedTenant(found, ports);
   const isFresh = isNonceValid(credentials.nonce, await nonceScopeOf(asked, ports), nowMs) && !envelope.nonceReplayed;
   if (identity !== undefined && isFresh) {
     await ports.failures.forgive(place, nowMs);
@@ -126,19 +129,18 @@ async function proveByToken(token: string, asked: Asked, ports: AuthenticatorPor
   const place = placeOfToken(token, from.domain, envelope.sourceAddress);
   await requirePatience(place, ports, nowMs);
   const found = isDomain(from.domain) ? await identityOfToken(token, from.domain, ports, nowMs) : undefined;
-  const identity = await ofStayingTenant(found, ports);
+  const identity = await ofServedTenant(found, ports);
   if (identity !== undefined) return identityOfFlow(identity, from);
   await ports.failures.record(place, nowMs);
   throw await challenge(asked, ports, { isTokenInvalid: true });
 }
 
-/** Nobody signs in at a tenant that is being removed. */
-export async function ofStayingTenant(
+/** At a tenant that is gone, or is being removed, nobody signs in, and who has is nobody any more. */
+export async function ofServedTenant(
   identity: Identity | undefined,
   { loadTenant }: Pick<RequestPorts, 'loadTenant'>,
 ): Promise<Identity | undefined> {
-  const tenant = identity && (await loadTenant(identity.domain));
-  return tenant?.removal === undefined ? identity : undefined;
+  return identity !== undefined && isServed(await loadTenant(identity.domain)) ? identity : undefined;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Quota desk: what a tenant may use and what it does use, summed over all gateways. */
 import { type GatewayId, gatewayIdOf } from '#contract/ids.ts';
-import type { GatewayLimit } from '#contract/schemas.ts';
+import { GATEWAY_LIMITS, type GatewayLimit } from '#contract/schemas.ts';
 import { listGateways } from '#table/lease-item.ts';
 import type { Table } from '#table/table.ts';
 import { loadCounts } from '#table/tenant-counts.ts';
@@ -56,11 +56,6 @@ export async function showLimits({ domain, quotas }: Tenant, ports: QuotaDeskPor
     answered: uses.length,
   };
 }
-
-const GATEWAY_LIMITS: readonly GatewayLimit[] = [
-  ...(['flows', 'subscriptions', 'calls'] as const),
-  ...(['requestsPerSecond', 'publicationsPerSecond', 'messagesPerSecond'] as const),
-];
 
 async function ask(id: GatewayId, tenant: string, ports: QuotaDeskPorts, nowMs: number) {
   const delivery = await deliverTo(id, [{ kind: 'use', tenant }], ports, nowMs);

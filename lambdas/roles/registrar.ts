@@ -30,10 +30,7 @@ import type { RequestPorts } from './request-ports.ts';
  */
 export async function register(envelope: RequestEnvelope, ports: RequestPorts, nowMs: number): Promise<OutcomeInput> {
   const registrations = readOnce((address: Address) => loadRegistration(ports.table, address, nowMs));
-  const loadUser = async (domain: string, user: string) => {
-    const [registration, tenant] = await Promise.all([registrations({ domain, user }), ports.loadTenant(domain)]);
-    return tenant?.removal === undefined ? registration.user : undefined;
-  };
+  const loadUser = async (domain: string, user: string) => (await registrations({ domain, user })).user;
   return asAuthenticated(envelope, { ...ports, loadUser }, nowMs, async (identity, headers) => {
     requireOwnTenant(identity, envelope.request.requestUri, headers);
     if (!isSameAddress(addressOfHeader(headers, 'to'), identity)) throw forbidden();

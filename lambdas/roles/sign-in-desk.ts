@@ -2,7 +2,7 @@
 import type { SignInAnswer, SignInRequest } from '#contract/sign-in.ts';
 import { DependencyUnavailable } from '#core/error.ts';
 import { isStorable } from '#core/identity.ts';
-import { ofStayingTenant } from './authenticator.ts';
+import { ofServedTenant } from './authenticator.ts';
 import type { RequestPorts } from './request-ports.ts';
 import { domainOfClaims, identityOfToken, placeOfToken, readClaims, type TokenPorts } from './token-checker.ts';
 
@@ -18,7 +18,7 @@ export async function signIn(request: SignInRequest, ports: SignInPorts, nowMs: 
   try {
     const isAskable = isStorable({ user: 'any', domain });
     const found = isAskable ? await identityOfToken(request.token, domain, ports, nowMs) : undefined;
-    const identity = await ofStayingTenant(found, ports);
+    const identity = await ofServedTenant(found, ports);
     if (identity !== undefined) return { kind: 'proven', identity };
   } catch (error) {
     if (error instanceof DependencyUnavailable) return { kind: 'later', retryAfterSeconds: error.retryAfterSeconds };

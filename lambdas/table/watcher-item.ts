@@ -200,16 +200,6 @@ const heldAttributes = v.object({
   expiresAtMs: v.number(),
 });
 
-/** One Query: all subscriptions to the presentity in this event package that have not expired. */
-export async function queryWatchers(
-  table: Table,
-  presentity: Address,
-  event: string,
-  nowMs: number,
-): Promise<HeldSubscription[]> {
-  return heldAmong(await queryHeld(table, presentity, watcherPrefix(event)), event, nowMs);
-}
-
 /** One Query for any number of event packages: their unexpired subscriptions to the presentity, by event package. */
 export async function queryWatchersByEvent(
   table: Table,

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { type DynamoDbTable, openDynamoDbTable } from '#table/dynamodb.ts';
-import { queryWatchers } from '#table/watcher-item.ts';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
+import { queryWatchers } from '#test/support/watchers.ts';
 
 let stack: LocalStack;
 let table: DynamoDbTable;

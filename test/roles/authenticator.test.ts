@@ -4,6 +4,7 @@ import { SipRejection } from '#core/error.ts';
 import { NONCE_LIFETIME_MS } from '#core/nonce.ts';
 import { asAuthenticated, authenticate } from '#roles/authenticator.ts';
 import { storedCredentials } from '#table/seed-items.ts';
+import { completeTenant } from '#table/tenant-item.ts';
 import { sealHa1, type User } from '#table/user-item.ts';
 import { authorizationOf, type DigestAnswer, envelopeOf, T0, type TestRequest } from '#test/support/envelope.ts';
 import { TEST_SECRETS, TEST_VAULT } from '#test/support/secrets.ts';
@@ -23,7 +24,7 @@ function portsWith(users: readonly User[]) {
   return {
     loads,
     ...TEST_SECRETS,
-    loadTenant: async () => undefined,
+    loadTenant: async (domain: string) => completeTenant(domain, {}),
     loadUser: async (domain: string, user: string) => {
       loads.push(`${user}@${domain}`);
       return users.find((each) => each.domain === domain && each.user === user);

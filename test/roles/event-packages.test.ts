@@ -20,6 +20,7 @@ import { monitorRegistrations, type RegistrationMonitorPorts } from '#roles/regi
 import { saveBinding } from '#table/binding-item.ts';
 import { type DynamoDbTable, openDynamoDbTable } from '#table/dynamodb.ts';
 import { loadPresentity } from '#table/presentity-item.ts';
+import { completeTenant } from '#table/tenant-item.ts';
 import {
   ALICE,
   BOB,
@@ -55,7 +56,12 @@ beforeAll(async () => {
   const nothing = async () => undefined;
   requestPorts = {
     ...{ table, randomBytes, chance: () => 0, ...TEST_SECRETS },
-    ...{ loadUser: nothing, loadTenant: nothing, findList: nothing, findWatchRules: async () => NO_RULES },
+    ...{
+      loadUser: nothing,
+      loadTenant: async (domain) => completeTenant(domain, {}),
+      findList: nothing,
+      findWatchRules: async () => NO_RULES,
+    },
   };
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
   streams = new DynamoDBStreamsClient({ endpoint: started.endpoint, region: 'local', credentials });

@@ -15,11 +15,12 @@ import { type DynamoDbTable, openDynamoDbTable } from '#table/dynamodb.ts';
 import { leaseKey, watcherKey } from '#table/keys.ts';
 import { openLeaseBook } from '#table/lease-book.ts';
 import { saveLease } from '#table/lease-item.ts';
-import { queryWatchers } from '#table/watcher-item.ts';
+import { completeTenant } from '#table/tenant-item.ts';
 import { dialogElement, dialogInfo, publishOf, subscribeOf, type TestPublish } from '#test/support/dialogs.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { type FakeGateway, INSTRUCTION_SECRET, startFakeGateway } from '#test/support/fake-gateway.ts';
 import { TEST_SECRETS } from '#test/support/secrets.ts';
+import { queryWatchers } from '#test/support/watchers.ts';
 import { createListFinder, createWatchRulesFinder } from '../../lambdas/handlers/request-ports.ts';
 
 let started: TestTable;
@@ -48,7 +49,7 @@ beforeAll(async () => {
     findWatchRules: createWatchRulesFinder(table),
     ...TEST_SECRETS,
     loadUser: async () => undefined,
-    loadTenant: async () => undefined,
+    loadTenant: async (domain) => completeTenant(domain, {}),
   };
   client = createGatewayClient(async () => INSTRUCTION_SECRET);
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };

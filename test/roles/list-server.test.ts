@@ -11,11 +11,11 @@ import { loadPresentity } from '#table/presentity-item.ts';
 import { completeTenant, tenantItem } from '#table/tenant-item.ts';
 import { loadUser, userItem } from '#table/user-item.ts';
 import { loadWatchRules } from '#table/watch-rules.ts';
-import { queryWatchers } from '#table/watcher-item.ts';
 import { ALICE, dialogElement, dialogInfo, publishOf, subscribeOf, type TestSubscribe } from '#test/support/dialogs.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { T0 } from '#test/support/envelope.ts';
 import { TEST_SECRETS } from '#test/support/secrets.ts';
+import { queryWatchers } from '#test/support/watchers.ts';
 
 const DOMAIN = 'demo.example';
 const LIST_TYPES = 'application/dialog-info+xml, multipart/related, application/rlmi+xml';

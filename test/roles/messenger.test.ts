@@ -51,7 +51,7 @@ beforeEach(async () => {
     table,
     ...TEST_SECRETS,
     loadUser: async () => undefined,
-    loadTenant: async () => undefined,
+    loadTenant: async (domain) => completeTenant(domain, {}),
     leases: openLeaseBook(table),
     gateways: client,
     telemetry: { log: () => undefined },

@@ -9,7 +9,7 @@ import { createCache } from '#runtime/cache.ts';
 import { type DynamoDbTable, openDynamoDbTable } from '#table/dynamodb.ts';
 import { watcherKey } from '#table/keys.ts';
 import { loadTenant, tenantItem } from '#table/tenant-item.ts';
-import { deleteHeldWatcher, queryWatchers } from '#table/watcher-item.ts';
+import { deleteHeldWatcher } from '#table/watcher-item.ts';
 import {
   ALICE,
   BOB,
@@ -23,6 +23,7 @@ import {
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { T0 } from '#test/support/envelope.ts';
 import { TEST_SECRETS } from '#test/support/secrets.ts';
+import { queryWatchers } from '#test/support/watchers.ts';
 import { createListFinder, createWatchRulesFinder } from '../../lambdas/handlers/request-ports.ts';
 
 let started: TestTable;

@@ -206,12 +206,24 @@ describe('bearer tokens in SIP (RFC 8898)', () => {
   });
 });
 
-it('nobody signs in at a tenant that is being removed', async () => {
-  const ports: AuthenticatorPorts = {
-    ...makePorts(),
-    loadTenant: async (domain) => ({ ...completeTenant(domain, {}), removal: { sinceMs: T0, items: 0 } }),
-  };
-  expect((await rejectionOf(authenticate(await digestRequest({}), ports, T0))).status).toBe(401);
+describe.each([
+  ['that is being removed', { ...completeTenant(DOMAIN, {}), removal: { sinceMs: T0, items: 0 } }],
+  ['that is gone', undefined],
+])('at a tenant %s', (_, tenant) => {
+  const portsOf = (): AuthenticatorPorts => ({ ...makePorts(), loadTenant: async () => tenant });
+
+  it('nobody signs in', async () => {
+    expect((await rejectionOf(authenticate(await digestRequest({}), portsOf(), T0))).status).toBe(401);
+  });
+
+  it('who has signed in is nobody any more', async () => {
+    const proven = envelopeOf({
+      ...{ method: 'SUBSCRIBE', from: 'sip:1001@demo.example' },
+      identity: { domain: DOMAIN, user: '1001', role: 'user' },
+    });
+    expect(await authenticate(proven, makePorts(), T0)).toMatchObject({ user: '1001' });
+    expect((await rejectionOf(authenticate(proven, portsOf(), T0))).status).toBe(401);
+  });
 });
 
 describe('guessing', () => {

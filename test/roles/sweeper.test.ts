@@ -8,6 +8,7 @@ import { bindingKey, heldByGateway, leaseKey, stateKey } from '#table/keys.ts';
 import { saveLease } from '#table/lease-item.ts';
 import { loadPresentity } from '#table/presentity-item.ts';
 import type { Table } from '#table/table.ts';
+import { completeTenant } from '#table/tenant-item.ts';
 import { dialogElement, dialogInfo, publishOf, type TestPublish } from '#test/support/dialogs.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { T0 } from '#test/support/envelope.ts';
@@ -29,7 +30,7 @@ beforeAll(async () => {
     randomBytes,
     ...TEST_SECRETS,
     loadUser: async () => undefined,
-    loadTenant: async () => undefined,
+    loadTenant: async (domain) => completeTenant(domain, {}),
   };
 });
 

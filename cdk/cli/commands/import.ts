@@ -1,12 +1,12 @@
 /** `lampfield user import`: a whole company from a CSV file. */
 import { chmodSync, closeSync, fstatSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import type { Command } from 'commander';
+import { type LineProblem, readUserRows, type UserRows } from '#gateway/panel/admin/csv.ts';
 import type { Cli, Session } from '../cli.ts';
 import { type CliFailure, refusal, usageFailure } from '../failure.ts';
 import { counted, harmless } from '../format.ts';
 import { Progress } from '../import/progress.ts';
 import { type ImportReport, importUsers } from '../import/user-import.ts';
-import { type LineProblem, readUserRows, type UserRows } from '../import/user-rows.ts';
 import { wholeNumber } from './arguments.ts';
 
 interface ImportOptions {
@@ -38,7 +38,7 @@ export function addImportCommand(user: Command, cli: Cli): void {
 }
 
 async function importFile(session: Session, file: string, options: ImportOptions): Promise<void> {
-  const read = readUserRows(readText(file));
+  const read = rowsOf(readText(file));
   if (options.dryRun) return reportDryRun(session, read);
   const tenant = await session.tenant();
   const { api } = session;
@@ -56,6 +56,13 @@ async function importFile(session: Session, file: string, options: ImportOptions
     process.off('SIGINT', interrupt);
     passwords?.close();
   }
+}
+
+/** @throws {CliFailure} when it is no such file */
+function rowsOf(text: string): UserRows {
+  const read = readUserRows(text);
+  if ('mistake' in read) throw usageFailure(`the file cannot be imported: ${read.mistake}`);
+  return read;
 }
 
 function readText(file: string): string {

@@ -1,12 +1,12 @@
 /** Puts users one by one, so that it may be stopped and repeated at any time. */
 import { randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import type { LineProblem, UserRow } from '#gateway/panel/admin/csv.ts';
 import { accountAt, conditionOf, type KnownAccount } from '../accounts.ts';
 import { type ApiClient, isRefusedWith, path } from '../api-client.ts';
 import { CliFailure, EXIT } from '../failure.ts';
 import type { Settings } from '../settings-text.ts';
 import { inParallel } from './in-parallel.ts';
-import type { LineProblem, UserRow } from './user-rows.ts';
 
 export interface ImportPorts {
   readonly api: ApiClient;

@@ -25,7 +25,7 @@ export interface UserRows {
 const COLUMNS = ['user', 'displayname', 'password', 'groups', 'role'] as const;
 type Column = (typeof COLUMNS)[number];
 const USER = /^[A-Za-z0-9_.!~*'()&=+$,;?-]{1,64}$/;
-const MOST_ROWS = 50_000;
+const MOST_ROWS = 100_000;
 const KNOWN = 'The first line names the columns: user,displayName,password,groups,role. Only user must be there.';
 
 /**

@@ -69,11 +69,6 @@ export function formatAor(user: string, domain: string): string {
   return `sip:${escaped}@${host}`;
 }
 
-/** @returns the address of record that a URI names: scheme sip, no port, no parameters */
-export function aorOf(uri: SipUri): string {
-  return formatAor(uri.user, uri.host);
-}
-
 function parseUriParams(text: string): ReadonlyMap<string, string> {
   const params = new Map<string, string>();
   for (const part of text.slice(1).split(';')) {

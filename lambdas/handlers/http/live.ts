@@ -23,7 +23,7 @@ import {
   subscriptionResource,
 } from './live-resources.ts';
 import { listAnswer, listOf, pageOf, pageQuery } from './parameters.ts';
-import { type Answer, type Context, type Route, route, tenantOf } from './route.ts';
+import { type Answer, type Context, type Route, route, tenantOf, userAddressOf } from './route.ts';
 
 type Paged = Context<string, { readonly limit: number; readonly cursor?: string | undefined }>;
 
@@ -31,11 +31,6 @@ const wishOf = (context: Paged): ListWish => {
   const { limit, from } = pageOf(context);
   return { limit, after: from[0] };
 };
-
-const addressOf = (context: Context<'user', unknown, unknown>) => ({
-  domain: tenantOf(context).domain,
-  user: context.names.user,
-});
 
 function page(
   context: Pick<Context, 'place'>,
@@ -66,7 +61,7 @@ const presentities: readonly Route[] = [
     summary: 'One presentity: lamp, dialogs, presence, and the publications that say so',
     success: { 200: presentityResource },
     answer: async (context) => {
-      const body = await showPresentity(context.ports.table, addressOf(context), context.nowMs);
+      const body = await showPresentity(context.ports.table, userAddressOf(context), context.nowMs);
       return { body, etag: etagOf(body.version) };
     },
   }),
@@ -89,7 +84,7 @@ const presentities: readonly Route[] = [
     answer: async (context) => {
       const { items, place, ...more } = await showHistory(
         context.ports,
-        addressOf(context),
+        userAddressOf(context),
         wishOf(context),
         context.nowMs,
       );
@@ -109,7 +104,7 @@ const subscriptions: readonly Route[] = [
     success: { 200: listOf(subscriptionResource) },
     answer: async (context) => {
       const { ports, nowMs } = context;
-      return page(context, await showWatchers(ports.table, addressOf(context), wishOf(context), nowMs));
+      return page(context, await showWatchers(ports.table, userAddressOf(context), wishOf(context), nowMs));
     },
   }),
   route({
@@ -134,7 +129,7 @@ const bindings: readonly Route[] = [
     summary: 'Devices of a user that are registered: all, for there are 200 at most',
     success: { 200: listOf(bindingResource) },
     answer: async (context) => ({
-      body: { items: await showBindingsOf(context.ports.table, addressOf(context), context.nowMs) },
+      body: { items: await showBindingsOf(context.ports.table, userAddressOf(context), context.nowMs) },
     }),
   }),
   route({
@@ -160,7 +155,7 @@ const reset = async (
   publication?: string,
 ): Promise<Answer> => {
   const wish: ResetWish = { publication, isForced: context.query.force === '1' };
-  return { body: await resetPublications(context.ports, changeOf(context), addressOf(context), wish) };
+  return { body: await resetPublications(context.ports, changeOf(context), userAddressOf(context), wish) };
 };
 
 const resets: readonly Route[] = [

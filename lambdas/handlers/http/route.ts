@@ -1,6 +1,7 @@
 /** Route: one path and method of the HTTP API, with the schemas that check it and describe it (OpenAPI). */
 import type * as v from 'valibot';
 import type { Caller, RoutePermission } from '#core/api-key.ts';
+import type { Address } from '#core/identity.ts';
 import type { Precondition } from '#core/precondition.ts';
 import type { Tenant } from '#table/tenant-item.ts';
 import type { ApiPorts } from './ports.ts';
@@ -96,4 +97,9 @@ export function route<
 export function tenantOf({ tenant }: Pick<Context, 'tenant'>): Tenant {
   if (tenant === undefined) throw new Error('This route is under no tenant');
   return tenant;
+}
+
+/** Whom the path names: `user` at the tenant. */
+export function userAddressOf(context: Pick<Context<'user', unknown, unknown>, 'tenant' | 'names'>): Address {
+  return { domain: tenantOf(context).domain, user: context.names.user };
 }

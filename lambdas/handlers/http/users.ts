@@ -5,7 +5,7 @@ import { putUser, removeUser, setPassword, showOneUser, showUsers } from '#roles
 import { givenUserWatch, userGroups } from '#table/watch-rules.ts';
 import { changedAnswer, changeOf, requireSame } from './change-answer.ts';
 import { listAnswer, listOf, PAGE, pageAfter, userName } from './parameters.ts';
-import { type Answer, type Context, type Route, route, tenantOf } from './route.ts';
+import { type Answer, type Context, type Route, route, tenantOf, userAddressOf } from './route.ts';
 
 const role = v.picklist(['user', 'publisher']);
 const settings = {
@@ -34,18 +34,13 @@ const credentialsResource = v.object({
   password: v.optional(v.pipe(v.string(), v.description('The one that was made up; it is not shown again'))),
 });
 
-const addressOf = (context: Context<'tenant' | 'user', unknown, unknown>) => ({
-  domain: tenantOf(context).domain,
-  user: context.names.user,
-});
-
 async function put(
   context: Context<'tenant' | 'user', unknown, unknown>,
   { user: named, ...given }: v.InferOutput<typeof userBody>,
 ): Promise<Answer> {
   requireSame('user', named, context.names.user);
   const { users: quota } = tenantOf(context).quotas;
-  return changedAnswer(context, await putUser(context.ports, changeOf(context), addressOf(context), given, quota));
+  return changedAnswer(context, await putUser(context.ports, changeOf(context), userAddressOf(context), given, quota));
 }
 
 const users: readonly Route[] = [
@@ -71,7 +66,7 @@ const users: readonly Route[] = [
     permission: 'read',
     success: { 200: userResource },
     answer: async (context) => {
-      const { shown, etag } = await showOneUser(context.ports.table, addressOf(context));
+      const { shown, etag } = await showOneUser(context.ports.table, userAddressOf(context));
       return { body: shown, etag };
     },
   }),
@@ -96,7 +91,7 @@ const users: readonly Route[] = [
     success: { 204: null },
     refusals: [412],
     answer: async (context) => {
-      await removeUser(context.ports, changeOf(context), addressOf(context));
+      await removeUser(context.ports, changeOf(context), userAddressOf(context));
       return { status: 204 };
     },
   }),
@@ -111,7 +106,7 @@ const users: readonly Route[] = [
     refusals: [409, 412],
     answer: async (context) => {
       const { ports, names, body } = context;
-      const made = await setPassword(ports, changeOf(context), addressOf(context), body.password);
+      const made = await setPassword(ports, changeOf(context), userAddressOf(context), body.password);
       return { body: { user: names.user, ...made } };
     },
   }),
@@ -140,7 +135,7 @@ const publishers: readonly Route[] = [
     permission: 'read',
     success: { 200: userResource },
     answer: async (context) => {
-      const { shown, etag } = await showOneUser(context.ports.table, addressOf(context), 'publisher');
+      const { shown, etag } = await showOneUser(context.ports.table, userAddressOf(context), 'publisher');
       return { body: shown, etag };
     },
   }),
@@ -164,7 +159,7 @@ const publishers: readonly Route[] = [
     success: { 204: null },
     refusals: [412],
     answer: async (context) => {
-      await removeUser(context.ports, changeOf(context), addressOf(context), 'publisher');
+      await removeUser(context.ports, changeOf(context), userAddressOf(context), 'publisher');
       return { status: 204 };
     },
   }),

@@ -4,7 +4,7 @@ import { WATCH_ACCESSES, WATCH_WORDS } from '#core/watch-policy.ts';
 import { putWord, type ShownWatcher, showWatchersOf, showWord, WATCHER_STATES } from '#roles/watch-desk.ts';
 import { changeOf } from './change-answer.ts';
 import { listAnswer, listOf, PAGE, pageAfter, time } from './parameters.ts';
-import { type Context, type Route, route, tenantOf } from './route.ts';
+import { type Route, route, userAddressOf } from './route.ts';
 
 const state = v.picklist(WATCHER_STATES);
 const watcherResource = v.object({
@@ -31,11 +31,6 @@ const show = ({ watcher, event, state, access, isByList, createdAtMs, expiresAtM
   ...{ createdAt: toTime(createdAtMs), expiresAt: toTime(expiresAtMs) },
 });
 
-const addressOf = (context: Context<'user', unknown, unknown>) => ({
-  domain: tenantOf(context).domain,
-  user: context.names.user,
-});
-
 export const WATCHER_ROUTES: readonly Route[] = [
   route({
     method: 'GET',
@@ -47,7 +42,7 @@ export const WATCHER_ROUTES: readonly Route[] = [
     success: { 200: listOf(watcherResource) },
     answer: async (context) => {
       const wish = { ...pageAfter(context), state: context.query.state };
-      const { items, place } = await showWatchersOf(context.ports.table, addressOf(context), wish, context.nowMs);
+      const { items, place } = await showWatchersOf(context.ports.table, userAddressOf(context), wish, context.nowMs);
       return listAnswer(context, items.map(show), place);
     },
   }),
@@ -61,7 +56,7 @@ export const WATCHER_ROUTES: readonly Route[] = [
     refusals: [400],
     answer: async (context) => {
       const { watcher } = context.names;
-      return { body: { watcher, access: await showWord(context.ports.table, addressOf(context), watcher) } };
+      return { body: { watcher, access: await showWord(context.ports.table, userAddressOf(context), watcher) } };
     },
   }),
   route({
@@ -77,7 +72,7 @@ export const WATCHER_ROUTES: readonly Route[] = [
     refusals: [400, 404, 409, 412],
     answer: async (context) => {
       const { ports, names, body } = context;
-      const { etag } = await putWord(ports, changeOf(context), addressOf(context), names.watcher, body.access);
+      const { etag } = await putWord(ports, changeOf(context), userAddressOf(context), names.watcher, body.access);
       return { body: { watcher: names.watcher, access: body.access }, etag };
     },
   }),
@@ -90,7 +85,7 @@ export const WATCHER_ROUTES: readonly Route[] = [
     success: { 204: null },
     refusals: [400, 404, 412],
     answer: async (context) => {
-      await putWord(context.ports, changeOf(context), addressOf(context), context.names.watcher, undefined);
+      await putWord(context.ports, changeOf(context), userAddressOf(context), context.names.watcher, undefined);
       return { status: 204 };
     },
   }),

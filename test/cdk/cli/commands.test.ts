@@ -222,7 +222,7 @@ describe('import', () => {
     const { code, out, err } = await run(['user', 'import', '-'], { input: text });
     expect(code).toBe(1);
     expect(out).toMatch(
-      /^1 created, 1 changed, 0 as they were\.\n {2}line 3 \(2002\): .*password.*\n {2}line 4: there is no user\n$/,
+      /^1 created, 1 changed, 0 as they were\.\n {2}line 3 \(2002\): .*password.*\n {2}line 4: has no user\n$/,
     );
     expect(err).toContain('2 lines could not be imported');
     expect(await json('user', 'show', '1001')).toMatchObject({
