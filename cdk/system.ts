@@ -1,14 +1,5 @@
 /** The one description of the system: functions, table, events. The CDK stacks and the local stack both read it. */
 
-/** DynamoDB actions that a function's role may use on the table and its indexes. */
-export type TableAction =
-  | 'GetItem'
-  | 'Query'
-  | 'PutItem'
-  | 'UpdateItem'
-  | 'DeleteItem'
-  | 'BatchGetItem'
-  | 'BatchWriteItem';
 /** Secrets that a function or the gateway reads at start. */
 export type SecretName = 'nonce' | 'instruction' | 'admin' | 'vault';
 
@@ -18,7 +9,6 @@ export interface FunctionDescription {
   readonly what: string;
   readonly memoryMb: number;
   readonly timeoutSeconds: number;
-  readonly tableActions: readonly TableAction[];
   readonly secrets: readonly SecretName[];
   readonly trigger:
     | { readonly kind: 'gateway'; readonly methods: readonly string[] }
@@ -35,7 +25,6 @@ export const FUNCTIONS = {
     what: 'REGISTER: authenticates a flow and keeps its bindings',
     memoryMb: 512,
     timeoutSeconds: 10,
-    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'],
     secrets: ['nonce', 'vault'],
     trigger: { kind: 'gateway', methods: ['REGISTER'] },
     reachesGateways: false,
@@ -45,7 +34,6 @@ export const FUNCTIONS = {
     what: 'Gateway question: whom the token of a handshake proves',
     memoryMb: 512,
     timeoutSeconds: 10,
-    tableActions: ['GetItem', 'UpdateItem'],
     secrets: ['vault'],
     trigger: { kind: 'gateway', methods: [] },
     reachesGateways: false,
@@ -55,7 +43,6 @@ export const FUNCTIONS = {
     what: 'SUBSCRIBE: opens, refreshes and ends subscriptions',
     memoryMb: 512,
     timeoutSeconds: 10,
-    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem', 'BatchWriteItem'],
     secrets: ['nonce', 'vault'],
     trigger: { kind: 'gateway', methods: ['SUBSCRIBE'] },
     reachesGateways: false,
@@ -65,7 +52,6 @@ export const FUNCTIONS = {
     what: 'PUBLISH: keeps publications as the state of a presentity',
     memoryMb: 512,
     timeoutSeconds: 10,
-    tableActions: ['GetItem', 'Query', 'UpdateItem'],
     secrets: ['nonce', 'vault'],
     trigger: { kind: 'gateway', methods: ['PUBLISH'] },
     reachesGateways: false,
@@ -75,7 +61,6 @@ export const FUNCTIONS = {
     what: 'MESSAGE: carries an instant message to the contacts of a user',
     memoryMb: 512,
     timeoutSeconds: 10,
-    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'],
     secrets: ['nonce', 'vault', 'instruction'],
     trigger: { kind: 'gateway', methods: ['MESSAGE'] },
     reachesGateways: true,
@@ -85,7 +70,6 @@ export const FUNCTIONS = {
     what: 'INVITE: routes a call, within policy and limits, and keeps it',
     memoryMb: 512,
     timeoutSeconds: 10,
-    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem'],
     secrets: ['nonce', 'vault'],
     trigger: { kind: 'gateway', methods: ['INVITE'] },
     reachesGateways: false,
@@ -95,7 +79,6 @@ export const FUNCTIONS = {
     what: 'Gateway report: how calls stand, in their own items and as the state of both parties',
     memoryMb: 512,
     timeoutSeconds: 30,
-    tableActions: ['GetItem', 'PutItem', 'UpdateItem'],
     secrets: [],
     trigger: { kind: 'gateway', methods: [] },
     reachesGateways: false,
@@ -105,7 +88,6 @@ export const FUNCTIONS = {
     what: 'Stream: a changed state goes to the gateways of its watchers, a changed policy decides who they are',
     memoryMb: 1024,
     timeoutSeconds: 30,
-    tableActions: ['GetItem', 'Query', 'UpdateItem', 'DeleteItem', 'BatchGetItem', 'BatchWriteItem'],
     secrets: ['instruction'],
     trigger: { kind: 'stream' },
     reachesGateways: true,
@@ -115,7 +97,6 @@ export const FUNCTIONS = {
     what: 'Gateway report: removes bindings of closed flows, watchers of ended subscriptions, delivered messages',
     memoryMb: 256,
     timeoutSeconds: 30,
-    tableActions: ['GetItem', 'Query', 'UpdateItem', 'DeleteItem', 'BatchGetItem', 'BatchWriteItem'],
     secrets: [],
     trigger: { kind: 'gateway', methods: [] },
     reachesGateways: false,
@@ -125,7 +106,6 @@ export const FUNCTIONS = {
     what: 'Gateway report: renews the lease that says where a gateway is',
     memoryMb: 256,
     timeoutSeconds: 10,
-    tableActions: ['PutItem', 'Query'],
     secrets: [],
     trigger: { kind: 'gateway', methods: [] },
     reachesGateways: false,
@@ -135,7 +115,6 @@ export const FUNCTIONS = {
     what: 'Schedule: publishes what has run out: publications, bindings, calls and dead gateways',
     memoryMb: 512,
     timeoutSeconds: 75,
-    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem', 'BatchWriteItem'],
     secrets: [],
     trigger: { kind: 'schedule' },
     reachesGateways: false,
@@ -145,7 +124,6 @@ export const FUNCTIONS = {
     what: 'HTTP API: tenants, people and keys, and what happens, for operators and tenants',
     memoryMb: 512,
     timeoutSeconds: 20,
-    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem', 'BatchWriteItem'],
     secrets: ['instruction', 'admin', 'vault'],
     trigger: { kind: 'http' },
     reachesGateways: true,

@@ -50,7 +50,7 @@ beforeAll(async () => {
     loadUser: async () => undefined,
     loadTenant: async () => undefined,
   };
-  client = createGatewayClient(async () => INSTRUCTION_SECRET);
+  client = createGatewayClient(async () => [INSTRUCTION_SECRET]);
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
   streams = new DynamoDBStreamsClient({ endpoint: started.endpoint, region: 'local', credentials });
   const { StreamDescription } = await streams.send(new DescribeStreamCommand({ StreamArn: started.streamArn }));

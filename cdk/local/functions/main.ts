@@ -13,7 +13,7 @@ const hosts = new Map(
     const { timeoutSeconds, memoryMb } = FUNCTIONS[name];
     const functionName = `lampfield-${name}`;
     const modulePath = path.join(functionFolder(name), 'index.mjs');
-    return [functionName, new FunctionHost({ functionName, modulePath, timeoutSeconds, memoryMb })];
+    return [functionName, new FunctionHost({ functionName, describedAs: name, modulePath, timeoutSeconds, memoryMb })];
   }),
 );
 const server = createInvokeApi(hosts);
