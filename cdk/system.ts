@@ -14,7 +14,9 @@ export interface FunctionDescription {
     | { readonly kind: 'gateway'; readonly methods: readonly string[] }
     | { readonly kind: 'stream' }
     | { readonly kind: 'schedule' }
-    | { readonly kind: 'http' };
+    | { readonly kind: 'http' }
+    /** Secrets Manager, for the secrets that rotate. */
+    | { readonly kind: 'rotation' };
   /** True when the function posts instructions to gateways, so it must stand in their network. */
   readonly reachesGateways: boolean;
 }
@@ -128,10 +130,26 @@ export const FUNCTIONS = {
     trigger: { kind: 'http' },
     reachesGateways: true,
   },
+  rotate: {
+    entry: 'lambdas/handlers/rotate.ts',
+    what: 'Rotation: makes new versions of the secrets that functions and gateways share',
+    memoryMb: 256,
+    timeoutSeconds: 30,
+    secrets: [],
+    trigger: { kind: 'rotation' },
+    reachesGateways: false,
+  },
 } as const satisfies Record<string, FunctionDescription>;
 
 export type FunctionName = keyof typeof FUNCTIONS;
 export const FUNCTION_NAMES = Object.keys(FUNCTIONS) as FunctionName[];
+
+/** Secrets that rotate by themselves: their readers accept two versions (core/secret-versions). */
+export const ROTATION = { function: 'rotate', secrets: ['nonce', 'instruction'], everyDays: 30 } as const satisfies {
+  readonly function: FunctionName;
+  readonly secrets: readonly SecretName[];
+  readonly everyDays: number;
+};
 
 /** The single table (keys and items: lambdas/table). */
 export const TABLE = {

@@ -98,6 +98,7 @@ export const TABLE_RIGHTS: Readonly<Record<FunctionName, TableRights>> = {
     indexes: [],
   },
   lease: { items: { PutItem: ['GATEWAY'] }, indexes: ['listed'] },
+  rotate: { items: {}, indexes: [] },
   /** It removes what is left of users and tenants, whatever that is. */
   expire: {
     items: {

@@ -7,6 +7,7 @@ import {
   type FunctionDescription,
   type FunctionName,
   RECORD_EXPORT,
+  ROTATION,
   STREAM_MAPPING,
   TABLE,
 } from '#cdk/system.ts';
@@ -50,6 +51,7 @@ describe.each(FUNCTION_NAMES)('function %s', (name) => {
     const environment = Object.fromEntries(variables.map(([key, value]) => [key, nameOf(value)]));
     const read = readEnvironment(environment);
     expect(read.tableName).toBe('<Table>');
+    expect(read.vaultSecret?.kind).toBe(description.secrets.includes('vault') ? 'arn' : undefined);
     expect(read.nonceSecret?.kind).toBe(description.secrets.includes('nonce') ? 'arn' : undefined);
     expect(read.instructionSecret?.kind).toBe(description.secrets.includes('instruction') ? 'arn' : undefined);
     expect(read.adminSecret?.kind).toBe(description.secrets.includes('admin') ? 'arn' : undefined);
@@ -75,9 +77,14 @@ describe.each(FUNCTION_NAMES)('function %s', (name) => {
   });
 
   it('reads its own secrets and no other', () => {
-    const read = (secret: string) => isAllowed(statements, 'secretsmanager:GetSecretValue', `<${secret}Secret>`);
-    expect(read('Nonce')).toBe(description.secrets.includes('nonce'));
-    expect(read('Instruction')).toBe(description.secrets.includes('instruction'));
+    const own: readonly string[] = description.trigger.kind === 'rotation' ? ROTATION.secrets : description.secrets;
+    for (const secret of ['nonce', 'instruction', 'admin', 'vault']) {
+      const id = `<${secret.replace(/^./, (letter) => letter.toUpperCase())}Secret>`;
+      expect([secret, isAllowed(statements, 'secretsmanager:GetSecretValue', id)]).toEqual([
+        secret,
+        own.includes(secret),
+      ]);
+    }
   });
 
   it('has no wildcard action, and a wildcard resource only where EC2 knows no other', () => {
@@ -218,10 +225,41 @@ describe('the schedule', () => {
     expect(permissions.map(({ Properties }) => Properties.Principal).toSorted()).toEqual([
       'apigateway.amazonaws.com',
       'events.amazonaws.com',
+      'secretsmanager.amazonaws.com',
+      'secretsmanager.amazonaws.com',
     ]);
     template.hasResourceProperties('AWS::Lambda::Permission', {
       Principal: 'events.amazonaws.com',
       FunctionName: { 'Fn::GetAtt': [Match.stringLikeRegexp('^Expire'), 'Arn'] },
+    });
+  });
+});
+
+describe('rotation', () => {
+  it('makes new versions of the secrets with two valid versions every 30 days, not by deploying', () => {
+    const schedules = Object.values(template.findResources('AWS::SecretsManager::RotationSchedule'));
+    expect(schedules.map(({ Properties }) => nameOf(Properties.SecretId))).toEqual([
+      '<NonceSecret>',
+      '<InstructionSecret>',
+    ]);
+    for (const { Properties } of schedules)
+      expect(Properties).toMatchObject({
+        RotateImmediatelyOnUpdate: false,
+        RotationRules: { ScheduleExpression: 'rate(30 days)' },
+        RotationLambdaARN: { 'Fn::GetAtt': [expect.stringMatching(/^Rotate/), 'Arn'] },
+      });
+  });
+
+  it('is the only function that changes secrets, and Secrets Manager invokes it for those only', () => {
+    for (const action of ['PutSecretValue', 'UpdateSecretVersionStage'])
+      for (const secret of ['<NonceSecret>', '<InstructionSecret>', '<AdminSecret>', '<VaultSecret>'])
+        expect(FUNCTION_NAMES.filter((name) => isAllowed(roleOf(name), `secretsmanager:${action}`, secret))).toEqual(
+          /Nonce|Instruction/.test(secret) ? ['rotate'] : [],
+        );
+    template.hasResourceProperties('AWS::Lambda::Permission', {
+      Principal: 'secretsmanager.amazonaws.com',
+      SourceAccount: { Ref: 'AWS::AccountId' },
+      SourceArn: { 'Fn::ImportValue': Match.stringLikeRegexp('InstructionSecret') },
     });
   });
 });
