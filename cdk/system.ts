@@ -1,14 +1,5 @@
 /** The one description of the system: functions, table, events. The CDK stacks and the local stack both read it. */
 
-/** DynamoDB actions that a function's role may use on the table and its indexes. */
-export type TableAction =
-  | 'GetItem'
-  | 'Query'
-  | 'PutItem'
-  | 'UpdateItem'
-  | 'DeleteItem'
-  | 'BatchGetItem'
-  | 'BatchWriteItem';
 /** Secrets that a function or the gateway reads at start. */
 export type SecretName = 'nonce' | 'instruction' | 'admin' | 'vault';
 
@@ -18,13 +9,14 @@ export interface FunctionDescription {
   readonly what: string;
   readonly memoryMb: number;
   readonly timeoutSeconds: number;
-  readonly tableActions: readonly TableAction[];
   readonly secrets: readonly SecretName[];
   readonly trigger:
     | { readonly kind: 'gateway'; readonly methods: readonly string[] }
     | { readonly kind: 'stream' }
     | { readonly kind: 'schedule' }
-    | { readonly kind: 'http' };
+    | { readonly kind: 'http' }
+    /** Secrets Manager, for the secrets that rotate. */
+    | { readonly kind: 'rotation' };
   /** True when the function posts instructions to gateways, so it must stand in their network. */
   readonly reachesGateways: boolean;
 }
@@ -35,7 +27,6 @@ export const FUNCTIONS = {
     what: 'REGISTER: authenticates a flow and keeps its bindings',
     memoryMb: 512,
     timeoutSeconds: 10,
-    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'],
     secrets: ['nonce', 'vault'],
     trigger: { kind: 'gateway', methods: ['REGISTER'] },
     reachesGateways: false,
@@ -45,7 +36,6 @@ export const FUNCTIONS = {
     what: 'Gateway question: whom the token of a handshake proves',
     memoryMb: 512,
     timeoutSeconds: 10,
-    tableActions: ['GetItem', 'UpdateItem'],
     secrets: ['vault'],
     trigger: { kind: 'gateway', methods: [] },
     reachesGateways: false,
@@ -55,7 +45,6 @@ export const FUNCTIONS = {
     what: 'SUBSCRIBE: opens, refreshes and ends subscriptions',
     memoryMb: 512,
     timeoutSeconds: 10,
-    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem', 'BatchWriteItem'],
     secrets: ['nonce', 'vault'],
     trigger: { kind: 'gateway', methods: ['SUBSCRIBE'] },
     reachesGateways: false,
@@ -65,7 +54,6 @@ export const FUNCTIONS = {
     what: 'PUBLISH: keeps publications as the state of a presentity',
     memoryMb: 512,
     timeoutSeconds: 10,
-    tableActions: ['GetItem', 'Query', 'UpdateItem'],
     secrets: ['nonce', 'vault'],
     trigger: { kind: 'gateway', methods: ['PUBLISH'] },
     reachesGateways: false,
@@ -75,7 +63,6 @@ export const FUNCTIONS = {
     what: 'MESSAGE: carries an instant message to the contacts of a user',
     memoryMb: 512,
     timeoutSeconds: 10,
-    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'],
     secrets: ['nonce', 'vault', 'instruction'],
     trigger: { kind: 'gateway', methods: ['MESSAGE'] },
     reachesGateways: true,
@@ -85,7 +72,6 @@ export const FUNCTIONS = {
     what: 'INVITE: routes a call, within policy and limits, and keeps it',
     memoryMb: 512,
     timeoutSeconds: 10,
-    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem'],
     secrets: ['nonce', 'vault'],
     trigger: { kind: 'gateway', methods: ['INVITE'] },
     reachesGateways: false,
@@ -95,7 +81,6 @@ export const FUNCTIONS = {
     what: 'Gateway report: how calls stand, in their own items and as the state of both parties',
     memoryMb: 512,
     timeoutSeconds: 30,
-    tableActions: ['GetItem', 'PutItem', 'UpdateItem'],
     secrets: [],
     trigger: { kind: 'gateway', methods: [] },
     reachesGateways: false,
@@ -105,7 +90,6 @@ export const FUNCTIONS = {
     what: 'Stream: a changed state goes to the gateways of its watchers, a changed policy decides who they are',
     memoryMb: 1024,
     timeoutSeconds: 30,
-    tableActions: ['GetItem', 'Query', 'UpdateItem', 'DeleteItem', 'BatchGetItem', 'BatchWriteItem'],
     secrets: ['instruction'],
     trigger: { kind: 'stream' },
     reachesGateways: true,
@@ -115,7 +99,6 @@ export const FUNCTIONS = {
     what: 'Gateway report: removes bindings of closed flows, watchers of ended subscriptions, delivered messages',
     memoryMb: 256,
     timeoutSeconds: 30,
-    tableActions: ['GetItem', 'Query', 'UpdateItem', 'DeleteItem', 'BatchGetItem', 'BatchWriteItem'],
     secrets: [],
     trigger: { kind: 'gateway', methods: [] },
     reachesGateways: false,
@@ -125,7 +108,6 @@ export const FUNCTIONS = {
     what: 'Gateway report: renews the lease that says where a gateway is',
     memoryMb: 256,
     timeoutSeconds: 10,
-    tableActions: ['PutItem', 'Query'],
     secrets: [],
     trigger: { kind: 'gateway', methods: [] },
     reachesGateways: false,
@@ -135,7 +117,6 @@ export const FUNCTIONS = {
     what: 'Schedule: publishes what has run out: publications, bindings, calls and dead gateways',
     memoryMb: 512,
     timeoutSeconds: 75,
-    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem', 'BatchWriteItem'],
     secrets: [],
     trigger: { kind: 'schedule' },
     reachesGateways: false,
@@ -145,15 +126,30 @@ export const FUNCTIONS = {
     what: 'HTTP API: tenants, people and keys, and what happens, for operators and tenants',
     memoryMb: 512,
     timeoutSeconds: 20,
-    tableActions: ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem', 'BatchWriteItem'],
     secrets: ['instruction', 'admin', 'vault'],
     trigger: { kind: 'http' },
     reachesGateways: true,
+  },
+  rotate: {
+    entry: 'lambdas/handlers/rotate.ts',
+    what: 'Rotation: makes new versions of the secrets that functions and gateways share',
+    memoryMb: 256,
+    timeoutSeconds: 30,
+    secrets: [],
+    trigger: { kind: 'rotation' },
+    reachesGateways: false,
   },
 } as const satisfies Record<string, FunctionDescription>;
 
 export type FunctionName = keyof typeof FUNCTIONS;
 export const FUNCTION_NAMES = Object.keys(FUNCTIONS) as FunctionName[];
+
+/** Secrets that rotate by themselves: their readers accept two versions (core/secret-versions). */
+export const ROTATION = { function: 'rotate', secrets: ['nonce', 'instruction'], everyDays: 30 } as const satisfies {
+  readonly function: FunctionName;
+  readonly secrets: readonly SecretName[];
+  readonly everyDays: number;
+};
 
 /** The single table (keys and items: lambdas/table). */
 export const TABLE = {

@@ -53,7 +53,9 @@ const environment = v.object({
   GATEWAY_TITLE: v.optional(v.string(), 'lampfield-gateway'),
   FUNCTIONS: v.pipe(parsedJson, functionNames),
   LAMBDA_ENDPOINT: v.optional(v.pipe(v.string(), v.url())),
-  INSTRUCTION_SECRET: v.pipe(v.string(), v.minLength(16, 'must have at least 16 characters')),
+  /** Signs instructions; or its ARN in Secrets Manager, where it may be rotated while gateways run. */
+  INSTRUCTION_SECRET: v.optional(v.pipe(v.string(), v.minLength(16, 'must have at least 16 characters'))),
+  INSTRUCTION_SECRET_ARN: v.optional(v.pipe(v.string(), v.startsWith('arn:', 'must be the ARN of a secret'))),
   /** The secret before the last rotation, still accepted. */
   INSTRUCTION_SECRET_PREVIOUS: v.optional(v.string()),
   PANEL_DIR: v.optional(v.string()),
@@ -114,6 +116,17 @@ const environment = v.object({
   DRAIN_SECONDS: integer(20, 0, 600),
 });
 
+const checked = v.pipe(
+  environment,
+  v.forward(
+    v.check(
+      (config) => config.INSTRUCTION_SECRET !== undefined || config.INSTRUCTION_SECRET_ARN !== undefined,
+      'is missing, and so is INSTRUCTION_SECRET_ARN',
+    ),
+    ['INSTRUCTION_SECRET'],
+  ),
+);
+
 export type GatewayConfig = Readonly<v.InferOutput<typeof environment>>;
 export interface TlsFiles {
   readonly cert: Buffer;
@@ -125,7 +138,7 @@ export interface TlsFiles {
  * @throws {Error} naming every variable that is wrong and why
  */
 export function readConfig(env: NodeJS.ProcessEnv): GatewayConfig {
-  const result = v.safeParse(environment, env);
+  const result = v.safeParse(checked, env);
   if (result.success) return result.output;
   const problems = result.issues.map((issue) => `  ${v.getDotPath(issue) ?? '?'}: ${issue.message}`);
   throw new Error(`The gateway's environment is not right:\n${problems.join('\n')}\nRun with --help for the list.`);

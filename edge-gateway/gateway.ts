@@ -6,7 +6,7 @@ import { type GatewayId, gatewayIdOf, type SubscriptionId } from '#contract/ids.
 import type { Instruction } from '#contract/instruction.ts';
 import type { Address } from '#core/identity.ts';
 import { createInvoke, FunctionQueue, type Invoke, type TakeQuotas } from './backend.ts';
-import { assembleCalls, type CallParts, secretsOf } from './calls/assemble-calls.ts';
+import { assembleCalls, type CallParts } from './calls/assemble-calls.ts';
 import { type GatewayConfig, readTlsFiles } from './config.ts';
 import { FlowGuard } from './flow-guard.ts';
 import { type Flow, FlowTable } from './flow-table.ts';
@@ -17,6 +17,7 @@ import { createHttpListener } from './health.ts';
 import { iceServersFor } from './ice-servers.ts';
 import { IdentityKeeper } from './identity-keeper.ts';
 import { carryOut, createInstructionServer, type IntakePorts, type PromptInstruction } from './instruction-intake.ts';
+import { type InstructionKeys, openInstructionKeys } from './instruction-keys.ts';
 import { LampStreams } from './lamps/lamp-streams.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { MetricLog } from './metric-log.ts';
@@ -74,6 +75,7 @@ interface Parts {
   readonly signIn: SignInByToken;
   readonly lampStreams: LampStreams;
   readonly nowMs: () => number;
+  readonly keys: InstructionKeys;
   /** None when no function routes calls. */
   readonly callParts: CallParts | undefined;
   readonly flowEvents: TrunkPorts['events'];
@@ -88,8 +90,8 @@ interface Parts {
  * @param advertisedHost where functions reach the instruction port
  */
 export async function startGateway(config: GatewayConfig, advertisedHost: string): Promise<RunningGateway> {
-  const parts = assemble(config);
-  const intake = intakeOf(config, parts);
+  const parts = await assemble(config);
+  const intake = intakeOf(parts);
   const instructionPort = await listen(intake, config.INSTRUCTION_PORT, config.HOST);
   parts.address = `http://${advertisedHost}:${instructionPort}`;
   const lease = leaseOf(config, parts);
@@ -108,6 +110,7 @@ export async function startGateway(config: GatewayConfig, advertisedHost: string
       await drainFlows(parts, sip, lease, config.DRAIN_SECONDS);
       for (const clock of clocks) clearInterval(clock);
       lease.stop();
+      parts.keys.close();
       await parts.reports.drain();
       await parts.callParts?.reports.drain();
       await parts.callParts?.peers.drain(PEER_DRAIN_MS);
@@ -117,11 +120,12 @@ export async function startGateway(config: GatewayConfig, advertisedHost: string
   };
 }
 
-function assemble(config: GatewayConfig): Parts {
+async function assemble(config: GatewayConfig): Promise<Parts> {
   const gatewayId = gatewayIdOf(`${hostname()}-${randomBytes(6).toString('hex')}`.slice(-64));
   const telemetry = createTelemetry(config.LOG_LEVEL, gatewayId);
   const { log, counts } = telemetry;
   const nowMs = Date.now;
+  const keys = await openInstructionKeys(config, { log, nowMs });
   const invoke = createInvoke(config.LAMBDA_ENDPOINT);
   const flows = new FlowTable();
   const subscriptions = new SubscriptionTable();
@@ -165,6 +169,7 @@ function assemble(config: GatewayConfig): Parts {
       : assembleCalls(config, {
           ...{ gatewayId, gatewayHost, transport: publicTransport(config), address: () => parts.address },
           ...{ flows, outbox, invoke, queue: inviteQueue, tenants, telemetry, nowMs, trunks, identities },
+          secrets: keys.valid,
         });
   const isDraining = (): boolean => parts.draining;
   const requestPorts = {
@@ -203,7 +208,7 @@ function assemble(config: GatewayConfig): Parts {
   const tables = { flows, subscriptions, outbox, reports, notifyPath, forwardPath, requestPath, guard, tenants };
   const parts: Parts = {
     ...{ gatewayId, telemetry, invoke, functions, ...tables, nowMs, identities, signIn, lampStreams },
-    ...{ callParts, flowEvents, trunks, address: '', draining: false },
+    ...{ keys, callParts, flowEvents, trunks, address: '', draining: false },
   };
   return parts;
 }
@@ -231,10 +236,10 @@ function functionQueues(
   return byMethod;
 }
 
-function intakeOf(config: GatewayConfig, parts: Parts): Server {
+function intakeOf(parts: Parts): Server {
   return createInstructionServer({
     ...parts,
-    secrets: secretsOf(config),
+    secrets: parts.keys.valid,
     closeFlow: (flow, code, reason) => closeFlow(flow, parts.outbox, code, reason),
     closeTenant: (domain) => closeTenant(domain, closerPorts(parts)),
     closeUser: (user) => closeUser(user, closerPorts(parts)),

@@ -44,8 +44,8 @@ export type CallInstruction = Extract<Instruction, { kind: 'relay' | 'arrived' |
 
 export interface IntakePorts extends InstructionPorts {
   readonly gatewayId: GatewayId;
-  /** The current secret first, then the one before the last rotation. */
-  readonly secrets: readonly string[];
+  /** As they are now: instructions may be signed with any of them. */
+  readonly secrets: () => readonly string[];
   readonly forwardPath: ForwardPath;
   readonly tenants: Pick<TenantLedger, 'useOf'>;
   readonly telemetry: Telemetry;
@@ -73,7 +73,7 @@ async function intake(request: IncomingMessage, response: ServerResponse, ports:
   const { telemetry, secrets } = ports;
   const body = await readBody(request);
   const received = { signature: headerOf(request, SIGNATURE_HEADER), signedAt: headerOf(request, SIGNED_AT_HEADER) };
-  if (body === undefined || !secrets.some((secret) => verifyInstructions(secret, received, body, ports.nowMs()))) {
+  if (body === undefined || !secrets().some((secret) => verifyInstructions(secret, received, body, ports.nowMs()))) {
     telemetry.counts.instructionsRefused++;
     telemetry.log.warn({ hop: 'instruction', address: request.socket.remoteAddress }, 'signature refused');
     end(response, body === undefined ? 413 : 401, { error: 'not signed with the instruction secret, or too long ago' });

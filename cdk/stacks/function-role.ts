@@ -5,14 +5,9 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
-import { FUNCTIONS, type FunctionDescription, type FunctionName, type SecretName, TABLE } from '../system.ts';
-
-/** Functions that query an index; the others are granted the table alone. */
-const INDEX_READERS: Readonly<Record<keyof typeof TABLE.indexes, readonly FunctionName[]>> = {
-  due: ['expire'],
-  byGateway: ['expire'],
-  listed: ['api', 'expire', 'notify'],
-};
+import { partitionStart } from '#table/keys.ts';
+import { FUNCTIONS, type FunctionDescription, type FunctionName, type SecretName } from '../system.ts';
+import { TABLE_RIGHTS } from '../table-rights.ts';
 
 interface FunctionRoleProps {
   readonly name: FunctionName;
@@ -31,7 +26,7 @@ export function createFunctionRole(scope: Construct, id: string, props: Function
   });
   const statements = [
     logStatement(props.logGroup),
-    ...tableStatements(props.name, description, props.table),
+    ...tableStatements(props.name, props.table),
     ...description.secrets.map((secret) => secretStatement(props.secrets[secret])),
     ...(description.trigger.kind === 'stream' ? streamStatements(props.table) : []),
     ...(description.reachesGateways ? networkInterfaceStatements(Stack.of(scope), props.functionName) : []),
@@ -45,15 +40,24 @@ function logStatement(logGroup: ILogGroup): iam.PolicyStatement {
   return allow('Logs', ['logs:CreateLogStream', 'logs:PutLogEvents'], [logGroup.logGroupArn]);
 }
 
-function tableStatements(
-  name: FunctionName,
-  { tableActions }: FunctionDescription,
-  table: dynamodb.ITableV2,
-): iam.PolicyStatement[] {
-  const actions = tableActions.map((action) => `dynamodb:${action}`);
-  const indexes = Object.values(TABLE.indexes).filter((index) => INDEX_READERS[index.name].includes(name));
-  const indexArns = indexes.map((index) => `${table.tableArn}/index/${index.name}`);
-  const statements = [allow('Table', actions, [table.tableArn])];
+/**
+ * Actions with the same items stand in one statement. An action that is granted always names partition keys (no Scan), so
+ * ForAllValues is never true for want of them. Of an index it is not documented which key would count: none is demanded.
+ */
+function tableStatements(name: FunctionName, table: dynamodb.ITableV2): iam.PolicyStatement[] {
+  const { items, indexes } = TABLE_RIGHTS[name];
+  const actionsByKinds = new Map<string, string[]>();
+  for (const [action, kinds] of Object.entries(items)) {
+    const keys = kinds.map(partitionStart).toSorted().join();
+    actionsByKinds.set(keys, [...(actionsByKinds.get(keys) ?? []), `dynamodb:${action}`]);
+  }
+  const statements = [...actionsByKinds].map(([keys, actions]) => {
+    const conditions = {
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': keys.split(',').map((key) => `${key}*`) },
+    };
+    return new iam.PolicyStatement({ actions, resources: [table.tableArn], conditions });
+  });
+  const indexArns = indexes.map((index) => `${table.tableArn}/index/${index}`);
   if (indexArns.length > 0) statements.push(allow('Indexes', ['dynamodb:Query'], indexArns));
   return statements;
 }

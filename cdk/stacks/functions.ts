@@ -13,6 +13,7 @@ import {
   FUNCTIONS,
   type FunctionDescription,
   type FunctionName,
+  ROTATION,
   STREAM_MAPPING,
 } from '../system.ts';
 import type { DataStack } from './data.ts';
@@ -22,6 +23,7 @@ import { deploymentName, functionNameOf } from './names.ts';
 import type { NetworkStack } from './network.ts';
 import { exportRecords } from './record-export.ts';
 import { createLogGroup } from './retention.ts';
+import { rotateSecrets } from './rotation.ts';
 import type { Settings } from './settings.ts';
 
 interface FunctionsProps extends StackProps {
@@ -45,6 +47,7 @@ export class FunctionsStack extends Stack {
     this.functions = Object.fromEntries(entries) as Record<FunctionName, lambda.Function>;
     this.#mapStream();
     this.#scheduleExpire();
+    rotateSecrets(this.functions[ROTATION.function], props.data.secrets);
     this.apiUrl = createHttpApi(this, props.settings, this.functions.api);
     exportRecords(this, props.settings, props.data.table);
   }

@@ -44,13 +44,14 @@ export function createGatewayTask(scope: Construct, id: string, props: GatewayTa
     },
   });
   task.addToTaskRolePolicy(invokeStatement(props.functions));
+  task.addToTaskRolePolicy(readStatement(instructionSecret));
   const container = task.addContainer('gateway', {
     image: ecs.ContainerImage.fromAsset(imageDirectory, {
       file: 'edge-gateway/Dockerfile',
       platform: Platform.LINUX_ARM64,
     }),
     environment: gatewayEnvironment(props),
-    secrets: { INSTRUCTION_SECRET: ecs.Secret.fromSecretsManager(instructionSecret), ...iceServers(scope, settings) },
+    secrets: iceServers(scope, settings),
     portMappings: [{ containerPort: PORTS.client }, { containerPort: PORTS.instruction }],
     logging: ecs.LogDrivers.awsLogs({ logGroup, streamPrefix: 'gateway' }),
     healthCheck: {
@@ -83,7 +84,13 @@ function invokeStatement(functions: Readonly<Record<FunctionName, IFunction>>): 
   });
 }
 
-function gatewayEnvironment({ settings, apiUrl }: GatewayTaskProps): Record<string, string> {
+/** The gateway reads it itself, again and again: it rotates while the gateway runs. */
+function readStatement({ secretArn }: ISecret): iam.PolicyStatement {
+  const actions = ['secretsmanager:GetSecretValue'];
+  return new iam.PolicyStatement({ sid: 'ReadInstructionSecret', actions, resources: [secretArn] });
+}
+
+function gatewayEnvironment({ settings, apiUrl, instructionSecret }: GatewayTaskProps): Record<string, string> {
   return {
     HOST: '0.0.0.0',
     PORT: String(PORTS.client),
@@ -94,6 +101,7 @@ function gatewayEnvironment({ settings, apiUrl }: GatewayTaskProps): Record<stri
     PUBLIC_TRANSPORT: 'WSS',
     FUNCTIONS: JSON.stringify(gatewayFunctions(settings)),
     ALLOWED_ORIGINS: settings.allowedOrigins,
+    INSTRUCTION_SECRET_ARN: instructionSecret.secretArn,
     API_URL: apiUrl,
     DRAIN_SECONDS: String(DRAIN_SECONDS),
     LOG_LEVEL: settings.logLevel,

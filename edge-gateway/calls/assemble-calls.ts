@@ -36,6 +36,8 @@ export interface CallAssembly {
   readonly tenants: TenantLedger;
   readonly telemetry: Telemetry;
   readonly nowMs: () => number;
+  /** Shared with functions and other gateways; the first one signs, all are accepted. */
+  readonly secrets: () => readonly string[];
   readonly identities: CallContext['identities'];
   /** Connections to trunks, and where trunks reach us; none when there is no listener for them. */
   readonly trunks?: Pick<TrunkLinkPorts, 'connections' | 'listener'> | undefined;
@@ -55,11 +57,11 @@ export function assembleCalls(config: GatewayConfig, given: CallAssembly): CallP
     telemetry,
     nowMs,
     trunks,
+    secrets,
   } = given;
   const { log, counts } = telemetry;
-  const secrets = secretsOf(config);
   const peers = new PeerLink({
-    ...{ self: () => ({ gatewayId, address: address() }), secret: config.INSTRUCTION_SECRET, nowMs, counts, log },
+    ...{ self: () => ({ gatewayId, address: address() }), secrets, nowMs, counts, log },
     gone: (peer, undelivered) => callPath.gatewayLost(peer, undelivered),
   });
   const reports = new CallReports({ gatewayId, functionName: config.FUNCTIONS.callReport, invoke, log, counts });
@@ -80,7 +82,3 @@ export function assembleCalls(config: GatewayConfig, given: CallAssembly): CallP
   const callPath = new CallPath(context);
   return { callPath, calls, transactions, reports, peers };
 }
-
-/** The current secret first, then the one before the last rotation. */
-export const secretsOf = (config: GatewayConfig): string[] =>
-  [config.INSTRUCTION_SECRET, config.INSTRUCTION_SECRET_PREVIOUS].filter((secret) => secret !== undefined);

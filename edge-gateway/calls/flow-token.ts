@@ -20,16 +20,17 @@ const CIPHER = 'aes-256-gcm';
 const keyOf = (secret: string): Buffer => createHmac('sha256', secret).update('lampfield flow token 1').digest();
 
 export class FlowTokens {
-  readonly #keys: readonly Buffer[];
+  readonly #secrets: () => readonly string[];
 
-  /** @param secrets the current one first, then the one before the last rotation */
-  constructor(secrets: readonly string[]) {
-    this.#keys = secrets.map(keyOf);
+  /** @param secrets as they are now: the first one seals, all open */
+  constructor(secrets: () => readonly string[]) {
+    this.#secrets = secrets;
   }
 
   /** @param iv random, of `TOKEN_IV_BYTES`, never used twice */
   seal({ gatewayId, address, callKey }: FlowToken, iv: Buffer): string {
-    const cipher = createCipheriv(CIPHER, this.#keys[0] ?? Buffer.alloc(0), iv);
+    const [secret = ''] = this.#secrets();
+    const cipher = createCipheriv(CIPHER, keyOf(secret), iv);
     const sealed = Buffer.concat([cipher.update(JSON.stringify([gatewayId, address, callKey])), cipher.final()]);
     return MARK + Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64url');
   }
@@ -38,8 +39,8 @@ export class FlowTokens {
   open(token: string): FlowToken | undefined {
     const bytes = Buffer.from(token.slice(MARK.length), 'base64url');
     if (!isToken(token) || bytes.length <= TOKEN_IV_BYTES + TAG_BYTES) return undefined;
-    for (const key of this.#keys) {
-      const text = decipher(key, bytes);
+    for (const secret of this.#secrets()) {
+      const text = decipher(keyOf(secret), bytes);
       if (text !== undefined) return readToken(text);
     }
     return undefined;

@@ -25,7 +25,8 @@ export interface PeerAddress {
 export interface PeerLinkPorts {
   /** Where this gateway is reached. */
   readonly self: () => PeerAddress;
-  readonly secret: string;
+  /** As they are now: the first one signs. */
+  readonly secrets: () => readonly string[];
   readonly nowMs: () => number;
   readonly counts: Counts;
   readonly log: Log;
@@ -116,7 +117,8 @@ export class PeerLink {
   }
 
   async #postBatch(peer: Peer, instructions: readonly Instruction[]): Promise<number> {
-    const { self, secret, nowMs } = this.#ports;
+    const { self, secrets, nowMs } = this.#ports;
+    const [secret = ''] = secrets();
     const batch: InstructionBatch = {
       ...{ contractVersion: CONTRACT_VERSION, gatewayId: peer.gatewayId, sender: self() },
       instructions: [...instructions],

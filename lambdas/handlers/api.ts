@@ -7,7 +7,7 @@ import { createCache } from '#runtime/cache.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { readEnvironment } from '#runtime/environment.ts';
 import { createGatewayClient } from '#runtime/gateway-client.ts';
-import { createSecretReader } from '#runtime/secret.ts';
+import { createKeysReader, createSecretReader } from '#runtime/secret.ts';
 import { createTelemetry, errorFields } from '#runtime/telemetry.ts';
 import { createVaultReader } from '#runtime/vault.ts';
 import { openDynamoDbTable } from '#table/dynamodb.ts';
@@ -32,7 +32,7 @@ const ports: ApiPorts = {
   leases: openLeaseBook(table),
   // What was written a moment ago is there: the one who wrote it goes on with it.
   loadTenant: (domain) => loadTenant(table, domain, { consistent: true }),
-  gateways: createGatewayClient(createSecretReader(environment.instructionSecret)),
+  gateways: createGatewayClient(createKeysReader(environment.instructionSecret)),
   vault: createVaultReader(createSecretReader(environment.vaultSecret)),
   random: randomBytes,
   takeRequest: async (tenant, nowMs) => {

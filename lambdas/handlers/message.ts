@@ -2,7 +2,7 @@
 import { message } from '#roles/messenger.ts';
 import { readEnvironment } from '#runtime/environment.ts';
 import { createGatewayClient } from '#runtime/gateway-client.ts';
-import { createSecretReader } from '#runtime/secret.ts';
+import { createKeysReader } from '#runtime/secret.ts';
 import { createTelemetry } from '#runtime/telemetry.ts';
 import { openLeaseBook } from '#table/lease-book.ts';
 import { createRequestHandler } from './request-handler.ts';
@@ -15,7 +15,7 @@ const requestPorts = createRequestPorts(environment);
 const ports = {
   ...requestPorts,
   leases: openLeaseBook(requestPorts.table),
-  gateways: createGatewayClient(createSecretReader(environment.instructionSecret)),
+  gateways: createGatewayClient(createKeysReader(environment.instructionSecret)),
   telemetry,
 };
 

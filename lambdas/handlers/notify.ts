@@ -14,7 +14,7 @@ import { monitorWatching } from '#roles/watch-monitor.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { readEnvironment } from '#runtime/environment.ts';
 import { createGatewayClient } from '#runtime/gateway-client.ts';
-import { createSecretReader } from '#runtime/secret.ts';
+import { createKeysReader } from '#runtime/secret.ts';
 import { createTelemetry } from '#runtime/telemetry.ts';
 import { openDynamoDbTable } from '#table/dynamodb.ts';
 import { openLeaseBook } from '#table/lease-book.ts';
@@ -27,7 +27,7 @@ const telemetry = createTelemetry(environment.logLevel);
 const ports = {
   table,
   leases: openLeaseBook(table),
-  gateways: createGatewayClient(createSecretReader(environment.instructionSecret)),
+  gateways: createGatewayClient(createKeysReader(environment.instructionSecret)),
   telemetry,
   isServed: createTenantCheck(table),
   historyHours: environment.historyHours,

@@ -9,7 +9,7 @@ import type { KeySetLoader, RequestPorts } from '#roles/request-ports.ts';
 import { createCache } from '#runtime/cache.ts';
 import type { Environment } from '#runtime/environment.ts';
 import { createKeySetLoader } from '#runtime/key-set-client.ts';
-import { createSecretReader, type SecretReader } from '#runtime/secret.ts';
+import { createKeysReader, createSecretReader, type KeysReader } from '#runtime/secret.ts';
 import { createVaultReader } from '#runtime/vault.ts';
 import { openDynamoDbTable } from '#table/dynamodb.ts';
 import { openFailureBook } from '#table/failure-book.ts';
@@ -35,13 +35,13 @@ export function createRequestPorts(environment: Environment): RequestPorts {
   const vault = createVaultReader(createSecretReader(environment.vaultSecret));
   // Where the table is on this machine, an issuer may be so too.
   const loadKeySet = createKeySetLoader({ allowsLoopback: environment.dynamoDbEndpoint !== undefined });
-  return cachedPorts(table, createSecretReader(environment.nonceSecret), vault, loadKeySet);
+  return cachedPorts(table, createKeysReader(environment.nonceSecret), vault, loadKeySet);
 }
 
 /** Ports over any table; for tests and benches too. */
 export function cachedPorts(
   table: Table,
-  nonceSecret: SecretReader,
+  nonceSecrets: KeysReader,
   vault: VaultReader,
   loadKeySet: KeySetLoader,
 ): RequestPorts {
@@ -58,7 +58,7 @@ export function cachedPorts(
     maxEntries: MAX_CACHED,
   });
   return {
-    ...{ table, nonceSecret, vault, loadKeySet, failures: openFailureBook(table) },
+    ...{ table, nonceSecrets, vault, loadKeySet, failures: openFailureBook(table) },
     ...{ loadUser: (domain, user) => users(`${domain}#${user}`), loadTenant: tenants, loadSignInSecrets: secrets },
   };
 }

@@ -17,7 +17,7 @@ import { type DigestPorts, identityOfDigest, readDigest, requireFitting } from '
 import type { RequestPorts } from './request-ports.ts';
 import { identityOfToken, placeOfToken, type TokenPorts } from './token-checker.ts';
 
-export type AuthenticatorPorts = DigestPorts & TokenPorts & Pick<RequestPorts, 'nonceSecret' | 'failures'>;
+export type AuthenticatorPorts = DigestPorts & TokenPorts & Pick<RequestPorts, 'nonceSecrets' | 'failures'>;
 
 /** As who the sender is asked for credentials: as the server that it speaks to, or as a proxy on its way. */
 export type Challenger = 'server' | 'proxy';
@@ -158,7 +158,7 @@ async function requirePatience(
 }
 
 async function nonceScopeOf({ envelope, from }: Asked, ports: AuthenticatorPorts): Promise<NonceScope> {
-  return { secret: await ports.nonceSecret(), flowId: envelope.flowId, realm: from.domain };
+  return { secrets: await ports.nonceSecrets(), flowId: envelope.flowId, realm: from.domain };
 }
 
 /** A tenant that trusts no issuer is asked like one that does not exist. */

@@ -12,8 +12,8 @@ export type KeySetLoader = (uri: string, use: 'known' | 'renewal') => Promise<JS
 
 export interface RequestPorts {
   readonly table: Table;
-  /** Secret of the digest nonces. */
-  readonly nonceSecret: () => Promise<string>;
+  /** Secrets of the digest nonces: the first one makes them, all are valid. */
+  readonly nonceSecrets: () => Promise<readonly string[]>;
   /** Opens what is sealed in the table. */
   readonly vault: VaultReader;
   /** Account of `user` at `domain`, at most 10 s old; undefined when there is none. */

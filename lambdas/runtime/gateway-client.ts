@@ -15,7 +15,7 @@ import { CONTRACT_VERSION } from '#contract/schemas.ts';
 import type { Delivery } from '#core/delivery.ts';
 import { signInstructions } from '#core/instruction-signature.ts';
 import { type Clock, systemClock } from './clock.ts';
-import type { SecretReader } from './secret.ts';
+import type { KeysReader } from './secret.ts';
 
 export interface GatewayClient {
   /** One POST, and one more when the first fails. Never throws for what a gateway does. */
@@ -40,13 +40,14 @@ const MAX_SOCKETS = 256;
 /** A connection that had died while it was idle. */
 const RESET = new Set(['ECONNRESET', 'EPIPE']);
 
-/** @param readSecret secret that the gateways share with the functions */
-export function createGatewayClient(readSecret: SecretReader, clock: Clock = systemClock): GatewayClient {
+/** @param readKeys secrets that the gateways share with the functions; the first one signs */
+export function createGatewayClient(readKeys: KeysReader, clock: Clock = systemClock): GatewayClient {
   const agent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS, scheduling: 'fifo' });
 
   async function postSigned(address: string, body: string, timeoutMs: number): Promise<Answer> {
     const signedAtMs = clock();
-    const signature = signInstructions(await readSecret(), signedAtMs, body);
+    const [secret = ''] = await readKeys();
+    const signature = signInstructions(secret, signedAtMs, body);
     const headers = {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),

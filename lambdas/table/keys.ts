@@ -7,6 +7,15 @@ export interface Key {
   readonly SK: string;
 }
 
+/** Kinds of partitions, the first part of every partition key; the rights of functions go by them (cdk/table-rights). */
+export const PARTITION_KINDS = [
+  ...(['AUDIT', 'CALL', 'FAILURES', 'GATEWAY', 'HISTORY', 'KEY', 'LIST', 'MESSAGES'] as const),
+  ...(['PRESENTITY', 'RECORDS', 'SOURCE', 'TENANT', 'USER'] as const),
+] as const;
+export type PartitionKind = (typeof PARTITION_KINDS)[number];
+/** How the partition keys of a kind begin. */
+export const partitionStart = (kind: PartitionKind): string => `${kind}#`;
+
 /** Names the place of what is sealed in an item (core/sealed-text). */
 export const placeOf = ({ PK, SK }: Key): string => JSON.stringify([PK, SK]);
 

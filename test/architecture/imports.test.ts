@@ -115,5 +115,11 @@ describe('core is pure', () => {
 test('the SDK is known only where its service is reached: table, functions, secrets', () => {
   const users = all.filter(({ imports }) => imports.some((specifier) => specifier.startsWith('@aws-sdk/client-')));
   const named = users.map(({ file }) => file).sort();
-  expect(named).toEqual(['edge-gateway/backend.ts', 'lambdas/runtime/secret.ts', 'lambdas/table/dynamodb.ts']);
+  expect(named).toEqual([
+    'edge-gateway/backend.ts',
+    'edge-gateway/instruction-keys.ts',
+    'lambdas/runtime/secret-rotation.ts',
+    'lambdas/runtime/secret.ts',
+    'lambdas/table/dynamodb.ts',
+  ]);
 });

@@ -37,6 +37,13 @@ describe('keys of items', () => {
     expect([PK.split('#')[1], kindOf(PK)]).toEqual([DOMAIN, expect.stringMatching(/^[A-Z]+$/)]);
   });
 
+  it('begin with a kind that rights are given by, and every kind has a key', () => {
+    const kinds = new Set(makers.map((maker) => kindOf(keyOf(maker).PK)));
+    for (const partition of [keys.recordPartition(DOMAIN), keys.mailboxPartition(DOMAIN, 'u')])
+      kinds.add(kindOf(partition));
+    expect([...kinds].toSorted()).toEqual(keys.PARTITION_KINDS.toSorted());
+  });
+
   it('of a tenant are all led to by its inventory, so that nothing outlives it', () => {
     const led = new Set(
       sectionsOf(DOMAIN).flatMap((section) => {

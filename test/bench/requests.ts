@@ -27,7 +27,7 @@ const USER: Identity = { domain: 'demo.example', user: '1001', role: 'user' };
 /** @returns what each operation costs, in words, in the order in which they ran */
 export async function measureRequests(endpoint: string): Promise<Record<string, string>> {
   const table = openDynamoDbTable({ tableName: TABLE_NAME, endpoint });
-  const client = createGatewayClient(async () => INSTRUCTION_SECRET);
+  const client = createGatewayClient(async () => [INSTRUCTION_SECRET]);
   const gateway = await startFakeGateway();
   const ports = requestPortsOf(table);
   const now = Date.now();

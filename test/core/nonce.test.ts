@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { isNonceValid, makeNonce, NONCE_LIFETIME_MS } from '#core/nonce.ts';
 
 const T0 = 1_700_000_000_000;
-const SCOPE = { secret: 's3cret', flowId: 'flow-1', realm: 'demo.example' };
+const SCOPE = { secrets: ['s3cret'], flowId: 'flow-1', realm: 'demo.example' };
 
 describe('nonce', () => {
   it('is valid on its flow for ten minutes', () => {
@@ -21,7 +21,7 @@ describe('nonce', () => {
   it.each([
     ['flow', { ...SCOPE, flowId: 'flow-2' }],
     ['realm', { ...SCOPE, realm: 'acme.example' }],
-    ['secret', { ...SCOPE, secret: 'other' }],
+    ['secret', { ...SCOPE, secrets: ['other', 'another'] }],
     ['split of flow and realm', { ...SCOPE, flowId: 'flow-1","demo.example', realm: '' }],
   ])('is worthless with another %s', (_what, scope) => {
     expect(isNonceValid(makeNonce(SCOPE, T0), scope, T0)).toBe(false);
@@ -36,6 +36,14 @@ describe('nonce', () => {
         expect(isNonceValid(altered, SCOPE, T0)).toBe(false);
       }),
     );
+  });
+
+  it('stays valid when its secret is no longer the first one, and one of the new secret is valid where that is not yet the first', () => {
+    const before = { ...SCOPE, secrets: ['old', 'new'] };
+    const after = { ...SCOPE, secrets: ['new', 'old'] };
+    expect(isNonceValid(makeNonce(before, T0), after, T0)).toBe(true);
+    expect(isNonceValid(makeNonce(after, T0), before, T0)).toBe(true);
+    expect(makeNonce(before, T0)).not.toBe(makeNonce(after, T0));
   });
 
   it('is not any other text', () => {

@@ -29,7 +29,7 @@ beforeAll(async () => {
   started = await startTable();
   table = openDynamoDbTable(started);
   gateway = await startFakeGateway();
-  client = createGatewayClient(async () => INSTRUCTION_SECRET);
+  client = createGatewayClient(async () => [INSTRUCTION_SECRET]);
   await lease(table, T0, 'gateway-1', gateway.address);
 });
 afterAll(async () => {

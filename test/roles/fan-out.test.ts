@@ -51,7 +51,7 @@ beforeAll(async () => {
     loadUser: async () => undefined,
     loadTenant: async (domain) => completeTenant(domain, {}),
   };
-  client = createGatewayClient(async () => INSTRUCTION_SECRET);
+  client = createGatewayClient(async () => [INSTRUCTION_SECRET]);
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
   streams = new DynamoDBStreamsClient({ endpoint: started.endpoint, region: 'local', credentials });
   const { StreamDescription } = await streams.send(new DescribeStreamCommand({ StreamArn: started.streamArn }));

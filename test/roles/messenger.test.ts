@@ -35,7 +35,7 @@ const recipient = () => ({ domain: 'demo.example', user });
 beforeAll(async () => {
   started = await startTable();
   table = openDynamoDbTable(started);
-  client = createGatewayClient(async () => INSTRUCTION_SECRET);
+  client = createGatewayClient(async () => [INSTRUCTION_SECRET]);
 });
 afterAll(async () => {
   client.close();

@@ -24,7 +24,7 @@ const logged: unknown[] = [];
 beforeEach(async () => {
   table = openMemoryTable();
   logged.length = 0;
-  client = createGatewayClient(async () => INSTRUCTION_SECRET);
+  client = createGatewayClient(async () => [INSTRUCTION_SECRET]);
   [one, two] = await Promise.all([startFakeGateway(), startFakeGateway()]);
   for (const [gatewayId, { address }] of [['gateway-1', one] as const, ['gateway-2', two] as const])
     await saveLease(table, {

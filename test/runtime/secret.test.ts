@@ -3,8 +3,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
 import { DependencyUnavailable } from '#core/error.ts';
+import type { SecretVersion } from '#core/secret-versions.ts';
 import type { SecretSource } from '#runtime/environment.ts';
-import { createSecretReader } from '#runtime/secret.ts';
+import { createKeysReader, createSecretReader } from '#runtime/secret.ts';
 
 const ARN: SecretSource = { kind: 'arn', arn: 'arn:1' };
 
@@ -55,10 +56,60 @@ describe('secret reader', () => {
     vi.stubEnv('AWS_ACCESS_KEY_ID', 'a');
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', 's');
     expect(await createSecretReader(ARN)()).toBe('from afar');
-    expect(asked).toEqual(['secretsmanager.GetSecretValue {"SecretId":"arn:1"}']);
+    expect(asked).toEqual(['secretsmanager.GetSecretValue {"SecretId":"arn:1","VersionStage":"AWSCURRENT"}']);
     server.close();
     server.closeAllConnections();
     await expect(createSecretReader(ARN)()).rejects.toThrow(DependencyUnavailable);
     vi.unstubAllEnvs();
+  });
+});
+
+describe('keys reader', () => {
+  const versionAt = (text: string, createdAtMs: number) => ({ text, createdAtMs });
+
+  it('accepts the previous version too, and signs with the current one when everybody has read it', async () => {
+    let nowMs = 0;
+    const versions = { AWSCURRENT: versionAt('old', -3_600_000), AWSPREVIOUS: undefined as SecretVersion | undefined };
+    const read = createKeysReader(
+      ARN,
+      () => nowMs,
+      async (_arn, stage) => versions[stage],
+    );
+    expect(await read()).toEqual(['old']);
+    // Rotated behind the back of this instance.
+    Object.assign(versions, { AWSCURRENT: versionAt('new', 60_000), AWSPREVIOUS: versionAt('old', -3_600_000) });
+    nowMs = 599_999;
+    expect(await read()).toEqual(['old']);
+    nowMs = 600_000;
+    expect(await read()).toEqual(['old', 'new']);
+    nowMs = 60_000 + 1_199_999;
+    expect(await read()).toEqual(['old', 'new']);
+    nowMs = 60_000 + 1_200_000;
+    expect(await read()).toEqual(['new', 'old']);
+  });
+
+  it('knows a secret that was never rotated, and one that is given as text', async () => {
+    const answers: Record<string, object> = { AWSCURRENT: { SecretString: 'only', CreatedDate: 1_700_000_000 } };
+    const server = createServer(async (request, response) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk);
+      const answer = answers[JSON.parse(Buffer.concat(chunks).toString()).VersionStage];
+      response.writeHead(answer ? 200 : 400).end(JSON.stringify(answer ?? { __type: 'ResourceNotFoundException' }));
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    vi.stubEnv('AWS_REGION', 'eu-central-1');
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'a');
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 's');
+    vi.stubEnv('AWS_ENDPOINT_URL_SECRETS_MANAGER', `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    vi.resetModules();
+    const { createKeysReader: create } = await import('#runtime/secret.ts');
+    expect(await create(ARN)()).toEqual(['only']);
+    answers.AWSPREVIOUS = { SecretString: 'before', CreatedDate: 1_600_000_000 };
+    expect(await create(ARN)()).toEqual(['only', 'before']);
+    server.close();
+    server.closeAllConnections();
+    await expect(create(ARN)()).rejects.toMatchObject({ name: 'DependencyUnavailable' });
+    vi.unstubAllEnvs();
+    expect(await createKeysReader({ kind: 'text', value: 'x' })()).toEqual(['x']);
   });
 });

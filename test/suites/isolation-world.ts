@@ -230,7 +230,7 @@ export class IsolationWorld {
     const { own } = this.names;
     const user = /^sip:([^@]+)@/.exec(target)?.[1] ?? '';
     // A nonce of another realm, or flow, is worth nothing.
-    const scope = { secret: 's3cret', flowId: one(['flow-1', 'flow-1', 'flow-2'], d), realm: one([domain, own], a) };
+    const scope = { secrets: ['s3cret'], flowId: one(['flow-1', 'flow-1', 'flow-2'], d), realm: one([domain, own], a) };
     const answer = {
       ...{ username: user, password: passwordOf(own, one(['1001', '1002'], b)), realm: domain },
       ...{ nonce: makeNonce(scope, this.#nowMs), method: 'REGISTER', uri: `sip:${domain}` },

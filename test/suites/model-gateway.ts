@@ -131,7 +131,7 @@ export class ModelGateway {
     this.#notifyPath = notifyPath;
     this.#requestPath = requestPath;
     this.#server = createInstructionServer({
-      ...{ ...instructionPorts, gatewayId: this.id, secrets: [SECRET], forwardPath, tenants, telemetry, nowMs },
+      ...{ ...instructionPorts, gatewayId: this.id, secrets: () => [SECRET], forwardPath, tenants, telemetry, nowMs },
     });
   }
 

@@ -8,7 +8,7 @@ export const TEST_VAULT: Vault = createVault(VAULT_KEY, randomBytes);
 
 /** What request functions are given to know who sends; nobody has failed, no tenant trusts anybody. */
 export const TEST_SECRETS = {
-  nonceSecret: async () => 's3cret',
+  nonceSecrets: async () => ['s3cret'],
   vault: async () => TEST_VAULT,
   loadKeySet: (uri: string) => Promise.reject(new Error(`no test has keys at ${uri}`)),
   loadSignInSecrets: async (domain: string) => ({ domain, shared: [], tokenGeneration: 0, version: 0 }),

@@ -30,7 +30,7 @@ describe('seed items', () => {
     expect(JSON.stringify(items)).not.toContain('demo-1001');
     for (const item of items) await table.put(item);
 
-    const ports = cachedPorts(table, TEST_SECRETS.nonceSecret, TEST_SECRETS.vault, TEST_SECRETS.loadKeySet);
+    const ports = cachedPorts(table, TEST_SECRETS.nonceSecrets, TEST_SECRETS.vault, TEST_SECRETS.loadKeySet);
     const sha256 = ha1Of('SHA-256', 'pbx', 'acme.example', 'acme-pbx');
     expect(JSON.stringify(items)).not.toContain(sha256);
     const pbx = await ports.loadUser('acme.example', 'pbx');

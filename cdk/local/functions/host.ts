@@ -1,10 +1,17 @@
 /** Runs one function in a worker thread: side-by-side invocations, deadlines, and a new worker for one that broke. */
 import { randomUUID } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
-import { describeFailure, type FunctionFailure, type InvokeMessage, type WorkerMessage } from './protocol.ts';
+import {
+  describeFailure,
+  type FunctionFailure,
+  type InvokeMessage,
+  type WorkerMessage,
+  type WorkerSettings,
+} from './protocol.ts';
 
 export interface HostedFunction {
   readonly functionName: string;
+  readonly describedAs?: WorkerSettings['describedAs'];
   /** Absolute path of the module that exports `handler`. */
   readonly modulePath: string;
   readonly timeoutSeconds: number;
@@ -77,9 +84,10 @@ export class FunctionHost {
   }
 
   #startSandbox(): Sandbox {
-    const { functionName, modulePath, memoryMb } = this.#hosted;
+    const { functionName, describedAs, modulePath, memoryMb } = this.#hosted;
+    const workerData: WorkerSettings = { functionName, describedAs, modulePath, memoryMb };
     const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-      workerData: { functionName, modulePath, memoryMb },
+      workerData,
       name: functionName,
       resourceLimits: { maxOldGenerationSizeMb: memoryMb },
     });

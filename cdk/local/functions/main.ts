@@ -2,18 +2,19 @@
 import { once } from 'node:events';
 import path from 'node:path';
 import { functionFolder } from '#cdk/dist.ts';
-import { FUNCTION_NAMES, FUNCTIONS } from '#cdk/system.ts';
+import { FUNCTION_NAMES, FUNCTIONS, ROTATION } from '#cdk/system.ts';
 import { FunctionHost } from './host.ts';
 import { createInvokeApi } from './invoke-api.ts';
 
 process.title = 'lampfield-functions';
 
+// Nothing keeps secrets in versions on one machine.
 const hosts = new Map(
-  FUNCTION_NAMES.map((name) => {
+  FUNCTION_NAMES.filter((name) => name !== ROTATION.function).map((name) => {
     const { timeoutSeconds, memoryMb } = FUNCTIONS[name];
     const functionName = `lampfield-${name}`;
     const modulePath = path.join(functionFolder(name), 'index.mjs');
-    return [functionName, new FunctionHost({ functionName, modulePath, timeoutSeconds, memoryMb })];
+    return [functionName, new FunctionHost({ functionName, describedAs: name, modulePath, timeoutSeconds, memoryMb })];
   }),
 );
 const server = createInvokeApi(hosts);

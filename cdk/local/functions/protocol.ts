@@ -1,6 +1,10 @@
 /** Messages between the host of a function and its worker thread. */
+import type { FunctionName } from '#cdk/system.ts';
+
 export interface WorkerSettings {
   readonly functionName: string;
+  /** Its name in the system description, when it is one of its functions: its rights at the table hold. */
+  readonly describedAs?: FunctionName | undefined;
   /** Absolute path of the module that exports `handler`. */
   readonly modulePath: string;
   readonly memoryMb: number;

@@ -3,12 +3,14 @@ import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
 import { LOCAL_AWS } from '#cdk/local/local-aws.ts';
 import { describeFailure, type InvokeMessage, type WorkerMessage, type WorkerSettings } from './protocol.ts';
+import { guardTable } from './table-guard.ts';
 
 type Handler = (event: unknown, context: object) => unknown;
 
 const settings = workerData as WorkerSettings;
 const post = (message: WorkerMessage) => parentPort?.postMessage(message);
 
+if (settings.describedAs !== undefined) guardTable(settings.describedAs);
 const handler = await loadHandler();
 parentPort?.on('message', (message: InvokeMessage) => void invoke(message));
 post({ kind: 'ready' });

@@ -22,7 +22,7 @@ const taskSchema = v.object({
   ContainerDefinitions: v.tuple([
     v.looseObject({
       Environment: v.array(v.object({ Name: v.string(), Value: v.unknown() })),
-      Secrets: v.array(v.object({ Name: v.string(), ValueFrom: v.unknown() })),
+      Secrets: v.optional(v.array(v.object({ Name: v.string(), ValueFrom: v.unknown() })), []),
     }),
   ]),
 });
@@ -80,6 +80,8 @@ describe('the listener', () => {
   });
 });
 
+const statements = statementsOf(dev, 'GatewayTaskTaskRole');
+
 describe('the gateway task', () => {
   it('runs on arm64 Fargate, read-only, with descriptors for 50,000 flows and 120 s to stop', () => {
     dev.hasResourceProperties('AWS::ECS::TaskDefinition', {
@@ -107,16 +109,11 @@ describe('the gateway task', () => {
         }),
       ],
     });
-    prod.hasResourceProperties('AWS::IAM::Policy', {
-      PolicyDocument: {
-        Statement: Match.arrayWith([
-          Match.objectLike({
-            Action: Match.arrayWith(['secretsmanager:GetSecretValue']),
-            Resource: Match.arrayWith([{ 'Fn::Join': ['', Match.arrayWith([':secret:turn/prod-??????'])] }]),
-          }),
-        ]),
-      },
-    });
+    const ofExecution = statementsOf(prod, 'GatewayTaskExecutionRole');
+    const secret = (name: string) =>
+      `arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:${name}-??????`;
+    expect(isAllowed(ofExecution, 'secretsmanager:GetSecretValue', secret('turn/prod'))).toBe(true);
+    expect(isAllowed(ofExecution, 'secretsmanager:GetSecretValue', secret('turn/dev'))).toBe(false);
   });
 
   it('is told where the HTTP API is, for the console', () => {
@@ -124,7 +121,10 @@ describe('the gateway task', () => {
   });
 
   it('gets an environment that the gateway can read: functions by method, its address from ECS', () => {
-    const config = readConfig({ ...environment, INSTRUCTION_SECRET: 'x'.repeat(64) });
+    const config = readConfig({
+      ...environment,
+      INSTRUCTION_SECRET_ARN: 'arn:aws:secretsmanager:eu-west-1:1:secret:x',
+    });
     expect(config).toMatchObject({
       PORT: 8080,
       INSTRUCTION_PORT: 9090,
@@ -147,21 +147,24 @@ describe('the gateway task', () => {
     expect(config.DRAIN_SECONDS).toBeLessThan(120);
   });
 
-  it('gets the instruction secret from Secrets Manager, not as text', () => {
+  it('is told where the instruction secret is, and reads it itself, since it rotates', () => {
     expect(environment).not.toHaveProperty('INSTRUCTION_SECRET');
-    expect(container.Secrets.map(({ Name, ValueFrom }) => [Name, nameOf(ValueFrom)])).toEqual([
-      ['INSTRUCTION_SECRET', '<InstructionSecret>'],
-    ]);
+    expect(nameOf(everything.INSTRUCTION_SECRET_ARN)).toBe('<InstructionSecret>');
+    expect(container.Secrets).toEqual([]);
+    expect(isAllowed(statements, 'secretsmanager:GetSecretValue', '<InstructionSecret>')).toBe(true);
+    expect(isAllowed(statements, 'secretsmanager:GetSecretValue', '<VaultSecret>')).toBe(false);
   });
 
   it('may invoke the functions that it needs and do nothing else', () => {
-    const statements = statementsOf(dev, 'GatewayTaskTaskRole');
     const needed = ['Register', 'Subscribe', 'Publish', 'FlowClosed', 'Lease', 'Call', 'CallReport'];
     const invocable = [...needed, 'Notify', 'Expire'].filter((name) =>
       isAllowed(statements, 'lambda:InvokeFunction', `<${name}Arn>`),
     );
     expect(invocable).toEqual(needed);
-    expect(statements.flatMap(({ actions }) => actions)).toEqual(['lambda:InvokeFunction']);
+    expect(statements.flatMap(({ actions }) => actions)).toEqual([
+      'lambda:InvokeFunction',
+      'secretsmanager:GetSecretValue',
+    ]);
     expect(statements.flatMap(({ resources }) => resources).filter((arn) => arn.includes('*'))).toEqual([]);
   });
 });

@@ -7,9 +7,13 @@ import {
   type FunctionDescription,
   type FunctionName,
   RECORD_EXPORT,
+  ROTATION,
   STREAM_MAPPING,
+  TABLE,
 } from '#cdk/system.ts';
+import { TABLE_RIGHTS } from '#cdk/table-rights.ts';
 import { readEnvironment } from '#runtime/environment.ts';
+import { PARTITION_KINDS } from '#table/keys.ts';
 import { synthesize } from './deployment.ts';
 import { isAllowed, nameOf, type Statement, statementsOf } from './policy.ts';
 
@@ -17,9 +21,11 @@ const template = synthesize().functions;
 const functions = Object.values(template.findResources('AWS::Lambda::Function')).map(({ Properties }) => Properties);
 
 const TABLE_ARN = '<TableArn>';
-const ACTIONS = ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem'] as const;
-const DATA_ACTIONS = [...ACTIONS, 'Scan', 'BatchGetItem', 'BatchWriteItem', 'DeleteTable', 'UpdateTable'];
+const ACTIONS = ['GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchGetItem', 'BatchWriteItem'] as const;
+const DATA_ACTIONS = [...ACTIONS, 'Scan', 'PartiQLSelect', 'ConditionCheckItem', 'DeleteTable', 'UpdateTable'];
 
+const mayDo = (name: FunctionName, action: string, key: string): boolean =>
+  isAllowed(roleOf(name), `dynamodb:${action}`, TABLE_ARN, { 'dynamodb:LeadingKeys': [key] });
 const describeFunction = (name: FunctionName): FunctionDescription => FUNCTIONS[name];
 const roleOf = (name: FunctionName): Statement[] =>
   statementsOf(template, `${name.replaceAll(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase())}Role`);
@@ -45,31 +51,40 @@ describe.each(FUNCTION_NAMES)('function %s', (name) => {
     const environment = Object.fromEntries(variables.map(([key, value]) => [key, nameOf(value)]));
     const read = readEnvironment(environment);
     expect(read.tableName).toBe('<Table>');
+    expect(read.vaultSecret?.kind).toBe(description.secrets.includes('vault') ? 'arn' : undefined);
     expect(read.nonceSecret?.kind).toBe(description.secrets.includes('nonce') ? 'arn' : undefined);
     expect(read.instructionSecret?.kind).toBe(description.secrets.includes('instruction') ? 'arn' : undefined);
     expect(read.adminSecret?.kind).toBe(description.secrets.includes('admin') ? 'arn' : undefined);
   });
 
-  it('may do on the table exactly what is described', () => {
-    const allowed = DATA_ACTIONS.filter((action) => isAllowed(statements, `dynamodb:${action}`, TABLE_ARN));
-    expect(allowed.toSorted()).toEqual(description.tableActions.toSorted());
+  it('may do with each kind of item exactly what its rights say', () => {
+    for (const action of DATA_ACTIONS) {
+      const allowed = PARTITION_KINDS.filter((kind) => mayDo(name, action, `${kind}#demo.example#1001`));
+      const { items }: { readonly items: Readonly<Record<string, readonly string[]>> } = TABLE_RIGHTS[name];
+      expect([action, allowed]).toEqual([action, (items[action] ?? []).toSorted()]);
+    }
   });
 
-  it('reaches no other table, and an index only to query it: for expiry, or to list', () => {
-    const readers = { due: ['expire'], byGateway: ['expire'], listed: ['api', 'expire', 'notify'] };
+  it('reaches no other table, and an index only to query it', () => {
+    const { indexes } = TABLE_RIGHTS[name];
     for (const action of DATA_ACTIONS) {
       expect(isAllowed(statements, `dynamodb:${action}`, 'arn:aws:dynamodb:eu-west-1:1:table/other')).toBe(false);
-      for (const [index, allowed] of Object.entries(readers))
+      for (const { name: index } of Object.values(TABLE.indexes))
         expect(isAllowed(statements, `dynamodb:${action}`, `${TABLE_ARN}/index/${index}`)).toBe(
-          allowed.includes(name) && action === 'Query',
+          indexes.includes(index) && action === 'Query',
         );
     }
   });
 
   it('reads its own secrets and no other', () => {
-    const read = (secret: string) => isAllowed(statements, 'secretsmanager:GetSecretValue', `<${secret}Secret>`);
-    expect(read('Nonce')).toBe(description.secrets.includes('nonce'));
-    expect(read('Instruction')).toBe(description.secrets.includes('instruction'));
+    const own: readonly string[] = description.trigger.kind === 'rotation' ? ROTATION.secrets : description.secrets;
+    for (const secret of ['nonce', 'instruction', 'admin', 'vault']) {
+      const id = `<${secret.replace(/^./, (letter) => letter.toUpperCase())}Secret>`;
+      expect([secret, isAllowed(statements, 'secretsmanager:GetSecretValue', id)]).toEqual([
+        secret,
+        own.includes(secret),
+      ]);
+    }
   });
 
   it('has no wildcard action, and a wildcard resource only where EC2 knows no other', () => {
@@ -98,6 +113,55 @@ describe.each(FUNCTION_NAMES)('function %s', (name) => {
         'arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:a/b',
       ),
     ).toBe(description.reachesGateways);
+  });
+});
+
+describe('rights at the table, said once more by hand', () => {
+  it.each<[FunctionName, string, string, boolean]>([
+    ['lease', 'PutItem', 'GATEWAY#g1', true],
+    ['lease', 'GetItem', 'GATEWAY#g1', false],
+    ['lease', 'PutItem', 'USER#demo.example#1001', false],
+    ['register', 'PutItem', 'USER#demo.example#1001', true],
+    ['register', 'UpdateItem', 'USER#demo.example#1001', false],
+    ['register', 'PutItem', 'TENANT#demo.example', false],
+    ['publish', 'UpdateItem', 'PRESENTITY#demo.example#1001', true],
+    ['publish', 'UpdateItem', 'USER#demo.example#1001', false],
+    ['publish', 'GetItem', 'KEY#k1', false],
+    ['call-report', 'UpdateItem', 'CALL#demo.example#c1', true],
+    ['call-report', 'GetItem', 'USER#demo.example#1001', false],
+    ['flow-closed', 'GetItem', 'TENANT#demo.example', false],
+    ['notify', 'UpdateItem', 'USER#demo.example#1001', false],
+    ['api', 'PutItem', 'AUDIT#demo.example', true],
+    ['api', 'PutItem', 'GATEWAY#g1', false],
+  ])('%s: %s of %s is %s', (name, action, key, expected) => {
+    expect(mayDo(name, action, key)).toBe(expected);
+  });
+
+  it('only the HTTP API makes keys and lines of the audit trail, and only expiry removes those beside it', () => {
+    const writers = (action: string, kind: string) => FUNCTION_NAMES.filter((name) => mayDo(name, action, `${kind}#x`));
+    for (const kind of ['KEY', 'AUDIT', 'LIST']) {
+      expect(writers('PutItem', kind)).toEqual(['api']);
+      expect(writers('UpdateItem', kind)).toEqual(['api']);
+      expect(writers('BatchWriteItem', kind)).toEqual(['expire']);
+    }
+  });
+
+  it('do not stretch to a batch with one item of another kind', () => {
+    const both = { 'dynamodb:LeadingKeys': ['PRESENTITY#demo.example#1001', 'KEY#k1'] };
+    expect(isAllowed(roleOf('subscribe'), 'dynamodb:BatchGetItem', TABLE_ARN, both)).toBe(false);
+    expect(isAllowed(roleOf('api'), 'dynamodb:BatchGetItem', TABLE_ARN, both)).toBe(true);
+  });
+});
+
+describe('a function that stands in the VPC', () => {
+  it('cannot use the rights that Lambda has to attach it', () => {
+    const [create, resource] = [
+      'ec2:CreateNetworkInterface',
+      'arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:a/b',
+    ];
+    const arn = 'arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:lampfield-dev-notify';
+    expect(isAllowed(roleOf('notify'), create, resource)).toBe(true);
+    expect(isAllowed(roleOf('notify'), create, resource, { 'lambda:SourceFunctionArn': [arn] })).toBe(false);
   });
 });
 
@@ -161,10 +225,41 @@ describe('the schedule', () => {
     expect(permissions.map(({ Properties }) => Properties.Principal).toSorted()).toEqual([
       'apigateway.amazonaws.com',
       'events.amazonaws.com',
+      'secretsmanager.amazonaws.com',
+      'secretsmanager.amazonaws.com',
     ]);
     template.hasResourceProperties('AWS::Lambda::Permission', {
       Principal: 'events.amazonaws.com',
       FunctionName: { 'Fn::GetAtt': [Match.stringLikeRegexp('^Expire'), 'Arn'] },
+    });
+  });
+});
+
+describe('rotation', () => {
+  it('makes new versions of the secrets with two valid versions every 30 days, not by deploying', () => {
+    const schedules = Object.values(template.findResources('AWS::SecretsManager::RotationSchedule'));
+    expect(schedules.map(({ Properties }) => nameOf(Properties.SecretId))).toEqual([
+      '<NonceSecret>',
+      '<InstructionSecret>',
+    ]);
+    for (const { Properties } of schedules)
+      expect(Properties).toMatchObject({
+        RotateImmediatelyOnUpdate: false,
+        RotationRules: { ScheduleExpression: 'rate(30 days)' },
+        RotationLambdaARN: { 'Fn::GetAtt': [expect.stringMatching(/^Rotate/), 'Arn'] },
+      });
+  });
+
+  it('is the only function that changes secrets, and Secrets Manager invokes it for those only', () => {
+    for (const action of ['PutSecretValue', 'UpdateSecretVersionStage'])
+      for (const secret of ['<NonceSecret>', '<InstructionSecret>', '<AdminSecret>', '<VaultSecret>'])
+        expect(FUNCTION_NAMES.filter((name) => isAllowed(roleOf(name), `secretsmanager:${action}`, secret))).toEqual(
+          /Nonce|Instruction/.test(secret) ? ['rotate'] : [],
+        );
+    template.hasResourceProperties('AWS::Lambda::Permission', {
+      Principal: 'secretsmanager.amazonaws.com',
+      SourceAccount: { Ref: 'AWS::AccountId' },
+      SourceArn: { 'Fn::ImportValue': Match.stringLikeRegexp('InstructionSecret') },
     });
   });
 });

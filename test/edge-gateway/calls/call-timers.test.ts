@@ -50,6 +50,7 @@ beforeEach(() => {
   parts = assembleCalls(config, {
     ...{ gatewayId: GATEWAY, gatewayHost: 'g.invalid', transport: 'WS', address: () => 'http://127.0.0.1:1', flows },
     ...{ outbox: outbox as never, invoke, telemetry, nowMs: Date.now, identities: { prove: () => undefined } },
+    secrets: () => ['a-secret-of-the-tests'],
     tenants: new TenantLedger({ ...telemetry, nowMs: Date.now, chance: () => 0 }),
     queue: new FunctionQueue('call', invoke, limits, telemetry.counts),
   });

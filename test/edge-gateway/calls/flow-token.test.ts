@@ -5,7 +5,7 @@ import { FlowTokens, readRoutes, recordRouteOf, TOKEN_IV_BYTES } from '#gateway/
 
 const TOKEN = { gatewayId: gatewayIdOf('host-0123456789ab'), address: 'http://10.0.0.7:9090', callKey: 'key-1' };
 const iv = Buffer.alloc(TOKEN_IV_BYTES, 7);
-const tokens = new FlowTokens(['the-secret-of-today']);
+const tokens = new FlowTokens(() => ['the-secret-of-today']);
 
 test('what is sealed is read again, from a Route as a client sends it', () => {
   const sealed = tokens.seal(TOKEN, iv);
@@ -19,8 +19,8 @@ test('what is sealed is read again, from a Route as a client sends it', () => {
 
 test('a token of the secret before the last rotation is read, one of another secret is not', () => {
   const sealed = tokens.seal(TOKEN, iv);
-  expect(new FlowTokens(['the-secret-of-tomorrow', 'the-secret-of-today']).open(sealed)).toEqual(TOKEN);
-  expect(new FlowTokens(['another-secret-altogether']).open(sealed)).toBeUndefined();
+  expect(new FlowTokens(() => ['the-secret-of-tomorrow', 'the-secret-of-today']).open(sealed)).toEqual(TOKEN);
+  expect(new FlowTokens(() => ['another-secret-altogether']).open(sealed)).toBeUndefined();
 });
 
 test('a changed or invented token is not read', () => {
