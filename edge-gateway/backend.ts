@@ -10,6 +10,7 @@ import { FairQueue } from './tenants/fair-queue.ts';
 import { senderOf } from './tenants/sender.ts';
 
 export interface BackendSettings {
+  /** From the arrival of a request to its answer, whatever it waits for. */
   readonly deadlineMs: number;
   readonly maxInFlight: number;
   readonly maxBatch: number;
@@ -41,6 +42,7 @@ export function createInvoke(endpoint: string | undefined): Invoke {
 export type TakeQuotas = (domain: string, quotas: GatewayQuotas) => void;
 
 interface Waiting {
+  /** When the request arrived. */
   readonly sinceMs: number;
   /** Name of its sender. */
   readonly sender: string;
@@ -51,7 +53,10 @@ interface Waiting {
 
 /** Of the invocations, those that are kept for senders who have none under way. */
 const RESERVED = 0.25;
+/** Of the deadline, what a request may wait: a function that is asked too late works for nobody. */
+const WAITING_SHARE = 0.5;
 const LATE_CHECK_MS = 100;
+const RETRY_AFTER_SECONDS = 5;
 
 /**
  * Requests to one function. A lone request goes out at once; those that arrive while `maxInFlight` invocations are
@@ -68,7 +73,7 @@ export class FunctionQueue {
   /** Requests under way, by sender. */
   readonly #underWay = new Map<string, number>();
   #inFlight = 0;
-  #lateCheckedAtMs = 0;
+  #lateCheck: NodeJS.Timeout | undefined;
 
   constructor(
     functionName: string,
@@ -89,20 +94,28 @@ export class FunctionQueue {
     return this.#waiting.size;
   }
 
-  /** @throws {DependencyUnavailable} when the function is behind or does not answer; {ContractError} when it failed */
-  submit(envelope: RequestEnvelope): Promise<Outcome> {
+  /**
+   * @param waitedMs for how long the request has been here already: its deadline began with its arrival
+   * @throws {DependencyUnavailable} when the function is behind or does not answer; {ContractError} when it failed
+   */
+  submit(envelope: RequestEnvelope, waitedMs = 0): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       const sender = senderOf(envelope);
-      const item = { sinceMs: performance.now(), sender: sender.name, envelope, resolve, reject };
+      const item = { sinceMs: performance.now() - waitedMs, sender: sender.name, envelope, resolve, reject };
+      if (waitedMs >= this.#longestWaitMs) reject(waitedTooLong());
       // Mostly nobody waits: there are no turns to take.
-      if (this.#waiting.size === 0 && !this.#isScarce) this.#launch([item]);
+      else if (this.#waiting.size === 0 && !this.#isScarce) this.#launch([item]);
       else if (this.#waiting.push(sender, item)) this.#start();
-      else reject(new DependencyUnavailable('too many requests wait', { retryAfterSeconds: 5 }));
+      else reject(new DependencyUnavailable('too many requests wait', { retryAfterSeconds: RETRY_AFTER_SECONDS }));
     });
   }
 
+  get #longestWaitMs(): number {
+    return this.#settings.deadlineMs * WAITING_SHARE;
+  }
+
   #start(): void {
-    this.#refuseLate();
+    this.#watchLate();
     const { maxInFlight, maxBatch } = this.#settings;
     if (this.#inFlight >= maxInFlight || this.#waiting.size === 0) return;
     let batch = this.#waiting.take(maxBatch, ({ name }) => !this.#underWay.has(name));
@@ -132,14 +145,27 @@ export class FunctionQueue {
     else this.#underWay.delete(sender);
   }
 
-  /** Who has waited as long as a call may take is told to come again: silence would only make it repeat itself. */
+  /** By the clock, for as long as somebody waits: it may be long until an invocation comes back. */
+  #watchLate(): void {
+    if (this.#lateCheck !== undefined || this.#waiting.size === 0) return;
+    this.#lateCheck = setTimeout(() => {
+      this.#lateCheck = undefined;
+      this.#refuseLate();
+      this.#watchLate();
+    }, LATE_CHECK_MS).unref();
+  }
+
+  /** Who has waited too long is told to come again: silence would only make it repeat itself. */
   #refuseLate(): void {
-    const now = performance.now();
-    if (now - this.#lateCheckedAtMs < LATE_CHECK_MS) return;
-    this.#lateCheckedAtMs = now;
-    const latestMs = now - this.#settings.deadlineMs;
-    for (const { reject } of this.#waiting.dropWhile(({ sinceMs }) => sinceMs <= latestMs))
-      reject(new DependencyUnavailable('waited too long', { retryAfterSeconds: 5 }));
+    const latestMs = performance.now() - this.#longestWaitMs;
+    for (const { reject } of this.#waiting.dropWhile(({ sinceMs }) => sinceMs <= latestMs)) reject(waitedTooLong());
+  }
+
+  /** What is left to the one of them that has waited longest. */
+  #deadlineOf(batch: readonly Waiting[]): number {
+    const oldestMs = batch.reduce((oldest, { sinceMs }) => Math.min(oldest, sinceMs), Number.POSITIVE_INFINITY);
+    const { deadlineMs } = this.#settings;
+    return Math.ceil(deadlineMs - Math.min(performance.now() - oldestMs, this.#longestWaitMs));
   }
 
   async #run(batch: readonly Waiting[]): Promise<void> {
@@ -147,7 +173,7 @@ export class FunctionQueue {
     try {
       const payload = { contractVersion: CONTRACT_VERSION, envelopes: batch.map((item) => item.envelope) };
       const { outcomes, quotas } = decodeOutcomes(
-        await this.#invoke(this.#functionName, payload, this.#settings.deadlineMs),
+        await this.#invoke(this.#functionName, payload, this.#deadlineOf(batch)),
       );
       if (outcomes.length !== batch.length) throw new ContractError(`${this.#functionName}: wrong number of outcomes`);
       for (const [domain, given] of Object.entries(quotas ?? {})) this.#takeQuotas?.(domain, given);
@@ -161,6 +187,9 @@ export class FunctionQueue {
     }
   }
 }
+
+const waitedTooLong = (): DependencyUnavailable =>
+  new DependencyUnavailable('waited too long', { retryAfterSeconds: RETRY_AFTER_SECONDS });
 
 function decodeOutcomes(result: unknown): v.InferOutput<typeof outcomeBatch> {
   const decoded = v.safeParse(outcomeBatch, result);

@@ -240,7 +240,7 @@ export class RequestPath {
       });
       const queue = functions.get(request.method);
       if (queue === undefined) throw new Error(`no function for ${request.method}`);
-      const outcome = await queue.submit(envelope);
+      const outcome = await queue.submit(envelope, this.#ports.nowMs() - exchange.receivedAtMs);
       if (outcome.response.status === 503) tenants.refusedFor(flow, request, tenantFull);
       this.#apply(exchange, outcome);
     } catch (error) {

@@ -17,7 +17,11 @@ export interface View {
   readonly rendering: string;
 }
 
-/** Composes and renders what a watcher of an event package learns now. */
+/** What watchers are told of this version, whenever that is: its expiries are measured by the time of its write. */
+export const composeAsWritten = (eventPackage: EventPackage, presentity: Presentity): ComposedState =>
+  eventPackage.compose(presentity, presentity.changedAtMs);
+
+/** Composes and renders what a watcher of an event package learns of this version. */
 export function notificationOf(
   eventPackage: EventPackage,
   address: Address,
@@ -25,7 +29,7 @@ export function notificationOf(
   view: View,
   nowMs: number,
 ): Notification {
-  return renderNotification(eventPackage.compose(presentity, nowMs), address, presentity.version, view, nowMs);
+  return renderNotification(composeAsWritten(eventPackage, presentity), address, presentity.version, view, nowMs);
 }
 
 /** What a watcher is told at the end when it may no longer watch: nothing of the state as it is. */

@@ -6,7 +6,10 @@ import type { DialogContent, Publication } from './publication.ts';
 import type { Watcher } from './winfo.ts';
 
 export interface Presentity {
-  /** Grows with every write; 0 when nothing was ever written. */
+  /**
+   * Grows with every write; 0 when nothing was ever written. What a version looks like never changes: all watchers that
+   * were told of it were told the same, so the next one is measured by it.
+   */
   readonly version: number;
   /** When the newest write was made: what had expired by then was no part of what watchers were told. */
   readonly changedAtMs: number;
@@ -39,6 +42,10 @@ const DECISIONS_AGE_MS = 30_000;
 /** True when an access that was decided from a cache may be an old one. */
 export const isDecidedAnew = ({ accessChangedAtMs }: Presentity, nowMs: number): boolean =>
   (accessChangedAtMs ?? 0) > nowMs - DECISIONS_AGE_MS;
+
+/** True when something has expired since the newest write: its removal will be the next version. */
+export const hasRunOut = ({ publications, changedAtMs }: Presentity, nowMs: number): boolean =>
+  publications.some(({ expiresAtMs }) => expiresAtMs > changedAtMs && expiresAtMs <= nowMs);
 
 export const NO_STATE: Presentity = { version: 0, changedAtMs: 0, publications: [] };
 

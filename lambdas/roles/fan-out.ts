@@ -1,9 +1,9 @@
 /** Fan-out: what changed is rendered once and sent to the gateways of its watchers, one POST a gateway. */
 import type { GatewayId, SubscriptionId } from '#contract/ids.ts';
 import type { NotifyInstruction } from '#contract/instruction.ts';
-import { type ComposedState, EVENT_PACKAGES, type EventPackage, watcherInfoName } from '#core/event-package.ts';
+import { EVENT_PACKAGES, type EventPackage, watcherInfoName } from '#core/event-package.ts';
 import { type Address, aorOfIdentity } from '#core/identity.ts';
-import { renderNotification, seenBy, type View } from '#core/notification.ts';
+import { composeAsWritten, renderNotification, seenBy, type View } from '#core/notification.ts';
 import { isCounted, type Presentity } from '#core/presentity.ts';
 import { countChange } from '#table/presentity-changes.ts';
 import { loadDetails } from '#table/presentity-details.ts';
@@ -107,29 +107,23 @@ async function parcelsOf(run: Run, ports: FanOutPorts, nowMs: number): Promise<P
 
 // Any step counts, not only first against last: one between may have been sent already, by a run that was cut short.
 function hasChanged(eventPackage: EventPackage, changes: readonly StateChange[]): boolean {
-  const composed = (presentity: Presentity): string => composedAsWritten(eventPackage, presentity).fingerprint;
+  const composed = (presentity: Presentity): string => composeAsWritten(eventPackage, presentity).fingerprint;
   return changes.some(({ before, after }) => composed(before) !== composed(after));
 }
 
 /** True when some step changed what a watcher with this view is told; the default view shows every change. */
 function hasChangedIn(view: View, eventPackage: EventPackage, changes: readonly StateChange[]): boolean {
   if (view.rendering === '') return true;
-  const seen = (presentity: Presentity): string =>
-    seenBy(view, composedAsWritten(eventPackage, presentity)).fingerprint;
+  const seen = (presentity: Presentity): string => seenBy(view, composeAsWritten(eventPackage, presentity)).fingerprint;
   return changes.some(({ before, after }) => seen(before) !== seen(after));
 }
 
-/** What watchers were told when the state was written: that is what its expiries are measured by. */
-function composedAsWritten(eventPackage: EventPackage, presentity: Presentity): ComposedState {
-  return eventPackage.compose(presentity, presentity.changedAtMs);
-}
-
 function pack(run: Run, eventPackage: EventPackage, watchers: readonly HeldSubscription[], nowMs: number): Parcel[] {
-  const state = composedAsWritten(eventPackage, run.newest);
+  const state = composeAsWritten(eventPackage, run.newest);
   const presentity = aorOfIdentity(run.presentity);
   const oldest = run.changes[0]?.before;
   const isPlain = watchers.every(({ rendering }) => rendering === '');
-  const base = isPlain || oldest === undefined ? undefined : composedAsWritten(eventPackage, oldest);
+  const base = isPlain || oldest === undefined ? undefined : composeAsWritten(eventPackage, oldest);
   const byView = Map.groupBy(watchers, ({ contentType, rendering }) => `${contentType} ${rendering}`);
   return [...byView.values()].flatMap((group) => {
     const [view] = group;

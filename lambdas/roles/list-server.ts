@@ -20,10 +20,10 @@ import {
   putMemberWatchers,
   type WatchedMember,
 } from '#table/member-watcher-item.ts';
-import { loadPresentities } from '#table/presentity-item.ts';
 import type { Table } from '#table/table.ts';
 import { loadManyWatchRules } from '#table/watch-rules.ts';
 import type { StoredList, SubscriptionName } from '#table/watcher-item.ts';
+import { loadManyCurrent } from './current-state.ts';
 import { expandList, type ListMember } from './list-expansion.ts';
 import { countMemberChanges } from './member-changes.ts';
 import { accessToMembers, uncachedGate, type WatchGatePorts } from './watch-gate.ts';
@@ -164,9 +164,10 @@ export async function tellList(
   const first = await accessToMembers(parties, watcher.identity, gate);
   if (kind === 'active') await putMemberWatchers(table, subscription, watched(parties, first, watcher), stored);
   if (kind === 'ended') await deleteMemberWatchers(table, name, stored);
-  const states = await loadPresentities(
+  const states = await loadManyCurrent(
     table,
     parties.map(({ address }) => address),
+    nowMs,
   );
   const access = isAnyOld(states, nowMs) ? await decideAgain(parties, watcher, table) : first;
   if (access !== first && kind === 'active')

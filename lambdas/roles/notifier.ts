@@ -20,7 +20,6 @@ import { withAccess } from '#core/watch-view.ts';
 import { replaceDeviceSubscription } from '#table/device-item.ts';
 import { countChange, countChangesUntil } from '#table/presentity-changes.ts';
 import { loadDetails } from '#table/presentity-details.ts';
-import { loadPresentity } from '#table/presentity-item.ts';
 import type { Table } from '#table/table.ts';
 import { DEFAULT_POLICY } from '#table/tenant-item.ts';
 import { changeRendering } from '#table/watcher-access.ts';
@@ -35,6 +34,7 @@ import {
   type WatcherResult,
 } from '#table/watcher-item.ts';
 import { asAuthenticated } from './authenticator.ts';
+import { loadCurrent } from './current-state.ts';
 import {
   EVENT_LIST,
   type ListServerPorts,
@@ -58,7 +58,7 @@ export interface NotifierPorts extends RequestPorts, ListServerPorts, WatchGateP
  * Answers one SUBSCRIBE. One write, then one read; none but the read for a fetch; the tenant is cached, and so is mostly
  * that the name is no event list. Of a list see list-server; where somebody may not see everything, see watch-gate.
  * The read comes after the write, so that no change falls between the first NOTIFY and the fan-out. Packages that show
- * other items cost one write and one Query more.
+ * other items cost one write and one Query more; what has run out unswept costs its sweep, see current-state.
  * @throws {SipRejection} 401 and other refusals before the sender is known; later ones come as an outcome
  */
 export async function subscribe(envelope: RequestEnvelope, ports: NotifierPorts, nowMs: number): Promise<OutcomeInput> {
@@ -138,7 +138,7 @@ async function loadWatched(wish: Wish, table: Table, grantedSeconds: number, now
   const showsOtherItems = source.kind !== 'state';
   if (showsOtherItems && grantedSeconds > 0)
     await countChangesUntil(table, address, event, nowMs + grantedSeconds * 1_000, nowMs);
-  const presentity = await loadPresentity(table, address);
+  const presentity = await loadCurrent(table, address, nowMs);
   await countWatcher(wish, table, presentity, grantedSeconds, nowMs);
   return loadDetails(table, address, source, presentity, nowMs);
 }
@@ -260,7 +260,7 @@ async function tellAsAllowed(standing: Standing, ports: NotifierPorts, nowMs: nu
       return takeBack(standing, ports.table, nowMs);
     current = decided;
     if (grant.seconds > 0) await changeRendering(ports.table, wish.name, wish.cseq, withAccess(profile, decided));
-    presentity = await loadPresentity(ports.table, wish.name.presentity);
+    presentity = await loadCurrent(ports.table, wish.name.presentity, nowMs);
   }
   const view = { contentType: wish.contentType, rendering: withAccess(profile, current) };
   return {

@@ -4,7 +4,7 @@ import type { EndInstruction, Instruction, NotifyInstruction } from '#contract/i
 import type { TerminationReason } from '#contract/schemas.ts';
 import { EVENT_PACKAGES, type EventPackage, watcherInfoName } from '#core/event-package.ts';
 import { type Address, addressOfAor, aorOfIdentity } from '#core/identity.ts';
-import { farewellOf, renderNotification } from '#core/notification.ts';
+import { composeAsWritten, farewellOf, renderNotification } from '#core/notification.ts';
 import type { Presentity } from '#core/presentity.ts';
 import { decideAccess, NO_RULES, type WatchAccess } from '#core/watch-policy.ts';
 import { accessOf, profileOf, withAccess } from '#core/watch-view.ts';
@@ -183,7 +183,7 @@ function endings(presentity: Address, ending: readonly Decided[], nowMs: number)
 function views(presentity: Address, changed: readonly Decided[], state: Presentity, nowMs: number): Addressed[] {
   const groups = grouped(changed, ({ watcher }) => `${watcher.rendering} ${watcher.list ?? ''}`);
   return groups.map(([gatewayId, subscriptionIds, { watcher, eventPackage, access }]): Addressed => {
-    const seen = eventPackage.compose(state, state.changedAtMs);
+    const seen = composeAsWritten(eventPackage, state);
     const notification = renderNotification(seen, presentity, state.version, watcher, nowMs);
     const instance = instanceFor(watcher, access);
     const notify: NotifyInstruction = {

@@ -18,8 +18,9 @@ export async function sweepPresentity(table: Table, { domain, user }: Address, n
   const item = await table.get(key, { consistent: true });
   if (item === undefined) return 0;
   const stored = decodePresentity(item);
-  if (stored.dueAtMs === undefined || stored.dueAtMs > nowMs) return 0;
   const expired = stored.publications.filter(({ expiresAtMs }) => expiresAtMs <= nowMs);
+  const isDue = stored.dueAtMs !== undefined && stored.dueAtMs <= nowMs;
+  if (!isDue && expired.length === 0) return 0;
   const result = await table.update(key, sweepUpdate(stored, expired, nowMs));
   if (result.kind === 'refused') throw new StaleWrite(`Sweep of ${key.PK}`);
   return expired.length;

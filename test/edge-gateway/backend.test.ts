@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RequestEnvelope } from '#contract/request-envelope.ts';
 import { DependencyUnavailable } from '#core/error.ts';
 import { FunctionQueue } from '#gateway/backend.ts';
@@ -15,37 +15,15 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it('refuses who has waited for an invocation as long as one may take, and serves who came later', async () => {
-  const answers: (() => void)[] = [];
-  const answered = { contractVersion: 1, outcomes: [OUTCOME] };
-  const invoke = () => new Promise((resolve) => answers.push(() => resolve(answered)));
-  const counts = { invocations: 0, invocationsFailed: 0 } as never;
-  const queue = new FunctionQueue('call', invoke, SETTINGS, counts);
-  const first = queue.submit(ENVELOPE);
-  const late = queue.submit(ENVELOPE).catch((error: unknown) => error);
-  await vi.advanceTimersByTimeAsync(4_000);
-  const inTime = queue.submit(ENVELOPE);
-  await vi.advanceTimersByTimeAsync(1_500);
-  answers[0]?.();
-  expect((await first).response.status).toBe(200);
-  const refusal = await late;
-  expect(refusal).toBeInstanceOf(DependencyUnavailable);
-  expect(refusal).toMatchObject({ retryAfterSeconds: 5 });
-  await vi.advanceTimersByTimeAsync(0);
-  answers[1]?.();
-  expect((await inTime).response.status).toBe(200);
-  expect(queue.waiting).toBe(0);
-});
-
 /** A function that answers when told to, with what each invocation carried. */
 function held(settings = SETTINGS) {
-  const invocations: { senders: (string | undefined)[]; answer: () => void }[] = [];
-  const invoke = (_name: string, payload: unknown) =>
+  const invocations: { senders: (string | undefined)[]; deadlineMs: number; answer: () => void }[] = [];
+  const invoke = (_name: string, payload: unknown, deadlineMs: number) =>
     new Promise((resolve) => {
       const { envelopes } = payload as { envelopes: RequestEnvelope[] };
       const answered = { contractVersion: 1, outcomes: envelopes.map(() => OUTCOME) };
       const senders = envelopes.map(({ identity }) => identity?.domain);
-      invocations.push({ senders, answer: () => resolve(answered) });
+      invocations.push({ senders, deadlineMs, answer: () => resolve(answered) });
     });
   const counts = { invocations: 0, invocationsFailed: 0 } as never;
   return { queue: new FunctionQueue('publish', invoke, settings, counts), invocations };
@@ -53,6 +31,50 @@ function held(settings = SETTINGS) {
 
 const of = (domain: string): RequestEnvelope =>
   envelopeOf({ method: 'PUBLISH', identity: { domain, user: '1001', role: 'user' } });
+
+describe('a request is answered within the deadline, which begins with its arrival', () => {
+  const refusalOf = (request: Promise<unknown>) => request.catch((error: unknown) => error);
+
+  it('refused when half of it is over in waiting, although nothing comes back; who came later is served', async () => {
+    const { queue, invocations } = held();
+    const first = queue.submit(ENVELOPE);
+    let refusal: unknown;
+    queue.submit(ENVELOPE).catch((error: unknown) => (refusal = error));
+    await vi.advanceTimersByTimeAsync(2_000);
+    const inTime = queue.submit(ENVELOPE);
+    expect([refusal, queue.waiting]).toEqual([undefined, 2]);
+    await vi.advanceTimersByTimeAsync(700);
+    expect(refusal).toBeInstanceOf(DependencyUnavailable);
+    expect(refusal).toMatchObject({ message: 'waited too long', retryAfterSeconds: 5 });
+    invocations[0]?.answer();
+    expect((await first).response.status).toBe(200);
+    await vi.advanceTimersByTimeAsync(0);
+    invocations[1]?.answer();
+    expect((await inTime).response.status).toBe(200);
+    expect([queue.waiting, vi.getTimerCount()]).toEqual([0, 1]);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('leaves the function what the one that has waited longest has left', async () => {
+    const { queue, invocations } = held({ ...SETTINGS, maxBatch: 2 });
+    void queue.submit(ENVELOPE, 500);
+    void queue.submit(ENVELOPE, 1_000);
+    void queue.submit(ENVELOPE);
+    await vi.advanceTimersByTimeAsync(1_200);
+    invocations[0]?.answer();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(invocations.map(({ deadlineMs }) => deadlineMs)).toEqual([4_500, 2_800]);
+  });
+
+  it('refused at once when it comes too late from its turn', async () => {
+    const { queue, invocations } = held();
+    const refusal = await refusalOf(queue.submit(ENVELOPE, 2_500));
+    expect(refusal).toMatchObject({ message: 'waited too long', retryAfterSeconds: 5 });
+    void queue.submit(ENVELOPE, 2_499);
+    expect(invocations.map(({ deadlineMs }) => deadlineMs)).toEqual([2_501]);
+  });
+});
 
 it('keeps a quarter of the invocations for who has none under way', async () => {
   const { queue, invocations } = held({ ...SETTINGS, maxInFlight: 8, maxWaiting: 100 });

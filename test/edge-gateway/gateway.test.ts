@@ -246,6 +246,19 @@ describe('overload and failure: never silence', () => {
     expect(Number(answer.header('retry-after'))).toBeGreaterThan(0);
   });
 
+  test('a function that hangs: whatever waits behind it is refused within the same deadline, in one Call-ID too', async () => {
+    const client = await connect();
+    functions.answer = () => new Promise((resolve) => setTimeout(resolve, 3_000, ok));
+    const sentAtMs = performance.now();
+    const inLine = [1, 2, 3, 4, 5].map((cseq) => client.exchange(register(client, 'one-line', cseq)));
+    const others = [1, 2, 3].map(() => client.exchange(register(client)));
+    for (const answer of await Promise.all([...inLine, ...others])) {
+      expect([answer.status, answer.header('retry-after')]).toEqual([503, '5']);
+      // One behind the other they would take 400 ms each.
+      expect(answer.atMs - sentAtMs).toBeLessThan(1_500);
+    }
+  });
+
   test('a function that crashes: 500', async () => {
     const client = await connect();
     functions.answer = () => Promise.reject(new Error('defect'));

@@ -8,6 +8,8 @@ import { World } from './model-world.ts';
 export interface Cases {
   readonly runs: number;
   readonly seed?: number;
+  /** Where a failure was found: that case alone, as it was shrunk. */
+  readonly path?: string | undefined;
   /** The first case that fails is told as it is; looking for a smaller one takes its time. */
   readonly isFirstEnough?: boolean;
   /** A table for each case, or a part of one that it has for itself by its users' names. */
@@ -20,19 +22,23 @@ export interface Cases {
  * @returns how many of them proved nothing, because the table did not answer in time
  * @throws with seed, path and the smallest case that fails
  */
-export async function runCases({ runs, seed, isFirstEnough = false, openTable, onCase }: Cases): Promise<number> {
+export async function runCases({ runs, seed, path, isFirstEnough = false, openTable, onCase }: Cases): Promise<number> {
   let wasted = 0;
   const property = fc.asyncProperty(plan, async (given) => {
     const { table, names } = openTable();
     if (!(await runCase(given, table, names))) wasted += 1;
     onCase?.();
   });
-  await fc.assert(property, { numRuns: runs, endOnFailure: isFirstEnough, ...(seed !== undefined && { seed }) });
+  const begin = { ...(seed !== undefined && { seed }), ...(path !== undefined && { path }) };
+  await fc.assert(property, { numRuns: runs, endOnFailure: isFirstEnough, ...begin });
   return wasted;
 }
 
-/** @returns false when it proves nothing, because the table did not answer in time */
-async function runCase(given: Plan, table: Table, names: string): Promise<boolean> {
+/**
+ * Runs one case.
+ * @returns false when it proves nothing, because the table did not answer in time
+ */
+export async function runCase(given: Plan, table: Table, names: string): Promise<boolean> {
   const world = new World(table, given.order, given.isEager);
   const cast = new Cast(world, given, names);
   try {

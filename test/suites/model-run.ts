@@ -10,6 +10,8 @@ interface Options {
   readonly runs: number;
   readonly seed: number;
   readonly workers: number;
+  /** Of one case, as it was printed when it failed. */
+  readonly path?: string;
   readonly first: boolean;
   /** Set in a worker: it runs its share itself. */
   readonly share: boolean;
@@ -20,8 +22,9 @@ type Told = { readonly done: number } | { readonly failed: string };
 const REPORT_EVERY = 25;
 const PROGRESS_EVERY_MS = 5_000;
 
-async function runShare({ runs, seed, first }: Options): Promise<void> {
-  const tell = (told: Told) => process.send?.(told);
+async function runShare({ runs, seed, path, first }: Options): Promise<void> {
+  const tell = (told: Told) =>
+    process.send ? process.send(told) : console.log('failed' in told ? told.failed : 'green');
   // Nobody listens any more.
   process.once('disconnect', () => process.exit());
   let untold = 0;
@@ -36,7 +39,7 @@ async function runShare({ runs, seed, first }: Options): Promise<void> {
   };
   const openTable = () => ({ table: openMemoryTable(), names: 'u' });
   try {
-    await runCases({ runs, seed, isFirstEnough: first, openTable, onCase });
+    await runCases({ runs, seed, path, isFirstEnough: first, openTable, onCase });
     report(1);
   } catch (error) {
     tell({ failed: error instanceof Error ? `${error.stack}\n${error.cause ?? ''}` : String(error) });
@@ -85,7 +88,8 @@ function wholeNumber(text: string): number {
 }
 
 async function run(options: Options): Promise<void> {
-  if (options.share) return runShare(options);
+  // One case needs no workers.
+  if (options.share || options.path !== undefined) return runShare(options);
   console.log(`model: ${options.runs} cases, seed ${options.seed}, ${options.workers} workers`);
   const isGreen = await runAll(options);
   console.log(isGreen ? 'every case is green' : 'NOT GREEN: seed, path and the smallest case that fails stand above');
@@ -104,6 +108,7 @@ await new Command('model')
     randomInt(2 ** 30),
   )
   .option('--workers <count>', 'processes', wholeNumber, availableParallelism())
+  .option('--path <path>', 'only the case that failed there, with the seed that was printed beside it')
   .option('--first', 'tell the first case that fails as it is, instead of the smallest like it', false)
   .option('--share', 'one process, as a worker', false)
   .action(run)
