@@ -8,6 +8,7 @@ import { SqsDlq } from 'aws-cdk-lib/aws-lambda-event-sources';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import {
+  canaryDomain,
   EXPIRE_SCHEDULE,
   FUNCTION_NAMES,
   FUNCTIONS,
@@ -47,6 +48,7 @@ export class FunctionsStack extends Stack {
     this.functions = Object.fromEntries(entries) as Record<FunctionName, lambda.Function>;
     this.#mapStream();
     this.#scheduleExpire();
+    this.#scheduleCanary();
     rotateSecrets(this.functions[ROTATION.function], props.data.secrets);
     this.apiUrl = createHttpApi(this, props.settings, this.functions.api);
     exportRecords(this, props.settings, props.data.table);
@@ -84,6 +86,8 @@ export class FunctionsStack extends Stack {
       // The last look begins before the next run does, so runs follow each other without a gap.
       ...(name === expire ? { EXPIRE_LOOP_SECONDS: String(everySeconds - loopEverySeconds) } : {}),
       ...(name === STREAM_MAPPING.function ? { HISTORY_HOURS: String(settings.historyHours) } : {}),
+      ...(name === 'canary' ? canaryEnvironment(settings) : {}),
+      METRICS_STAGE: deploymentName(settings),
       LOG_LEVEL: settings.logLevel,
       NODE_OPTIONS: '--enable-source-maps',
     };
@@ -127,6 +131,24 @@ export class FunctionsStack extends Stack {
       targets: [new targets.LambdaFunction(expire, { retryAttempts: 0 })],
     });
   }
+
+  /** Without a name there is nowhere that clients, and so the canary, connect to. */
+  #scheduleCanary(): void {
+    const { canary } = this.functions;
+    const { what, trigger } = FUNCTIONS.canary;
+    canary.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: Duration.seconds(trigger.everySeconds) });
+    new events.Rule(this, 'CanaryEveryMinute', {
+      description: what,
+      enabled: this.#props.settings.canary,
+      schedule: events.Schedule.rate(Duration.seconds(trigger.everySeconds)),
+      targets: [new targets.LambdaFunction(canary, { retryAttempts: 0 })],
+    });
+  }
+}
+
+function canaryEnvironment({ domainName }: Settings): Record<string, string> {
+  if (domainName === undefined) return {};
+  return { CANARY_GATEWAY_URL: `wss://${domainName}/`, CANARY_DOMAIN: canaryDomain(domainName) };
 }
 
 /** `flow-closed` becomes `FlowClosed`. */

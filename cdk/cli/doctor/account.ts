@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { type ApiClient, path } from '../api-client.ts';
 import type { Check } from './checks.ts';
-import type { Account } from './sip-probe.ts';
+import type { Account } from '#runtime/sip-probe.ts';
 
 export interface DoctorAccount {
   readonly checks: readonly Check[];

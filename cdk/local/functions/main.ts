@@ -8,9 +8,11 @@ import { createInvokeApi } from './invoke-api.ts';
 
 process.title = 'lampfield-functions';
 
-// Nothing keeps secrets in versions on one machine.
+/** Nothing keeps secrets in versions on one machine; the canary is there if somebody wants it. */
+const isHosted = (name: FunctionName): boolean =>
+  name === 'canary' ? process.env.CANARY_GATEWAY_URL !== undefined : name !== ROTATION.function;
 const hosts = new Map(
-  FUNCTION_NAMES.filter((name) => name !== ROTATION.function).map((name) => {
+  FUNCTION_NAMES.filter(isHosted).map((name) => {
     const { timeoutSeconds, memoryMb } = FUNCTIONS[name];
     const functionName = `lampfield-${name}`;
     const modulePath = path.join(functionFolder(name), 'index.mjs');
