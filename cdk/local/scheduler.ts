@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { EXPIRE_SCHEDULE, type FunctionName, FUNCTIONS } from '#cdk/system.ts';
+import { EXPIRE_SCHEDULE, FUNCTIONS, type FunctionName } from '#cdk/system.ts';
 import { LOCAL_AWS } from './local-aws.ts';
 
 process.title = 'lampfield-scheduler';

@@ -1,6 +1,7 @@
 /** The functions and what triggers them: gateways by Invoke, the table's stream, the clock, operators by HTTP. */
 import { join } from 'node:path';
 import { Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import type { IMetric } from 'aws-cdk-lib/aws-cloudwatch';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
@@ -26,6 +27,7 @@ import { exportRecords } from './record-export.ts';
 import { createLogGroup } from './retention.ts';
 import { rotateSecrets } from './rotation.ts';
 import type { Settings } from './settings.ts';
+import type { Watched } from './watched-metrics.ts';
 
 interface FunctionsProps extends StackProps {
   readonly settings: Settings;
@@ -39,6 +41,9 @@ export class FunctionsStack extends Stack {
   readonly functions: Readonly<Record<FunctionName, lambda.Function>>;
   /** Of the HTTP API, with `/v1`. */
   readonly apiUrl: string;
+  readonly #apiServerErrors: IMetric;
+  readonly #notifyFailures: sqs.IQueue;
+  readonly #recordFailures: sqs.IQueue;
   readonly #props: FunctionsProps;
 
   constructor(scope: Construct, id: string, props: FunctionsProps) {
@@ -46,12 +51,27 @@ export class FunctionsStack extends Stack {
     this.#props = props;
     const entries = FUNCTION_NAMES.map((name) => [name, this.#createFunction(name)] as const);
     this.functions = Object.fromEntries(entries) as Record<FunctionName, lambda.Function>;
-    this.#mapStream();
+    this.#notifyFailures = this.#mapStream();
     this.#scheduleExpire();
     this.#scheduleCanary();
     rotateSecrets(this.functions[ROTATION.function], props.data.secrets);
-    this.apiUrl = createHttpApi(this, props.settings, this.functions.api);
-    exportRecords(this, props.settings, props.data.table);
+    const api = createHttpApi(this, props.settings, this.functions.api);
+    this.apiUrl = api.url;
+    this.#apiServerErrors = api.serverErrors;
+    this.#recordFailures = exportRecords(this, props.settings, props.data.table);
+  }
+
+  /** What is looked after here. */
+  get watched(): Pick<
+    Watched,
+    'settings' | 'table' | 'functions' | 'apiServerErrors' | 'notifyFailures' | 'recordFailures'
+  > {
+    const { settings, data } = this.#props;
+    return {
+      ...{ settings, table: data.table, functions: this.functions },
+      ...{ apiServerErrors: this.#apiServerErrors },
+      ...{ notifyFailures: this.#notifyFailures, recordFailures: this.#recordFailures },
+    };
   }
 
   #createFunction(name: FunctionName): lambda.Function {
@@ -98,7 +118,7 @@ export class FunctionsStack extends Stack {
     return { vpc, vpcSubnets: functionSubnets, securityGroups: [notifyGroup] };
   }
 
-  #mapStream(): void {
+  #mapStream(): sqs.IQueue {
     const { table } = this.#props.data;
     const failures = new sqs.Queue(this, 'NotifyFailures', {
       queueName: `${deploymentName(this.#props.settings)}-notify-failures`,
@@ -119,6 +139,7 @@ export class FunctionsStack extends Stack {
       filters: [{ pattern: JSON.stringify(STREAM_MAPPING.filterPattern) }],
       onFailure: new SqsDlq(failures),
     });
+    return failures;
   }
 
   #scheduleExpire(): void {

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import path from 'node:path';
 import { functionFolder } from '#cdk/dist.ts';
-import { FUNCTION_NAMES, FUNCTIONS, ROTATION } from '#cdk/system.ts';
+import { FUNCTION_NAMES, FUNCTIONS, type FunctionName, ROTATION } from '#cdk/system.ts';
 import { FunctionHost } from './host.ts';
 import { createInvokeApi } from './invoke-api.ts';
 
