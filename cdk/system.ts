@@ -1,7 +1,7 @@
 /** The one description of the system: functions, table, events. The CDK stacks and the local stack both read it. */
 
 /** Secrets that a function or the gateway reads at start. */
-export type SecretName = 'nonce' | 'instruction' | 'admin' | 'vault';
+export type SecretName = 'nonce' | 'instruction' | 'admin' | 'vault' | 'canary';
 
 export interface FunctionDescription {
   /** Source of the handler; the bundle is `dist/functions/<name>/index.mjs`, its export `handler`. */
@@ -13,7 +13,7 @@ export interface FunctionDescription {
   readonly trigger:
     | { readonly kind: 'gateway'; readonly methods: readonly string[] }
     | { readonly kind: 'stream' }
-    | { readonly kind: 'schedule' }
+    | { readonly kind: 'schedule'; readonly everySeconds: number }
     | { readonly kind: 'http' }
     /** Secrets Manager, for the secrets that rotate. */
     | { readonly kind: 'rotation' };
@@ -118,7 +118,17 @@ export const FUNCTIONS = {
     memoryMb: 512,
     timeoutSeconds: 75,
     secrets: [],
-    trigger: { kind: 'schedule' },
+    trigger: { kind: 'schedule', everySeconds: 60 },
+    reachesGateways: false,
+  },
+  canary: {
+    entry: 'lambdas/handlers/canary.ts',
+    what: 'Schedule: goes the way of a lamp as a client of its own, and says how long it took',
+    memoryMb: 256,
+    timeoutSeconds: 45,
+    secrets: ['vault', 'canary'],
+    trigger: { kind: 'schedule', everySeconds: 60 },
+    // It comes from outside, as clients do.
     reachesGateways: false,
   },
   api: {
@@ -217,7 +227,14 @@ export const RECORD_EXPORT = {
 } as const;
 
 /** One run a minute that loops inside, so that expiry is prompt without a rule per second. */
-export const EXPIRE_SCHEDULE = { function: 'expire', everySeconds: 60, loopEverySeconds: 2 } as const;
+export const EXPIRE_SCHEDULE = {
+  function: 'expire',
+  everySeconds: FUNCTIONS.expire.trigger.everySeconds,
+  loopEverySeconds: 2,
+} as const;
+
+/** The tenant of the canary at a deployment of this name. */
+export const canaryDomain = (domainName: string): string => `canary.${domainName}`;
 
 /** What pages of other origins, the console among them, may send to the HTTP API and read of its answers. */
 export const API_CORS = {

@@ -99,6 +99,8 @@ export const TABLE_RIGHTS: Readonly<Record<FunctionName, TableRights>> = {
   },
   lease: { items: { PutItem: ['GATEWAY'] }, indexes: ['listed'] },
   rotate: { items: {}, indexes: [] },
+  /** Puts its own tenant and account, and reads nothing. */
+  canary: { items: { PutItem: ['TENANT', 'USER'] }, indexes: [] },
   /** It removes what is left of users and tenants, whatever that is. */
   expire: {
     items: {

@@ -96,7 +96,8 @@ export async function startGateway(config: GatewayConfig, advertisedHost: string
   parts.address = `http://${advertisedHost}:${instructionPort}`;
   const lease = leaseOf(config, parts);
   const sip = sipServerOf(config, parts, lease);
-  const clocks = startClocks(parts, metricLogOf(config, parts, lease));
+  const metricLog = metricLogOf(config, parts, lease);
+  const clocks = startClocks(parts, metricLog);
   const trunkPorts = await parts.trunks?.open();
   const port = await sip.listen();
   await lease.keep();
@@ -114,6 +115,7 @@ export async function startGateway(config: GatewayConfig, advertisedHost: string
       await parts.reports.drain();
       await parts.callParts?.reports.drain();
       await parts.callParts?.peers.drain(PEER_DRAIN_MS);
+      metricLog.tell(parts.nowMs());
       await stop(intake);
       await sip.close();
     },

@@ -106,7 +106,7 @@ async function answerOf(
     if (instruction.kind === 'forward') forwards.push(ports.forwardPath.forward(instruction));
     else if (instruction.kind === 'inspect') return inspect(instruction.subscriptionIds, inspected, ports);
     else if (instruction.kind === 'use') uses.push(ports.tenants.useOf(instruction.tenant));
-    else return carryOut(instruction, ports, sender);
+    else return logged(instruction, carryOut(instruction, ports, sender), ports);
     return [];
   });
   return {
@@ -115,6 +115,21 @@ async function answerOf(
     ...(inspected.length > 0 && { inspected }),
     ...(uses.length > 0 && { uses }),
   };
+}
+
+/** Of a state: whose it is, and the Call-ID of the request that made it, by which that is found in all logs. */
+function logged(
+  instruction: PromptInstruction,
+  unknown: SubscriptionId[],
+  { telemetry: { log }, nowMs }: IntakePorts,
+): SubscriptionId[] {
+  if (instruction.kind !== 'notify') return unknown;
+  const { presentity, subscriptionIds, notification } = instruction;
+  const { causedBy: callId, presentityVersion: version, changedAtMs } = notification;
+  const lampMs = changedAtMs === undefined ? undefined : nowMs() - changedAtMs;
+  const subscriptions = subscriptionIds.length;
+  log.info({ hop: 'notify', presentity, callId, version, subscriptions, unknown: unknown.length, lampMs });
+  return unknown;
 }
 
 /** @returns those that this gateway does not hold */

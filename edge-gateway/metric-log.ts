@@ -41,9 +41,13 @@ export class MetricLog {
 
   /** Once a second; the first line comes at once. */
   advance(nowMs: number): void {
-    if (this.#stage === undefined || nowMs < this.#nextMs) return;
+    if (nowMs >= this.#nextMs) this.tell(nowMs);
+  }
+
+  /** What was counted since the last line; the end of a gateway does not lose it. */
+  tell(nowMs: number): void {
     this.#nextMs = nowMs + EVERY_MS;
-    this.#ports.write(metricLine(this.#stage, 'gateway', this.#values(), nowMs));
+    if (this.#stage !== undefined) this.#ports.write(metricLine(this.#stage, 'gateway', this.#values(), nowMs));
   }
 
   #values(): MetricValues<'gateway'> {

@@ -78,6 +78,7 @@ async function startAll(supervisor: Supervisor, settings: LocalSettings, runFold
   const { folder, databaseFolder } = runFolder;
   const secrets = {
     ...{ nonce: randomBytes(32).toString('hex'), instruction: randomBytes(32).toString('hex') },
+    canary: randomBytes(32).toString('hex'),
     vault: readVaultKey(folder, settings.vaultKey),
   };
   const facts: StackFacts = { settings, runFolder: folder, databaseFolder, secrets };

@@ -1,7 +1,7 @@
 /** The processes of the local stack: what each runs and what it is told, derived from the system description. Pure. */
 import path from 'node:path';
 import { GATEWAY_BUNDLE, GATEWAY_NODE_OPTIONS, PANEL_FOLDER } from '#cdk/dist.ts';
-import { FUNCTION_NAMES, FUNCTIONS } from '#cdk/system.ts';
+import { canaryDomain, FUNCTION_NAMES, FUNCTIONS } from '#cdk/system.ts';
 import { dynamoDbCommand } from './dynamodb-local.ts';
 import { LOCAL_AWS_ENVIRONMENT } from './local-aws.ts';
 import type { LocalSettings } from './settings.ts';
@@ -23,7 +23,7 @@ export interface StackFacts {
   /** Folder of checkpoints and of records that were given up. */
   readonly runFolder: string;
   readonly databaseFolder: string;
-  readonly secrets: { readonly nonce: string; readonly instruction: string; readonly vault: string };
+  readonly secrets: Readonly<Record<'nonce' | 'instruction' | 'vault' | 'canary', string>>;
 }
 
 export const dynamoDbEndpoint = ({ dynamodbPort }: LocalSettings) => `http://127.0.0.1:${dynamodbPort}`;
@@ -52,7 +52,17 @@ export function functionsProcess({ settings, secrets }: StackFacts): ProcessSpec
     ADMIN_SECRET: settings.adminKey,
     VAULT_SECRET: secrets.vault,
     LOG_LEVEL: settings.logLevel,
+    ...canaryEnvironment(settings, secrets.canary),
   });
+}
+
+function canaryEnvironment({ canary, port }: LocalSettings, secret: string): Record<string, string> {
+  if (!canary) return {};
+  return {
+    CANARY_GATEWAY_URL: `ws://127.0.0.1:${port}/`,
+    CANARY_DOMAIN: canaryDomain('demo.example'),
+    CANARY_SECRET: secret,
+  };
 }
 
 export function apiProcess({ settings }: StackFacts): ProcessSpec {
@@ -74,7 +84,8 @@ export function streamsProcess({ settings, runFolder }: StackFacts, streamArn: s
 }
 
 export function schedulerProcess({ settings }: StackFacts): ProcessSpec {
-  return nodeProcess('scheduler', [localFile('scheduler.ts')], { LAMBDA_ENDPOINT: lambdaEndpoint(settings) });
+  const env = { LAMBDA_ENDPOINT: lambdaEndpoint(settings), CANARY: String(settings.canary) };
+  return nodeProcess('scheduler', [localFile('scheduler.ts')], env);
 }
 
 export function gatewayProcesses({ settings, secrets }: StackFacts): ProcessSpec[] {

@@ -32,6 +32,8 @@ export interface LocalSettings {
   readonly drainSeconds: number;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly demo: boolean;
+  /** Whether the canary runs, once a minute. */
+  readonly canary: boolean;
 }
 
 const integer = (least: number, greatest: number) => (text: string) => {
@@ -119,6 +121,7 @@ function commandOf(): Command {
     )
     .addOption(logLevelOption())
     .option('--demo', 'play a lively day of a small company', false)
+    .option('--canary', 'let the canary measure a lamp once a minute', false)
     .allowExcessArguments(false);
 }
 

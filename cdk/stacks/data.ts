@@ -11,6 +11,7 @@ const SECRETS = {
   nonce: 'Key of the digest nonces (RFC 7616) that functions give out',
   instruction: 'Key that signs instructions from functions to gateways',
   admin: 'Admin key: bearer token of the HTTP API',
+  canary: 'Password of the canary in its own tenant',
   vault: 'Keys of the secrets that stand in the table; several with blanks between them, the first one seals',
 } as const satisfies Record<SecretName, string>;
 
@@ -33,6 +34,7 @@ export class DataStack extends Stack {
       instruction: this.#createSecret('InstructionSecret', 'instruction', removalPolicy),
       admin: this.#createSecret('AdminSecret', 'admin', removalPolicy),
       vault: this.#createSecret('VaultSecret', 'vault', removalPolicy),
+      canary: this.#createSecret('CanarySecret', 'canary', removalPolicy),
     };
   }
 

@@ -7,6 +7,7 @@ import { EdgeStack } from './edge.ts';
 import { FunctionsStack } from './functions.ts';
 import { deploymentName } from './names.ts';
 import { NetworkStack } from './network.ts';
+import { ObservabilityStack } from './observability.ts';
 import type { Settings } from './settings.ts';
 
 export interface Deployment {
@@ -14,6 +15,7 @@ export interface Deployment {
   readonly data: DataStack;
   readonly functions: FunctionsStack;
   readonly edge: EdgeStack;
+  readonly observability: ObservabilityStack;
 }
 
 /**
@@ -39,9 +41,12 @@ export function deploy(app: App, settings: Settings, rootDirectory: string): Dep
     functions,
     imageDirectory: rootDirectory,
   });
+  const { service, loadBalancer, targets } = edge;
+  const watched = { ...functions.watched, service, loadBalancer, targets };
+  const observability = new ObservabilityStack(app, `${name}-observability`, { watched });
   Tags.of(app).add('application', settings.prefix);
   Tags.of(app).add('stage', settings.stage);
-  return { network, data, functions, edge };
+  return { network, data, functions, edge, observability };
 }
 
 function requireBuild(rootDirectory: string): void {

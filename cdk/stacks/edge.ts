@@ -25,6 +25,8 @@ interface EdgeProps extends StackProps {
 
 export class EdgeStack extends Stack {
   readonly service: ecs.FargateService;
+  readonly loadBalancer: elbv2.INetworkLoadBalancer;
+  readonly targets: elbv2.NetworkTargetGroup;
   readonly #props: EdgeProps;
 
   constructor(scope: Construct, id: string, props: EdgeProps) {
@@ -32,7 +34,8 @@ export class EdgeStack extends Stack {
     this.#props = props;
     const listener = this.#createListener();
     this.service = this.#createService();
-    this.#addTargets(listener);
+    this.loadBalancer = listener.loadBalancer;
+    this.targets = this.#addTargets(listener);
     this.#nameIt(listener.loadBalancer);
   }
 
@@ -95,7 +98,7 @@ export class EdgeStack extends Stack {
     });
   }
 
-  #addTargets(listener: elbv2.NetworkListener): void {
+  #addTargets(listener: elbv2.NetworkListener): elbv2.NetworkTargetGroup {
     const targets = listener.addTargets('Gateways', {
       port: PORTS.client,
       protocol: elbv2.Protocol.TCP,
@@ -115,6 +118,7 @@ export class EdgeStack extends Stack {
     // A gateway that stops closes its flows by itself, in waves; the load balancer would cut them all at once.
     targets.setAttribute('deregistration_delay.connection_termination.enabled', 'false');
     targets.setAttribute('target_health_state.unhealthy.connection_termination.enabled', 'false');
+    return targets;
   }
 
   #nameIt(loadBalancer: elbv2.INetworkLoadBalancer): void {

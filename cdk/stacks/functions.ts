@@ -1,6 +1,7 @@
 /** The functions and what triggers them: gateways by Invoke, the table's stream, the clock, operators by HTTP. */
 import { join } from 'node:path';
 import { Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import type { IMetric } from 'aws-cdk-lib/aws-cloudwatch';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
@@ -8,6 +9,7 @@ import { SqsDlq } from 'aws-cdk-lib/aws-lambda-event-sources';
 import * as sqs from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import {
+  canaryDomain,
   EXPIRE_SCHEDULE,
   FUNCTION_NAMES,
   FUNCTIONS,
@@ -25,6 +27,7 @@ import { exportRecords } from './record-export.ts';
 import { createLogGroup } from './retention.ts';
 import { rotateSecrets } from './rotation.ts';
 import type { Settings } from './settings.ts';
+import type { Watched } from './watched-metrics.ts';
 
 interface FunctionsProps extends StackProps {
   readonly settings: Settings;
@@ -38,6 +41,9 @@ export class FunctionsStack extends Stack {
   readonly functions: Readonly<Record<FunctionName, lambda.Function>>;
   /** Of the HTTP API, with `/v1`. */
   readonly apiUrl: string;
+  readonly #apiServerErrors: IMetric;
+  readonly #notifyFailures: sqs.IQueue;
+  readonly #recordFailures: sqs.IQueue;
   readonly #props: FunctionsProps;
 
   constructor(scope: Construct, id: string, props: FunctionsProps) {
@@ -45,11 +51,27 @@ export class FunctionsStack extends Stack {
     this.#props = props;
     const entries = FUNCTION_NAMES.map((name) => [name, this.#createFunction(name)] as const);
     this.functions = Object.fromEntries(entries) as Record<FunctionName, lambda.Function>;
-    this.#mapStream();
+    this.#notifyFailures = this.#mapStream();
     this.#scheduleExpire();
+    this.#scheduleCanary();
     rotateSecrets(this.functions[ROTATION.function], props.data.secrets);
-    this.apiUrl = createHttpApi(this, props.settings, this.functions.api);
-    exportRecords(this, props.settings, props.data.table);
+    const api = createHttpApi(this, props.settings, this.functions.api);
+    this.apiUrl = api.url;
+    this.#apiServerErrors = api.serverErrors;
+    this.#recordFailures = exportRecords(this, props.settings, props.data.table);
+  }
+
+  /** What is looked after here. */
+  get watched(): Pick<
+    Watched,
+    'settings' | 'table' | 'functions' | 'apiServerErrors' | 'notifyFailures' | 'recordFailures'
+  > {
+    const { settings, data } = this.#props;
+    return {
+      ...{ settings, table: data.table, functions: this.functions },
+      ...{ apiServerErrors: this.#apiServerErrors },
+      ...{ notifyFailures: this.#notifyFailures, recordFailures: this.#recordFailures },
+    };
   }
 
   #createFunction(name: FunctionName): lambda.Function {
@@ -84,6 +106,8 @@ export class FunctionsStack extends Stack {
       // The last look begins before the next run does, so runs follow each other without a gap.
       ...(name === expire ? { EXPIRE_LOOP_SECONDS: String(everySeconds - loopEverySeconds) } : {}),
       ...(name === STREAM_MAPPING.function ? { HISTORY_HOURS: String(settings.historyHours) } : {}),
+      ...(name === 'canary' ? canaryEnvironment(settings) : {}),
+      METRICS_STAGE: deploymentName(settings),
       LOG_LEVEL: settings.logLevel,
       NODE_OPTIONS: '--enable-source-maps',
     };
@@ -94,7 +118,7 @@ export class FunctionsStack extends Stack {
     return { vpc, vpcSubnets: functionSubnets, securityGroups: [notifyGroup] };
   }
 
-  #mapStream(): void {
+  #mapStream(): sqs.IQueue {
     const { table } = this.#props.data;
     const failures = new sqs.Queue(this, 'NotifyFailures', {
       queueName: `${deploymentName(this.#props.settings)}-notify-failures`,
@@ -115,6 +139,7 @@ export class FunctionsStack extends Stack {
       filters: [{ pattern: JSON.stringify(STREAM_MAPPING.filterPattern) }],
       onFailure: new SqsDlq(failures),
     });
+    return failures;
   }
 
   #scheduleExpire(): void {
@@ -127,6 +152,24 @@ export class FunctionsStack extends Stack {
       targets: [new targets.LambdaFunction(expire, { retryAttempts: 0 })],
     });
   }
+
+  /** Without a name there is nowhere that clients, and so the canary, connect to. */
+  #scheduleCanary(): void {
+    const { canary } = this.functions;
+    const { what, trigger } = FUNCTIONS.canary;
+    canary.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: Duration.seconds(trigger.everySeconds) });
+    new events.Rule(this, 'CanaryEveryMinute', {
+      description: what,
+      enabled: this.#props.settings.canary,
+      schedule: events.Schedule.rate(Duration.seconds(trigger.everySeconds)),
+      targets: [new targets.LambdaFunction(canary, { retryAttempts: 0 })],
+    });
+  }
+}
+
+function canaryEnvironment({ domainName }: Settings): Record<string, string> {
+  if (domainName === undefined) return {};
+  return { CANARY_GATEWAY_URL: `wss://${domainName}/`, CANARY_DOMAIN: canaryDomain(domainName) };
 }
 
 /** `flow-closed` becomes `FlowClosed`. */

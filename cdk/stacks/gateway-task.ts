@@ -8,7 +8,7 @@ import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { FUNCTION_NAMES, FUNCTIONS, type FunctionDescription, type FunctionName } from '../system.ts';
-import { functionNameOf } from './names.ts';
+import { deploymentName, functionNameOf } from './names.ts';
 import { PORTS } from './network.ts';
 import type { Settings } from './settings.ts';
 
@@ -104,6 +104,7 @@ function gatewayEnvironment({ settings, apiUrl, instructionSecret }: GatewayTask
     INSTRUCTION_SECRET_ARN: instructionSecret.secretArn,
     API_URL: apiUrl,
     DRAIN_SECONDS: String(DRAIN_SECONDS),
+    METRICS_STAGE: deploymentName(settings),
     LOG_LEVEL: settings.logLevel,
   };
 }

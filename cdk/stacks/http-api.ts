@@ -2,6 +2,7 @@
 import { CfnOutput, Duration } from 'aws-cdk-lib';
 import * as apigateway from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
+import type { IMetric } from 'aws-cdk-lib/aws-cloudwatch';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { API_CORS, FUNCTIONS } from '../system.ts';
@@ -11,11 +12,14 @@ import type { Settings } from './settings.ts';
 /** Operators are few: what is more is a guess at the key. */
 const THROTTLE = { rateLimit: 50, burstLimit: 100 } as const;
 
-/**
- * Makes the API; of other sites' pages only those of the console and of the origins that are set may use it.
- * @returns its URL, with `/v1`
- */
-export function createHttpApi(scope: Construct, settings: Settings, handler: IFunction): string {
+export interface HttpApiLinks {
+  /** With `/v1`. */
+  readonly url: string;
+  readonly serverErrors: IMetric;
+}
+
+/** Makes the API; of other sites' pages only those of the console and of the origins that are set may use it. */
+export function createHttpApi(scope: Construct, settings: Settings, handler: IFunction): HttpApiLinks {
   const api = new apigateway.HttpApi(scope, 'HttpApi', {
     apiName: deploymentName(settings),
     description: FUNCTIONS.api.what,
@@ -32,7 +36,7 @@ export function createHttpApi(scope: Construct, settings: Settings, handler: IFu
   const stage = api.addStage('Stage', { stageName: '$default', autoDeploy: true, throttle: THROTTLE });
   const url = `${stage.url}v1`;
   new CfnOutput(scope, 'ApiUrl', { value: url, description: 'HTTP API for operators' });
-  return url;
+  return { url, serverErrors: api.metricServerError({ statistic: 'Sum', period: Duration.minutes(1) }) };
 }
 
 /** API Gateway answers preflights itself; they need no key. */

@@ -10,8 +10,11 @@ import { RECORD_EXPORT } from '../system.ts';
 import { deploymentName } from './names.ts';
 import type { Settings } from './settings.ts';
 
-/** Makes bus, pipe and the queue of what could not be put; the pipe may read the stream and put events, nothing else. */
-export function exportRecords(scope: Construct, settings: Settings, table: dynamodb.ITableV2): void {
+/**
+ * Makes bus, pipe and the queue of what could not be put; the pipe may read the stream and put events, nothing else.
+ * @returns the queue
+ */
+export function exportRecords(scope: Construct, settings: Settings, table: dynamodb.ITableV2): sqs.IQueue {
   const stream = table.tableStreamArn;
   if (stream === undefined) throw new Error('The table has no stream.');
   const name = `${deploymentName(settings)}-calls`;
@@ -51,4 +54,5 @@ export function exportRecords(scope: Construct, settings: Settings, table: dynam
   });
   // A pipe looks at once whether its role can read the stream.
   pipe.node.addDependency(role);
+  return failures;
 }

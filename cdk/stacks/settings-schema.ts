@@ -170,6 +170,10 @@ export const settingsSchema = v.object({
       'must be an e-mail address or the ARN of an SNS topic',
     ),
   ),
+  canary: setting(
+    'Whether the canary measures a lamp each minute as a client of its own; by default wherever there is a `domainName`.',
+    yesOrNo,
+  ),
   tags: setting(
     'Comma list of `key=value`: tags of every resource, beside `application` and `stage`.',
     listOf(new RegExp(`^${TAG}$`), 'must be key=value'),

@@ -44,7 +44,8 @@ export const STAGE_DEFAULTS: Readonly<Record<'dev' | 'prod', StageDefaults>> = {
 };
 
 export type Stage = keyof typeof STAGE_DEFAULTS;
-export type Settings = Readonly<Omit<GivenSettings, keyof StageDefaults>> & StageDefaults;
+export type Settings = Readonly<Omit<GivenSettings, keyof StageDefaults | 'canary'>> &
+  StageDefaults & { readonly canary: boolean };
 
 /**
  * Reads and validates the settings.
@@ -77,6 +78,7 @@ function withStageDefaults(given: GivenSettings): Settings {
     historyHours: given.historyHours ?? defaults.historyHours,
     logRetentionDays: given.logRetentionDays ?? defaults.logRetentionDays,
     keepData: given.keepData ?? defaults.keepData,
+    canary: given.canary ?? given.domainName !== undefined,
   };
 }
 
@@ -90,9 +92,12 @@ function findContradictions(settings: Settings): string[] {
   ];
 }
 
-function problemsOfName({ hostedZoneId, domainName }: Settings): string[] {
-  const isNameless = hostedZoneId !== undefined && domainName === undefined;
-  return isNameless ? ['hostedZoneId: needs domainName, the name of the record'] : [];
+function problemsOfName({ hostedZoneId, domainName, canary }: Settings): string[] {
+  if (domainName !== undefined) return [];
+  return [
+    ...(hostedZoneId === undefined ? [] : ['hostedZoneId: needs domainName, the name of the record']),
+    ...(canary ? ['canary: needs domainName, where clients connect to'] : []),
+  ];
 }
 
 function problemsOfRegions({ regions, certificateArn }: Settings): string[] {

@@ -88,6 +88,21 @@ export const instruction = v.variant('kind', [
   inspectInstruction,
 ]);
 export type Instruction = v.InferOutput<typeof instruction>;
+
+const KINDS: ReadonlySet<unknown> = new Set(instruction.options.map(({ entries }) => entries.kind.literal));
+const kindOf = (value: unknown): unknown =>
+  typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined;
+
+/**
+ * Instructions from a function that may be newer than this gateway: one of a kind that is unknown here is passed over, so that
+ * the others of its batch are carried out.
+ */
+export const instructions = v.pipe(
+  v.array(v.unknown()),
+  v.transform((all): unknown[] => all.filter((each) => kindOf(each) === undefined || KINDS.has(kindOf(each)))),
+  v.array(instruction),
+);
+export type InstructionInput = v.InferInput<typeof instruction>;
 export type NotifyInstruction = v.InferOutput<typeof notifyInstruction>;
 
 /** Body of `POST /instructions` on a gateway's private port. */
@@ -97,7 +112,7 @@ export const instructionBatch = v.object({
   gatewayId,
   /** The gateway that sends it, and where it is; absent when a function does. */
   sender: v.optional(v.object({ gatewayId, address: v.string() })),
-  instructions: v.array(instruction),
+  instructions,
 });
 export type InstructionBatch = v.InferOutput<typeof instructionBatch>;
 

@@ -1,7 +1,7 @@
 /** Outcome: what a function decided about one request. */
 import * as v from 'valibot';
 import { callRoute } from './call.ts';
-import { instruction } from './instruction.ts';
+import { type InstructionInput, instructions } from './instruction.ts';
 import {
   CONTRACT_VERSION,
   epochMs,
@@ -86,11 +86,13 @@ export const outcome = v.object({
   /** True when bindings now name this flow, false when none does any more; absent when unchanged. */
   registered: v.optional(v.boolean()),
   subscription: v.optional(subscriptionOutcome),
-  instructions: v.optional(v.array(instruction), []),
+  instructions: v.optional(instructions, []),
 });
 export type Outcome = v.InferOutput<typeof outcome>;
 /** What a role returns: defaults may be left out. */
-export type OutcomeInput = v.InferInput<typeof outcome>;
+export type OutcomeInput = Omit<v.InferInput<typeof outcome>, 'instructions'> & {
+  readonly instructions?: readonly InstructionInput[];
+};
 
 /** Result of one invocation, outcomes in the order of the envelopes. */
 export const outcomeBatch = v.object({

@@ -14,6 +14,8 @@ export interface Presentity {
   /** When the newest write was made: what had expired by then was no part of what watchers were told. */
   readonly changedAtMs: number;
   readonly publications: readonly Publication[];
+  /** Call-ID of the PUBLISH or the call that made the newest write, if one did. */
+  readonly causedBy?: string;
   /** True while it has a binding, false after the last one; absent before the first one. */
   readonly registered?: boolean;
   /** By event package: counts the changes of what stands in other items (bindings, watchers). */

@@ -4,6 +4,7 @@
  * were removed lose what they held. At last the history of lamps is written.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import { MetricSample } from '#core/metric.ts';
 import { chronicle } from '#roles/chronicler.ts';
 import { fanOut } from '#roles/fan-out.ts';
 import { monitorRegistrations } from '#roles/registration-monitor.ts';
@@ -15,7 +16,7 @@ import { systemClock } from '#runtime/clock.ts';
 import { readEnvironment } from '#runtime/environment.ts';
 import { createGatewayClient } from '#runtime/gateway-client.ts';
 import { createKeysReader } from '#runtime/secret.ts';
-import { createTelemetry } from '#runtime/telemetry.ts';
+import { createMetrics, createTelemetry } from '#runtime/telemetry.ts';
 import { openDynamoDbTable } from '#table/dynamodb.ts';
 import { openLeaseBook } from '#table/lease-book.ts';
 import { recordsOf } from '#table/stream-record.ts';
@@ -24,11 +25,14 @@ import { createTenantCheck } from './request-ports.ts';
 const environment = readEnvironment();
 const table = openDynamoDbTable({ tableName: environment.tableName, endpoint: environment.dynamoDbEndpoint });
 const telemetry = createTelemetry(environment.logLevel);
+const metrics = createMetrics(environment.metricsStage, 'notify');
+const latencies = new MetricSample(Math.random);
 const ports = {
   table,
   leases: openLeaseBook(table),
   gateways: createGatewayClient(createKeysReader(environment.instructionSecret)),
   telemetry,
+  accepted: (changedAtMs: number): void => latencies.add(Math.max(0, systemClock() - changedAtMs)),
   isServed: createTenantCheck(table),
   historyHours: environment.historyHours,
   pause: (ms: number): Promise<void> => pause(ms, undefined, { ref: false }),
@@ -47,6 +51,8 @@ export async function handler(event: unknown): Promise<{ batchItemFailures: { it
   failed.push(...(await closeRemovedTenants(records, ports, startedMs)));
   await chronicle(records, ports);
   const durationMs = systemClock() - startedMs;
+  const counted = { StreamRecords: records.length, StreamRecordsFailed: failed.length };
+  metrics({ ...counted, LampAcceptedMs: latencies.take() });
   telemetry.log(failed.length > 0 ? 'warn' : 'debug', 'notify', {
     records: records.length,
     failed: failed.length,

@@ -105,7 +105,8 @@ function decideWrite(
   const operation = publishOperation(headers, request.body !== '', grantedSeconds);
   const publicationId = operation.kind === 'initial' ? newPublicationId(random) : operation.publicationId;
   const entityTag = newEntityTag(publicationId, random);
-  const target = { publicationId, event: eventPackage.name, publisher: aorOfIdentity(identity) };
+  const names = { publicationId, event: eventPackage.name, publisher: aorOfIdentity(identity) };
+  const target = { ...names, callId: headers.get('call-id') };
   const granted = { entityTag, expiresAtMs: nowMs + grantedSeconds * 1_000 };
   switch (operation.kind) {
     case 'initial': {

@@ -17,6 +17,8 @@ import { failureFields, type RoleLog } from './role-log.ts';
 export interface FanOutPorts extends DeliveryPorts {
   readonly table: Table;
   readonly telemetry: RoleLog;
+  /** Told of each change that a gateway has taken. */
+  readonly accepted?: (changedAtMs: number) => void;
 }
 
 /** Subscriptions named in one POST. */
@@ -128,7 +130,9 @@ function pack(run: Run, eventPackage: EventPackage, watchers: readonly HeldSubsc
   return [...byView.values()].flatMap((group) => {
     const [view] = group;
     if (view === undefined || !hasChangedIn(view, eventPackage, run.changes)) return [];
-    const notification = renderNotification(state, run.presentity, run.newest.version, view, nowMs, base);
+    const rendered = renderNotification(state, run.presentity, run.newest.version, view, nowMs, base);
+    const { changedAtMs, causedBy } = run.newest;
+    const notification = { ...rendered, changedAtMs, ...(causedBy !== undefined && { causedBy }) };
     const byGateway = Map.groupBy(group, ({ gatewayId }) => gatewayId);
     return [...byGateway].flatMap(([gatewayId, held]) =>
       chunksOf(held, MAX_IDS_PER_POST).map((some): Parcel => {
@@ -175,13 +179,24 @@ async function deliverPost(
   try {
     const instructions = post.map(({ instruction }) => instruction);
     const delivery = await deliverTo(gatewayId, instructions, ports, nowMs);
-    if (delivery.kind === 'delivered') await forgetUnknown(post, new Set(delivery.unknown), ports.table, nowMs);
-    else ports.telemetry.log('warn', HOP, { gateway: gatewayId, outcome: delivery.kind, reason: delivery.reason });
+    if (delivery.kind === 'delivered') {
+      for (const parcel of post) tellAccepted(parcel, ports);
+      await forgetUnknown(post, new Set(delivery.unknown), ports.table, nowMs);
+    } else ports.telemetry.log('warn', HOP, { gateway: gatewayId, outcome: delivery.kind, reason: delivery.reason });
     return delivery.kind !== 'failed';
   } catch (error) {
     ports.telemetry.log('warn', HOP, { gateway: gatewayId, ...failureFields(error) });
     return false;
   }
+}
+
+function tellAccepted({ run, event, gatewayId, held }: Parcel, { accepted, telemetry }: FanOutPorts): void {
+  const { newest, changes, presentity } = run;
+  accepted?.(newest.changedAtMs);
+  telemetry.log('info', HOP, {
+    ...{ ...presentityFields(presentity), event, version: newest.version, callId: newest.causedBy },
+    ...{ changes: changes.length, gateway: gatewayId, subscriptions: held.length, outcome: 'delivered' },
+  });
 }
 
 /** The table heals itself: what the gateway does not hold is removed, unless it was taken over or refreshed meanwhile. */

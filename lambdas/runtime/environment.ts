@@ -14,9 +14,18 @@ const variables = v.object({
   ADMIN_SECRET_ARN: v.optional(text),
   VAULT_SECRET: v.optional(text),
   VAULT_SECRET_ARN: v.optional(text),
+  CANARY_SECRET: v.optional(text),
+  CANARY_SECRET_ARN: v.optional(text),
   EXPIRE_LOOP_SECONDS: v.optional(v.pipe(v.string(), v.regex(/^\d+$/), v.transform(Number)), '0'),
   HISTORY_HOURS: v.optional(v.pipe(v.string(), v.regex(/^\d{1,3}$/), v.transform(Number)), '24'),
   LOG_LEVEL: v.optional(v.picklist(['debug', 'info', 'warn', 'error', 'silent']), 'info'),
+  METRICS_STAGE: v.optional(v.pipe(v.string(), v.regex(/^[\w.-]{1,64}$/))),
+});
+
+/** What the canary alone needs. */
+const canaryVariables = v.object({
+  CANARY_GATEWAY_URL: v.pipe(v.string(), v.regex(/^wss?:\/\/[^\s/]+\/$/, 'must be wss://host/')),
+  CANARY_DOMAIN: text,
 });
 
 /** Where a secret is: its text (local stack) or its ARN in Secrets Manager (AWS). */
@@ -33,11 +42,15 @@ export interface Environment {
   readonly instructionSecret?: SecretSource;
   readonly adminSecret?: SecretSource;
   readonly vaultSecret?: SecretSource;
+  /** Password of the canary's account. */
+  readonly canarySecret?: SecretSource;
   /** How long one scheduled run of `expire` loops; 0 for a single pass. */
   readonly expireLoopSeconds: number;
   /** How long the changes of lamps are kept to tell why; 0: they are not written. */
   readonly historyHours: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** The deployment that metrics are of; undefined where nobody makes metrics of log lines. */
+  readonly metricsStage?: string | undefined;
 }
 
 /** @throws Error that names the missing or malformed variable; the function then fails at its start */
@@ -52,10 +65,23 @@ export function readEnvironment(source: Readonly<Record<string, string | undefin
     instructionSecret: secretSource(known.INSTRUCTION_SECRET, known.INSTRUCTION_SECRET_ARN),
     adminSecret: secretSource(known.ADMIN_SECRET, known.ADMIN_SECRET_ARN),
     vaultSecret: secretSource(known.VAULT_SECRET, known.VAULT_SECRET_ARN),
+    canarySecret: secretSource(known.CANARY_SECRET, known.CANARY_SECRET_ARN),
     expireLoopSeconds: known.EXPIRE_LOOP_SECONDS,
     historyHours: known.HISTORY_HOURS,
     logLevel: known.LOG_LEVEL,
+    metricsStage: known.METRICS_STAGE,
   };
+}
+
+/** @throws Error that names the missing or malformed variable */
+export function readCanaryEnvironment(source: Readonly<Record<string, string | undefined>> = process.env): {
+  readonly gatewayUrl: string;
+  /** The tenant of the canary. */
+  readonly domain: string;
+} {
+  const result = v.safeParse(canaryVariables, source);
+  if (!result.success) throw new Error(`Environment: ${v.summarize(result.issues)}`);
+  return { gatewayUrl: result.output.CANARY_GATEWAY_URL, domain: result.output.CANARY_DOMAIN };
 }
 
 function secretSource(value: string | undefined, arn: string | undefined): SecretSource | undefined {

@@ -1,6 +1,8 @@
 /** One JSON line a hop on standard output. Never Authorization values; bodies at debug only. */
 import type { RequestEnvelope } from '#contract/request-envelope.ts';
 import { DependencyUnavailable } from '#core/error.ts';
+import { type MetricService, type MetricValues, metricLine } from '#core/metric.ts';
+import { type Clock, systemClock } from './clock.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 const RANK = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 } as const;
@@ -22,6 +24,21 @@ export function createTelemetry(
       if (RANK[level] < RANK[minimum]) return;
       write(`${JSON.stringify({ level, hop, ...fields })}\n`);
     },
+  };
+}
+
+/**
+ * Metrics, whatever the level of the log.
+ * @param stage the deployment; undefined where nobody makes metrics of log lines: then there are none
+ */
+export function createMetrics<Service extends MetricService>(
+  stage: string | undefined,
+  service: Service,
+  write: (line: string) => void = (line) => process.stdout.write(line),
+  clock: Clock = systemClock,
+): (values: MetricValues<Service>) => void {
+  return (values) => {
+    if (stage !== undefined) write(metricLine(stage, service, values, clock()));
   };
 }
 

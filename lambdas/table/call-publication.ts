@@ -8,7 +8,7 @@ import { StaleWrite } from '#core/error.ts';
 import type { Address } from '#core/identity.ts';
 import { stateKey } from './keys.ts';
 import { decodePresentity, dialogField, publicationAttribute, type StoredDialogs, SYSTEM } from './presentity-item.ts';
-import { type Parts, type SweepRule, stampOf, sweepOf, updateOf } from './publication-expression.ts';
+import { causeOf, type Parts, type SweepRule, stampOf, sweepOf, updateOf } from './publication-expression.ts';
 import { updateWithin } from './publication-write.ts';
 import type { Item, Table } from './table.ts';
 
@@ -47,7 +47,10 @@ export async function saveCallDialogs(
   // The lease of a live call ends later than most others, what is left of one that is over earlier.
   let sweep: SweepRule = call.state === 'terminated' ? 'moveForward' : 'keepEarlier';
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-    const parts = [stampOf(nowMs), replacement(attribute, stored), sweepOf(stored.expMs, key.PK, sweep)];
+    const parts = [
+      ...[stampOf(nowMs), causeOf(call.callId, nowMs)],
+      ...[replacement(attribute, stored), sweepOf(stored.expMs, key.PK, sweep)],
+    ];
     const result = await updateWithin(table, key, updateOf(parts));
     if (result === 'tooLarge') return false;
     if (result.kind === 'done' || isAsNew(result.item, attribute, stored)) return true;

@@ -132,6 +132,7 @@ const stateAttributes = v.object({
   accessAtMs: v.optional(number),
   decisions: v.optional(number),
   reset: v.optional(v.object({ atMs: number, by: v.string() })),
+  cause: v.optional(v.object({ atMs: number, callId: v.string() })),
 });
 
 /** The whole item, with what only the table's own rules read. */
@@ -145,7 +146,7 @@ export interface StoredState extends Presentity {
 export function decodePresentity(item: Item): StoredState {
   const result = v.safeParse(stateAttributes, item);
   if (!result.success) throw unreadable(item, result.issues);
-  const { version, changedAtMs, pubCount, dueAtMs, registered, accessAtMs, decisions, reset } = result.output;
+  const { version, changedAtMs, pubCount, dueAtMs, registered, accessAtMs, decisions, reset, cause } = result.output;
   const publications = Object.entries(item)
     .filter(([name]) => name.startsWith(PUBLICATION_PREFIX))
     .map(([name, value]) => decodePublication(item, name, value));
@@ -155,6 +156,7 @@ export function decodePresentity(item: Item): StoredState {
     ...(accessAtMs !== undefined && { accessChangedAtMs: accessAtMs }),
     ...(decisions !== undefined && { decisions }),
     ...(reset !== undefined && { reset }),
+    ...(cause?.atMs === changedAtMs && { causedBy: cause.callId }),
     changes: numbersOf(item, CHANGES_PREFIX),
     watchedUntilMs: numbersOf(item, WATCHED_PREFIX),
   };

@@ -16,6 +16,8 @@ interface Target {
   readonly event: string;
   /** AOR of the publisher; only it may change its publication. */
   readonly publisher: string;
+  /** Call-ID of the PUBLISH, by which its way to the watchers is found in the logs. */
+  readonly callId?: string | undefined;
 }
 interface Existing extends Target {
   /** The entity-tag of SIP-If-Match. */
@@ -61,7 +63,7 @@ export function composePublicationUpdate(
   sweep: SweepRule,
   nowMs: number,
 ): Update {
-  const parts: Parts[] = [stampOf(nowMs), changeOf(write, nowMs)];
+  const parts: Parts[] = [stampOf(nowMs), causeOf(write.callId, nowMs), changeOf(write, nowMs)];
   if (write.kind !== 'remove') parts.push(sweepOf(write.expiresAtMs, partition, sweep));
   return updateOf(parts);
 }
@@ -91,6 +93,16 @@ export function stampOf(nowMs: number): Required<Omit<Parts, 'remove' | 'add'>> 
     names: ITEM_NAMES,
     values: { ':now': nowMs, ':one': 1, ':ttl': Math.floor(nowMs / 1_000) + KEEP_ITEM_SECONDS },
   };
+}
+
+/** Longer Call-IDs are found by their beginning. */
+const MAX_CAUSE_LENGTH = 128;
+
+/** What made this version, with its time: a version that another writer makes has another time, and no such cause. */
+export function causeOf(callId: string | undefined, nowMs: number): Parts {
+  if (callId === undefined) return { set: [], conditions: [] };
+  const cause = { atMs: nowMs, callId: callId.slice(0, MAX_CAUSE_LENGTH) };
+  return { set: ['#cause = :cause'], conditions: [], names: { '#cause': 'cause' }, values: { ':cause': cause } };
 }
 
 /** How the item stands in the indexes: when it must be swept for what expires then, and in its tenant's list. */

@@ -32,7 +32,7 @@ describe.skipIf(!existsSync(GATEWAY_BUNDLE))('cdk synth', { timeout: 120_000 }, 
     expect(status, stderr).toBe(0);
     const templates = files.filter((name) => name.endsWith('.template.json')).toSorted();
     expect(templates).toEqual(
-      ['data', 'edge', 'functions', 'network'].map((stack) => `lampfield-dev-${stack}.template.json`),
+      ['data', 'edge', 'functions', 'network', 'observability'].map((stack) => `lampfield-dev-${stack}.template.json`),
     );
   });
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type DynamoDbTable, openDynamoDbTable } from '#table/dynamodb.ts';
 import { tenantItem } from '#table/tenant-item.ts';
 import { dialogElement, dialogInfo, publishOf, subscribeOf } from '#test/support/dialogs.ts';
@@ -14,7 +14,7 @@ beforeAll(async () => {
   await table.put(tenantItem('demo.example', { minExpiresSeconds: 3 }));
   Object.assign(process.env, {
     ...{ TABLE_NAME: started.tableName, DYNAMODB_ENDPOINT: started.endpoint, LOG_LEVEL: 'silent' },
-    ...{ NONCE_SECRET: 'nonce-s3cret', INSTRUCTION_SECRET },
+    ...{ NONCE_SECRET: 'nonce-s3cret', INSTRUCTION_SECRET, METRICS_STAGE: 'lampfield-test' },
   });
 });
 
@@ -40,7 +40,12 @@ describe('Lambda entries', () => {
 
   it('notify reports which records to hand over again', async () => {
     const { handler: notify } = await import('../../lambdas/handlers/notify.ts');
+    const written = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
     expect(await notify({ Records: [] })).toEqual({ batchItemFailures: [] });
+    const lines = written.mock.calls.map(([line]) => JSON.parse(String(line)));
+    written.mockRestore();
+    const counts = { StreamRecords: 0, StreamRecordsFailed: 0 };
+    expect(lines).toEqual([expect.objectContaining({ Stage: 'lampfield-test', Service: 'notify', ...counts })]);
   });
 
   it('expire makes one pass when it is told not to loop, and two in a little over its pause', async () => {

@@ -33,7 +33,7 @@ let ports: FanOutPorts;
 let client: ReturnType<typeof createGatewayClient>;
 let one: FakeGateway;
 let two: FakeGateway;
-const logged: unknown[] = [];
+const logged: unknown[][] = [];
 let presentityCount = 0;
 /** A presentity of its own for each test. */
 let user: string;
@@ -130,6 +130,32 @@ describe('fan-out', () => {
     expect(body).toContain('<state>early</state>');
   });
 
+  it('tells when the state changed and by which request, and what of it was taken', async () => {
+    const taken: number[] = [];
+    ports = { ...ports, accepted: (changedAtMs) => taken.push(changedAtMs) };
+    await watch('a');
+    const beforeMs = Date.now();
+    const tag = await change({ body: dialogInfo(dialogElement('1', 'early')), callId: 'first@pbx' });
+    await change({ body: dialogInfo(dialogElement('1', 'confirmed')), ifMatch: tag, callId: 'second@pbx' });
+    await run();
+    const [instruction] = notified(one);
+    const { changedAtMs = 0, causedBy } = (instruction?.kind === 'notify' && instruction.notification) || {};
+    expect(changedAtMs).toBeGreaterThanOrEqual(beforeMs);
+    expect([causedBy, taken]).toEqual(['second@pbx', [changedAtMs]]);
+    const line = { tenant: 'demo.example', presentity: user, callId: 'second@pbx', changes: 2, subscriptions: 1 };
+    expect(logged).toEqual([['info', 'notify', expect.objectContaining(line)]]);
+  });
+
+  it('tells nothing of a change that a gateway did not take', async () => {
+    const taken: number[] = [];
+    ports = { ...ports, accepted: (changedAtMs) => taken.push(changedAtMs) };
+    await watch('a');
+    one.behaviour = { status: 500 };
+    await ringing();
+    expect(await run()).toHaveLength(1);
+    expect(taken).toEqual([]);
+  });
+
   it('knows where the gateways are for 30 s, over the same connection', async () => {
     await watch('a');
     const first = await ringing();
@@ -198,7 +224,7 @@ describe('fan-out', () => {
     expect(await run()).toEqual([]);
     expect(notified(one)).toMatchObject([{ subscriptionIds: ['d'] }]);
     expect(two.batches).toHaveLength(1);
-    expect(logged).toHaveLength(3);
+    expect(logged.map(([level]) => level).toSorted()).toEqual(['info', 'warn', 'warn', 'warn']);
   });
 
   it('tries once more, then gives the first record of the presentity back', async () => {

@@ -25,6 +25,7 @@ export interface TestPublish {
   readonly identity?: Identity;
   readonly expires?: number;
   readonly ifMatch?: string;
+  readonly callId?: string;
   readonly headers?: readonly (readonly [string, string])[];
 }
 
@@ -38,7 +39,8 @@ export function publishOf({ body = '', ...rest }: TestPublish): RequestEnvelope 
   const isTyped = headers.some(([name]) => name === 'Content-Type');
   if (body !== '' && !isTyped) headers.push(['Content-Type', 'application/dialog-info+xml']);
   const from = `sip:${identity.user}@${identity.domain}`;
-  return envelopeOf({ method: 'PUBLISH', requestUri: presentity, from, to: presentity, identity, headers, body });
+  const names = { from, to: presentity, ...(rest.callId !== undefined && { callId: rest.callId }) };
+  return envelopeOf({ method: 'PUBLISH', requestUri: presentity, ...names, identity, headers, body });
 }
 
 export interface TestSubscribe extends Partial<TestRequest> {

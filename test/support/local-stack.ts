@@ -22,6 +22,8 @@ export interface LocalStack {
   /** Process ids by name: gateway-1 and so on, functions, streams, scheduler, dynamodb. Follows restarts. */
   readonly pids: Readonly<Record<string, number>>;
   readonly supervisorPid: number;
+  /** What a process has written to its log so far. */
+  logOf(name: string): string;
   /** What the supervisor has printed so far. */
   output(): string;
   kill(name: string, signal?: NodeJS.Signals): void;
@@ -82,6 +84,7 @@ export async function startStack(options: StackOptions = {}): Promise<LocalStack
     apiUrl: `http://127.0.0.1:${apiPort}/v1`,
     pids,
     supervisorPid: supervisor.pid ?? 0,
+    logOf: (name) => readFileSync(path.join(logFolderIn(output) ?? '', `${name}.log`), 'utf8'),
     output: () => output,
     kill(name, signal = 'SIGKILL') {
       const pid = pids[name];
@@ -98,13 +101,15 @@ export async function startStack(options: StackOptions = {}): Promise<LocalStack
     },
     async stop() {
       if (supervisor.exitCode !== null || supervisor.signalCode !== null) return;
-      const secrets = secretsInLogs(/^ {2}Logs +(.+)$/m.exec(output)?.[1]);
+      const secrets = secretsInLogs(logFolderIn(output));
       supervisor.kill('SIGTERM');
       await once(supervisor, 'exit');
       if (secrets.length > 0) throw new Error(`secrets stand in the logs: ${secrets.join(', ')}`);
     },
   };
 }
+
+const logFolderIn = (output: string): string | undefined => /^ {2}Logs +(.+)$/m.exec(output)?.[1];
 
 /** Every stack of every test is looked through: passwords of seeded users, credentials on the wire, tokens, keys. */
 const SECRETS = new RegExp(

@@ -38,6 +38,14 @@ describe('decodeStateChange', () => {
     ]);
   });
 
+  it('reads what made the version, and not what made an earlier one', () => {
+    const cause = { M: { atMs: { N: '1000' }, callId: { S: 'call-1' } } };
+    const causedBy = (image: object) =>
+      decodeStateChange(record({ NewImage: { ...IMAGE, cause, ...image } }))?.after.causedBy;
+    expect(causedBy({})).toBe('call-1');
+    expect(causedBy({ version: { N: '8' }, changedAtMs: { N: '1400' } })).toBeUndefined();
+  });
+
   it('takes a map without a type for an empty one, as DynamoDB Local writes it', () => {
     const empty = { M: { ...PUBLICATION.M, live: {}, gone: {} } };
     const change = decodeStateChange(record({ NewImage: { ...IMAGE, 'P#p1': empty } }));

@@ -1,8 +1,8 @@
 /** Who makes the doctor's way: a user that is named, or one of a temporary tenant. */
 import { randomBytes } from 'node:crypto';
+import type { Account } from '#runtime/sip-probe.ts';
 import { type ApiClient, path } from '../api-client.ts';
 import type { Check } from './checks.ts';
-import type { Account } from './sip-probe.ts';
 
 export interface DoctorAccount {
   readonly checks: readonly Check[];

@@ -2,10 +2,12 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { METRICS } from '#core/metric.ts';
 import { CliHome } from '#test/support/lampfield-cli.ts';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
-import { SipClient } from '#test/support/sip-client.ts';
+import { dialogInfo, SipClient } from '#test/support/sip-client.ts';
 import { freePort } from '../../support/ports.ts';
 
 const USER = ['--user', '1001@demo.example'];
@@ -13,7 +15,8 @@ let stack: LocalStack;
 let home: CliHome;
 
 beforeAll(async () => {
-  stack = await startStack({ env: { LOCAL_USERS: '3' } });
+  const told = { LOG_LEVEL: 'info', METRICS_STAGE: 'lampfield-local' };
+  stack = await startStack({ env: { LOCAL_USERS: '3', ...told }, args: ['--canary'] });
   home = new CliHome({ LAMPFIELD_URL: stack.apiUrl, LAMPFIELD_KEY: 'local-admin-key', LAMPFIELD_GATEWAY: stack.url() });
 });
 afterAll(async () => {
@@ -90,6 +93,82 @@ describe('a healthy deployment', () => {
     expect(out).toContain('All is well: 11 checks.');
     expect([code, err]).toEqual([0, expect.stringContaining('The HTTP API is not checked')]);
   });
+});
+
+describe('what a running system tells of itself', () => {
+  const linesOf = (name: string): Record<string, unknown>[] =>
+    stack
+      .logOf(name)
+      .split('\n')
+      .filter((line) => line.startsWith('{') && line.endsWith('}'))
+      .map((line) => JSON.parse(line));
+  const SOON = { timeout: 30_000, interval: 250 };
+
+  it('one Call-ID leads through all logs from the PUBLISH to the NOTIFY', async () => {
+    const watcher = await SipClient.connect(stack.url(), '1002');
+    const subscription = await watcher.subscribe('1003');
+    const pbx = await SipClient.connect(stack.url(), 'pbx');
+    const since = watcher.received.length;
+    const body = dialogInfo('sip:1003@demo.example', { id: 'd', callId: 'not-this', state: 'confirmed' });
+    const published = await pbx.publish('1003', body);
+    await subscription.nextNotify('>confirmed</state>', { since });
+    const callId = published.header('call-id');
+    const hops = (process: string, hop: string) =>
+      linesOf(process).filter((line) => line.callId === callId && line.hop === hop);
+    const presentity = 'sip:1003@demo.example';
+    await vi.waitFor(() => {
+      expect(hops('gateway-1', 'answer').at(-1)).toMatchObject({ method: 'PUBLISH', status: 200 });
+      expect(hops('functions', 'publish').at(-1)).toMatchObject({ tenant: 'demo.example', outcome: 200 });
+      const delivered = { tenant: 'demo.example', presentity: '1003', outcome: 'delivered', subscriptions: 1 };
+      expect(hops('functions', 'notify')).toMatchObject([delivered]);
+      expect(hops('gateway-1', 'notify')).toMatchObject([{ presentity, subscriptions: 1, unknown: 0 }]);
+    }, SOON);
+    const [told] = hops('gateway-1', 'notify');
+    expect(told?.lampMs).toBeGreaterThanOrEqual(0);
+    expect(told?.lampMs).toBeLessThan(3_000);
+    await Promise.all([watcher.close(), pbx.close()]);
+  });
+
+  it('the canary goes its way, in a tenant that it makes for itself', async () => {
+    await vi.waitFor(() => {
+      const runs = linesOf('functions').filter(({ hop }) => hop === 'canary');
+      expect(runs.at(-1)).toMatchObject({ outcome: 'well', lampMs: expect.any(Number) });
+    }, SOON);
+    const { out } = await home.run(['tenant', 'list', '--json']);
+    expect(out).toContain('canary.demo.example');
+  });
+
+  it('every metric that dashboard and alarms look at is told', async () => {
+    const before = stack.restarted('gateway-1');
+    stack.kill('gateway-1', 'SIGTERM');
+    await before;
+    const lines = ['gateway-1', 'functions'].flatMap(linesOf).filter((line) => line._aws !== undefined);
+    const told = lines.flatMap((line) => {
+      expect(line.Stage).toBe('lampfield-local');
+      const [directive] = v.parse(embedded, line._aws).CloudWatchMetrics;
+      expect(directive.Namespace).toBe('Lampfield');
+      for (const dimension of directive.Dimensions.flat()) expect(line[dimension]).toEqual(expect.any(String));
+      return directive.Metrics.map(({ Name, Unit }) => {
+        for (const value of [line[Name]].flat()) expect(value, Name).toEqual(expect.any(Number));
+        return `${line.Service} ${Name} ${Unit}`;
+      });
+    });
+    const listed = Object.entries(METRICS).map(([name, { service, unit }]) => `${service} ${name} ${unit}`);
+    expect([...new Set(told)].toSorted()).toEqual(listed.toSorted());
+    await vi.waitFor(async () => expect((await fetch(new URL('readyz', stack.httpUrl()))).status).toBe(200), SOON);
+  });
+});
+
+/** CloudWatch's embedded metric format, as far as we use it. */
+const embedded = v.object({
+  Timestamp: v.number(),
+  CloudWatchMetrics: v.strictTuple([
+    v.object({
+      Namespace: v.string(),
+      Dimensions: v.array(v.array(v.string())),
+      Metrics: v.array(v.object({ Name: v.string(), Unit: v.string() })),
+    }),
+  ]),
 });
 
 describe('a sick one', () => {

@@ -15,6 +15,7 @@ export interface Templates {
   readonly data: Template;
   readonly functions: Template;
   readonly edge: Template;
+  readonly observability: Template;
 }
 
 const cdkJson = v.object({ app: v.string(), context: v.record(v.string(), v.unknown()) });
@@ -40,12 +41,13 @@ export function placeholderRoot(): string {
 export function synthesize(given: Readonly<Record<string, unknown>> = {}, root = placeholderRoot()): Templates {
   const app = new App({ context: readCdkJson().context, outdir: join(root, 'cdk.out'), analyticsReporting: false });
   const settings = readSettings((name) => given[name]);
-  const { network, data, functions, edge } = deploy(app, settings, root);
+  const { network, data, functions, edge, observability } = deploy(app, settings, root);
   return {
     network: Template.fromStack(network),
     data: Template.fromStack(data),
     functions: Template.fromStack(functions),
     edge: Template.fromStack(edge),
+    observability: Template.fromStack(observability),
   };
 }
 

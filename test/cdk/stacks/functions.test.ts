@@ -12,7 +12,7 @@ import {
   TABLE,
 } from '#cdk/system.ts';
 import { TABLE_RIGHTS } from '#cdk/table-rights.ts';
-import { readEnvironment } from '#runtime/environment.ts';
+import { readCanaryEnvironment, readEnvironment } from '#runtime/environment.ts';
 import { PARTITION_KINDS } from '#table/keys.ts';
 import { synthesize } from './deployment.ts';
 import { isAllowed, nameOf, type Statement, statementsOf } from './policy.ts';
@@ -220,13 +220,33 @@ describe('the schedule', () => {
     template.hasResourceProperties('AWS::Lambda::EventInvokeConfig', { MaximumRetryAttempts: 0 });
   });
 
-  it('is the only one that EventBridge may invoke', () => {
+  it('starts the canary every minute where there is a name that clients connect to, and it knows that name', () => {
+    const rule = {
+      ScheduleExpression: 'rate(1 minute)',
+      Targets: [{ Arn: { 'Fn::GetAtt': [Match.stringLikeRegexp('^Canary'), 'Arn'] } }],
+    };
+    const canaryRule = (state: string) => ({
+      ...rule,
+      State: state,
+      Targets: [Match.objectLike(rule.Targets[0] ?? {})],
+    });
+    template.hasResourceProperties('AWS::Events::Rule', canaryRule('DISABLED'));
+    const named = synthesize({ domainName: 'blf.example.com' }).functions;
+    named.hasResourceProperties('AWS::Events::Rule', canaryRule('ENABLED'));
+    const [canary] = Object.values(
+      named.findResources('AWS::Lambda::Function', { Properties: { FunctionName: 'lampfield-dev-canary' } }),
+    );
+    expect(readCanaryEnvironment(canary?.Properties.Environment.Variables)).toEqual({
+      ...{ gatewayUrl: 'wss://blf.example.com/', domain: 'canary.blf.example.com' },
+    });
+  });
+
+  it('is all that EventBridge may invoke: expire and the canary', () => {
     const permissions = Object.values(template.findResources('AWS::Lambda::Permission'));
     expect(permissions.map(({ Properties }) => Properties.Principal).toSorted()).toEqual([
       'apigateway.amazonaws.com',
-      'events.amazonaws.com',
-      'secretsmanager.amazonaws.com',
-      'secretsmanager.amazonaws.com',
+      ...['events.amazonaws.com', 'events.amazonaws.com'],
+      ...['secretsmanager.amazonaws.com', 'secretsmanager.amazonaws.com'],
     ]);
     template.hasResourceProperties('AWS::Lambda::Permission', {
       Principal: 'events.amazonaws.com',

@@ -53,28 +53,30 @@ interface Waiter<T> {
 export class SipProbe {
   readonly #socket: WebSocket;
   readonly #account: Account;
+  readonly #userAgent: string;
   readonly #host = `${token()}.invalid`;
   readonly #seen: ReceivedRequest[] = [];
   #answers: Waiter<SipResponse>[] = [];
   #requests: Waiter<ReceivedRequest>[] = [];
   #closed: Error | undefined;
 
-  private constructor(socket: WebSocket, account: Account) {
+  private constructor(socket: WebSocket, account: Account, userAgent: string) {
     this.#socket = socket;
     this.#account = account;
+    this.#userAgent = userAgent;
     socket.on('message', (data) => this.#receive(String(data satisfies RawData)));
     socket.on('close', (code) => this.#end(new Error(`the gateway closed the connection (WebSocket code ${code})`)));
     socket.on('error', (error) => this.#end(error));
   }
 
   /** @throws when there is no WebSocket with subprotocol `sip` */
-  static async connect(url: string, account: Account): Promise<SipProbe> {
+  static async connect(url: string, account: Account, userAgent: string): Promise<SipProbe> {
     const socket = new WebSocket(url, ['sip'], { handshakeTimeout: HANDSHAKE_WITHIN_MS, maxPayload: MOST_BYTES });
     await new Promise<void>((resolve, reject) => {
       socket.once('open', resolve);
       socket.once('error', reject);
     });
-    if (socket.protocol === 'sip') return new SipProbe(socket, account);
+    if (socket.protocol === 'sip') return new SipProbe(socket, account, userAgent);
     socket.terminate();
     throw new Error('the server speaks WebSocket, but did not choose the subprotocol sip');
   }
@@ -137,7 +139,7 @@ export class SipProbe {
         ['To', toTag === undefined ? to : `${to};tag=${toTag}`],
         ['Call-ID', callId],
         ['CSeq', `${cseq} ${method}`],
-        ['User-Agent', 'lampfield doctor'],
+        ['User-Agent', this.#userAgent],
         ...headers,
         ...extra,
       ],
