@@ -10,7 +10,7 @@ import { FairQueue } from './tenants/fair-queue.ts';
 import { senderOf } from './tenants/sender.ts';
 
 export interface BackendSettings {
-  /** From the arrival of a request to its answer, whatever it waits for. */
+  /** Of one invocation; a request may have waited half as long before it. */
   readonly deadlineMs: number;
   readonly maxInFlight: number;
   readonly maxBatch: number;
@@ -53,7 +53,7 @@ interface Waiting {
 
 /** Of the invocations, those that are kept for senders who have none under way. */
 const RESERVED = 0.25;
-/** Of the deadline, what a request may wait: a function that is asked too late works for nobody. */
+/** Of the deadline of a call, what a request may wait before it. */
 const WAITING_SHARE = 0.5;
 const LATE_CHECK_MS = 100;
 const RETRY_AFTER_SECONDS = 5;
@@ -95,7 +95,7 @@ export class FunctionQueue {
   }
 
   /**
-   * @param waitedMs for how long the request has been here already: its deadline began with its arrival
+   * @param waitedMs for how long the request has been here already: its patience began with its arrival
    * @throws {DependencyUnavailable} when the function is behind or does not answer; {ContractError} when it failed
    */
   submit(envelope: RequestEnvelope, waitedMs = 0): Promise<Outcome> {
@@ -161,19 +161,12 @@ export class FunctionQueue {
     for (const { reject } of this.#waiting.dropWhile(({ sinceMs }) => sinceMs <= latestMs)) reject(waitedTooLong());
   }
 
-  /** What is left to the one of them that has waited longest. */
-  #deadlineOf(batch: readonly Waiting[]): number {
-    const oldestMs = batch.reduce((oldest, { sinceMs }) => Math.min(oldest, sinceMs), Number.POSITIVE_INFINITY);
-    const { deadlineMs } = this.#settings;
-    return Math.ceil(deadlineMs - Math.min(performance.now() - oldestMs, this.#longestWaitMs));
-  }
-
   async #run(batch: readonly Waiting[]): Promise<void> {
     this.#counts.invocations++;
     try {
       const payload = { contractVersion: CONTRACT_VERSION, envelopes: batch.map((item) => item.envelope) };
       const { outcomes, quotas } = decodeOutcomes(
-        await this.#invoke(this.#functionName, payload, this.#deadlineOf(batch)),
+        await this.#invoke(this.#functionName, payload, this.#settings.deadlineMs),
       );
       if (outcomes.length !== batch.length) throw new ContractError(`${this.#functionName}: wrong number of outcomes`);
       for (const [domain, given] of Object.entries(quotas ?? {})) this.#takeQuotas?.(domain, given);

@@ -89,7 +89,7 @@ export function createTelemetry(level: string, gatewayId: string): Telemetry {
     name: 'lampfield_request_seconds',
     help: 'From the arrival of a request to its answer',
     labelNames: ['method'],
-    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [registry],
   });
   collectDefaultMetrics({ register: registry });

@@ -15,6 +15,7 @@ export class Control {
   readonly #subscription: TestSubscription;
   #tag: string | undefined;
   #isOver = false;
+  #running: Promise<void> = Promise.resolve();
   changes = 0;
   /** Milliseconds from PUBLISH to the right NOTIFY. */
   readonly delaysMs: number[] = [];
@@ -33,7 +34,11 @@ export class Control {
   }
 
   /** Changes the lamp again and again until it is stopped. */
-  async run(withinMs: number): Promise<void> {
+  start(withinMs: number): void {
+    this.#running = this.#run(withinMs);
+  }
+
+  async #run(withinMs: number): Promise<void> {
     while (!this.#isOver) {
       await this.#change(withinMs).catch((error: unknown) => this.problems.push(String(error)));
       await pause(EVERY_MS);
@@ -69,8 +74,11 @@ export class Control {
     this.#tag = answer.header('sip-etag');
   }
 
+  /** Ends with the change that is under way: a PUBLISH whose connection is closed under it would seem unanswered. */
   async stop(): Promise<void> {
     this.#isOver = true;
+    await this.#running;
+
     await Promise.all([this.#watcher.close(), this.#publisher.close()]);
   }
 }
