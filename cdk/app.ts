@@ -2,8 +2,9 @@
 import { App } from 'aws-cdk-lib';
 import { ROOT } from './dist.ts';
 import { deploy } from './stacks/deployment.ts';
+import { checkSecurity } from './stacks/security-checks.ts';
 import { readSettings } from './stacks/settings.ts';
 
 const app = new App();
 const settings = readSettings((name) => app.node.tryGetContext(name));
-deploy(app, settings, ROOT);
+checkSecurity(app, deploy(app, settings, ROOT));

@@ -235,11 +235,3 @@ export const EXPIRE_SCHEDULE = {
 
 /** The tenant of the canary at a deployment of this name. */
 export const canaryDomain = (domainName: string): string => `canary.${domainName}`;
-
-/** What pages of other origins, the console among them, may send to the HTTP API and read of its answers. */
-export const API_CORS = {
-  methods: ['GET', 'PUT', 'POST', 'DELETE'],
-  requestHeaders: ['authorization', 'content-type', 'if-match', 'if-none-match'],
-  responseHeaders: ['etag', 'location', 'retry-after', 'ratelimit', 'ratelimit-policy'],
-  maxAgeSeconds: 3_600,
-} as const;

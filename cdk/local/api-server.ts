@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import * as v from 'valibot';
-import { corsHeaders, isPreflight } from './cors.ts';
 import { LOCAL_AWS } from './local-aws.ts';
 
 process.title = 'lampfield-api';
@@ -20,8 +19,7 @@ const functionResponse = v.object({
   body: v.optional(v.string(), ''),
 });
 
-const { API_PORT, LAMBDA_ENDPOINT, ALLOWED_ORIGINS = '' } = process.env;
-const allowedOrigins = ALLOWED_ORIGINS.split(',');
+const { API_PORT, LAMBDA_ENDPOINT } = process.env;
 const lambda = new LambdaClient({
   endpoint: LAMBDA_ENDPOINT,
   ...LOCAL_AWS,
@@ -43,12 +41,6 @@ process.once('SIGTERM', () => process.exit(0));
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (request.url === '/healthz') return void response.writeHead(200).end();
-  const { origin } = request.headers;
-  if (isPreflight(request.method, request.headers)) {
-    return void response.writeHead(204, corsHeaders(origin, allowedOrigins, 'preflight')).end();
-  }
-  for (const [name, value] of Object.entries(corsHeaders(origin, allowedOrigins, 'answer')))
-    response.setHeader(name, value);
   const body = await readBody(request);
   if (body === undefined) {
     response.writeHead(413, JSON_TYPE).end('{"message":"Request Entity Too Large"}');
@@ -72,23 +64,25 @@ async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   return bytes <= MAX_BODY_BYTES ? Buffer.concat(chunks) : undefined;
 }
 
-/** Payload format version 2.0 of API Gateway's HTTP APIs. */
+/** What API Gateway's REST APIs hand to a function (payload version 1.0), as far as it is read. */
 function eventOf(request: IncomingMessage, body: Buffer): object {
-  const [rawPath = '/', ...query] = (request.url ?? '/').split('?');
+  const [path = '/', ...query] = (request.url ?? '/').split('?');
+  const asked = new URLSearchParams(query.join('?'));
+  const parameters = Object.fromEntries([...asked.keys()].map((name) => [name, asked.getAll(name)]));
   const headers = Object.entries(request.headers).map(([name, value]) => [name, [value].flat().join(',')]);
   return {
-    version: '2.0',
-    routeKey: 'ANY /v1/{proxy+}',
-    rawPath,
-    rawQueryString: query.join('?'),
+    resource: '/{proxy+}',
+    httpMethod: request.method,
     headers: Object.fromEntries(headers),
+    multiValueQueryStringParameters: query.length > 0 ? parameters : null,
     requestContext: {
       requestId: randomUUID(),
-      http: { method: request.method, path: rawPath, protocol: 'HTTP/1.1', sourceIp: request.socket.remoteAddress },
-      time: new Date().toUTCString(),
-      timeEpoch: Date.now(),
+      path,
+      httpMethod: request.method,
+      stage: 'v1',
+      identity: { sourceIp: request.socket.remoteAddress },
     },
-    ...(body.length > 0 && { body: body.toString('base64') }),
+    body: body.length > 0 ? body.toString('base64') : null,
     isBase64Encoded: body.length > 0,
   };
 }

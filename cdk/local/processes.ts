@@ -50,6 +50,7 @@ export function functionsProcess({ settings, secrets }: StackFacts): ProcessSpec
     NONCE_SECRET: secrets.nonce,
     INSTRUCTION_SECRET: secrets.instruction,
     ADMIN_SECRET: settings.adminKey,
+    API_ORIGINS: consoleOrigins(settings).join(','),
     VAULT_SECRET: secrets.vault,
     LOG_LEVEL: settings.logLevel,
     ...canaryEnvironment(settings, secrets.canary),
@@ -69,7 +70,6 @@ export function apiProcess({ settings }: StackFacts): ProcessSpec {
   const env = {
     API_PORT: String(settings.apiPort),
     LAMBDA_ENDPOINT: lambdaEndpoint(settings),
-    ALLOWED_ORIGINS: consoleOrigins(settings).join(','),
   };
   return nodeProcess('api', [localFile('api-server.ts')], env);
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type App, Tags } from 'aws-cdk-lib';
 import { DataStack } from './data.ts';
 import { EdgeStack } from './edge.ts';
+import { encryptWithKey } from './encryption.ts';
 import { FunctionsStack } from './functions.ts';
 import { deploymentName } from './names.ts';
 import { NetworkStack } from './network.ts';
@@ -44,6 +45,8 @@ export function deploy(app: App, settings: Settings, rootDirectory: string): Dep
   const { service, loadBalancer, targets } = edge;
   const watched = { ...functions.watched, service, loadBalancer, targets };
   const observability = new ObservabilityStack(app, `${name}-observability`, { watched });
+  if (settings.encryption === 'customer')
+    encryptWithKey(data, [network, data, functions, edge, observability], settings);
   Tags.of(app).add('application', settings.prefix);
   Tags.of(app).add('stage', settings.stage);
   return { network, data, functions, edge, observability };

@@ -20,7 +20,7 @@ import {
 } from '../system.ts';
 import type { DataStack } from './data.ts';
 import { createFunctionRole } from './function-role.ts';
-import { createHttpApi } from './http-api.ts';
+import { createHttpApi, originsOf } from './http-api.ts';
 import { deploymentName, functionNameOf } from './names.ts';
 import type { NetworkStack } from './network.ts';
 import { exportRecords } from './record-export.ts';
@@ -105,6 +105,7 @@ export class FunctionsStack extends Stack {
       ...Object.fromEntries(secretArns),
       // The last look begins before the next run does, so runs follow each other without a gap.
       ...(name === expire ? { EXPIRE_LOOP_SECONDS: String(everySeconds - loopEverySeconds) } : {}),
+      ...(name === 'api' ? { API_ORIGINS: originsOf(settings).join() } : {}),
       ...(name === STREAM_MAPPING.function ? { HISTORY_HOURS: String(settings.historyHours) } : {}),
       ...(name === 'canary' ? canaryEnvironment(settings) : {}),
       METRICS_STAGE: deploymentName(settings),

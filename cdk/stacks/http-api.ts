@@ -1,16 +1,22 @@
-/** The HTTP API in front of its function. Who may what is the function's business: it asks for the admin key. */
+/**
+ * The HTTP API in front of its function, which asks for keys and answers preflights. It is a REST API of API Gateway: AWS
+ * WAF cannot stand in front of an "HTTP API", and that would hand paths over decoded.
+ */
 import { CfnOutput, Duration } from 'aws-cdk-lib';
-import * as apigateway from 'aws-cdk-lib/aws-apigatewayv2';
-import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
+import * as apigateway from 'aws-cdk-lib/aws-apigateway';
 import type { IMetric } from 'aws-cdk-lib/aws-cloudwatch';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
-import { API_CORS, FUNCTIONS } from '../system.ts';
+import { FUNCTIONS } from '../system.ts';
+import { protectApi } from './firewall.ts';
 import { deploymentName } from './names.ts';
+import { createLogGroup } from './retention.ts';
 import type { Settings } from './settings.ts';
 
 /** Operators are few: what is more is a guess at the key. */
-const THROTTLE = { rateLimit: 50, burstLimit: 100 } as const;
+const THROTTLE = { throttlingRateLimit: 50, throttlingBurstLimit: 100 } as const;
+/** The stage is the first part of every path. */
+const STAGE = 'v1';
 
 export interface HttpApiLinks {
   /** With `/v1`. */
@@ -18,39 +24,34 @@ export interface HttpApiLinks {
   readonly serverErrors: IMetric;
 }
 
-/** Makes the API; of other sites' pages only those of the console and of the origins that are set may use it. */
 export function createHttpApi(scope: Construct, settings: Settings, handler: IFunction): HttpApiLinks {
-  const api = new apigateway.HttpApi(scope, 'HttpApi', {
-    apiName: deploymentName(settings),
+  const logGroup = createLogGroup(scope, 'HttpApiLogs', settings, `/${deploymentName(settings)}/api`);
+  const api = new apigateway.LambdaRestApi(scope, 'HttpApi', {
+    restApiName: deploymentName(settings),
     description: FUNCTIONS.api.what,
-    createDefaultStage: false,
-    ...corsOf(settings),
+    handler,
+    proxy: true,
+    endpointTypes: [apigateway.EndpointType.REGIONAL],
+    cloudWatchRole: false,
+    deployOptions: {
+      stageName: STAGE,
+      ...THROTTLE,
+      // Who asked for what; never keys or bodies.
+      accessLogDestination: new apigateway.LogGroupLogDestination(logGroup),
+      accessLogFormat: apigateway.AccessLogFormat.jsonWithStandardFields(),
+    },
   });
-  api.addRoutes({
-    path: '/v1/{proxy+}',
-    methods: [apigateway.HttpMethod.ANY],
-    integration: new HttpLambdaIntegration('Api', handler, {
-      payloadFormatVersion: apigateway.PayloadFormatVersion.VERSION_2_0,
-    }),
-  });
-  const stage = api.addStage('Stage', { stageName: '$default', autoDeploy: true, throttle: THROTTLE });
-  const url = `${stage.url}v1`;
+  const resource = api.node.defaultChild as apigateway.CfnRestApi;
+  resource.securityPolicy = apigateway.SecurityPolicy.TLS13_1_2_PQ_2025_09;
+  resource.endpointAccessMode = 'BASIC';
+  if (settings.apiFirewall) protectApi(scope, deploymentName(settings), api.deploymentStage);
+  const url = api.urlForPath().replace(/\/$/, '');
   new CfnOutput(scope, 'ApiUrl', { value: url, description: 'HTTP API for operators' });
   return { url, serverErrors: api.metricServerError({ statistic: 'Sum', period: Duration.minutes(1) }) };
 }
 
-/** API Gateway answers preflights itself; they need no key. */
-function corsOf({ apiOrigins, domainName }: Settings): Pick<apigateway.HttpApiProps, 'corsPreflight'> {
+/** Origins whose pages may use the API: `self` is the console. */
+export function originsOf({ apiOrigins, domainName }: Settings): string[] {
   const self = domainName === undefined ? [] : [`https://${domainName}`];
-  const allowOrigins = apiOrigins.split(',').flatMap((each) => (each === 'self' ? self : each === '' ? [] : [each]));
-  if (allowOrigins.length === 0) return {};
-  return {
-    corsPreflight: {
-      allowOrigins,
-      allowMethods: API_CORS.methods.map((method) => apigateway.CorsHttpMethod[method]),
-      allowHeaders: [...API_CORS.requestHeaders],
-      exposeHeaders: [...API_CORS.responseHeaders],
-      maxAge: Duration.seconds(API_CORS.maxAgeSeconds),
-    },
-  };
+  return apiOrigins.split(',').flatMap((each) => (each === 'self' ? self : each === '' ? [] : [each]));
 }

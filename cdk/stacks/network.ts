@@ -2,6 +2,8 @@
 import { Fn, Stack, type StackProps } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type { Construct } from 'constructs';
+import { deploymentName } from './names.ts';
+import { createLogGroup } from './retention.ts';
 import type { Settings } from './settings.ts';
 
 /** Port for clients at the load balancer, and the two ports of a gateway. */
@@ -45,6 +47,7 @@ export class NetworkStack extends Stack {
     this.gatewayGroup = this.#createGroup('GatewayGroup', 'Gateways: clients by the load balancer, instructions');
     this.notifyGroup = this.#createGroup('NotifyGroup', 'Functions that reach gateways: notify, message');
     this.#connect();
+    this.#logRefused(settings);
     this.#createEndpoints({ ...FUNCTION_ENDPOINTS, ...(isPrivate ? GATEWAY_TASK_ENDPOINTS : {}) });
   }
 
@@ -64,6 +67,16 @@ export class NetworkStack extends Stack {
         { name: 'private', subnetType: ec2.SubnetType.PRIVATE_ISOLATED, cidrMask: 24 },
       ],
       gatewayEndpoints: Object.fromEntries(gatewayEndpoints),
+    });
+  }
+
+  /** What was refused tells of scans and of rules that are missing; what was allowed, the gateways log themselves. */
+  #logRefused(settings: Settings): void {
+    const logGroup = createLogGroup(this, 'FlowLogs', settings, `/${deploymentName(settings)}/refused-flows`);
+    new ec2.FlowLog(this, 'RefusedFlows', {
+      resourceType: ec2.FlowLogResourceType.fromVpc(this.vpc),
+      destination: ec2.FlowLogDestination.toCloudWatchLogs(logGroup),
+      trafficType: ec2.FlowLogTrafficType.REJECT,
     });
   }
 

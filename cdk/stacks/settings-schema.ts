@@ -178,6 +178,14 @@ export const settingsSchema = v.object({
     'Comma list of `key=value`: tags of every resource, beside `application` and `stage`.',
     listOf(new RegExp(`^${TAG}$`), 'must be key=value'),
   ),
+  encryption: setting(
+    'Whose key encrypts table, secrets, queues and logs: `aws` (costs nothing), or `customer`, a key of this deployment, rotated every year (1 USD a month and its requests). Several regions need `aws`.',
+    v.optional(v.picklist(['aws', 'customer'], 'must be aws or customer')),
+  ),
+  apiFirewall: setting(
+    'True puts AWS WAF in front of the HTTP API (9 USD a month and 0.60 a million requests).',
+    yesOrNo,
+  ),
   keepData: setting(
     'True keeps table, secrets and logs when a stack is deleted, and refuses to delete the table.',
     yesOrNo,

@@ -13,6 +13,8 @@ interface StageDefaults {
   readonly gatewaySubnets: 'public' | 'private';
   readonly historyHours: number;
   readonly logRetentionDays: number;
+  readonly encryption: 'aws' | 'customer';
+  readonly apiFirewall: boolean;
   readonly keepData: boolean;
 }
 
@@ -27,6 +29,8 @@ export const STAGE_DEFAULTS: Readonly<Record<'dev' | 'prod', StageDefaults>> = {
     gatewaySubnets: 'public',
     historyHours: 24,
     logRetentionDays: 7,
+    encryption: 'aws',
+    apiFirewall: false,
     keepData: false,
   },
   prod: {
@@ -39,6 +43,8 @@ export const STAGE_DEFAULTS: Readonly<Record<'dev' | 'prod', StageDefaults>> = {
     gatewaySubnets: 'private',
     historyHours: 24,
     logRetentionDays: 90,
+    encryption: 'customer',
+    apiFirewall: true,
     keepData: true,
   },
 };
@@ -77,6 +83,8 @@ function withStageDefaults(given: GivenSettings): Settings {
     gatewaySubnets: given.gatewaySubnets ?? defaults.gatewaySubnets,
     historyHours: given.historyHours ?? defaults.historyHours,
     logRetentionDays: given.logRetentionDays ?? defaults.logRetentionDays,
+    encryption: given.encryption ?? (given.regions.length > 1 ? 'aws' : defaults.encryption),
+    apiFirewall: given.apiFirewall ?? defaults.apiFirewall,
     keepData: given.keepData ?? defaults.keepData,
     canary: given.canary ?? given.domainName !== undefined,
   };
@@ -100,11 +108,12 @@ function problemsOfName({ hostedZoneId, domainName, canary }: Settings): string[
   ];
 }
 
-function problemsOfRegions({ regions, certificateArn }: Settings): string[] {
+function problemsOfRegions({ regions, certificateArn, encryption }: Settings): string[] {
   const problems = new Set(regions).size < regions.length ? ['regions: each one once'] : [];
   const certified = certificateArn.map(regionOfArn);
   const without = regions.filter((region) => !certified.includes(region));
   const isOneTooMany = certificateArn.length > Math.max(1, regions.length);
+  if (regions.length > 1 && encryption === 'customer') problems.push('encryption: with several regions it must be aws');
   if (isOneTooMany) problems.push('certificateArn: one for each of the regions');
   else if (certificateArn.length > 0 && without.length > 0)
     problems.push(`certificateArn: none is of the region ${without.join(', ')}`);

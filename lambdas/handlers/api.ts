@@ -1,4 +1,4 @@
-/** Lambda entry of the HTTP API (API Gateway, payload version 2.0). */
+/** Lambda entry of the HTTP API (a REST API of API Gateway, payload version 1.0). */
 import { randomBytes } from 'node:crypto';
 import { ApiRates } from '#core/api-rate.ts';
 import { Problem } from '#core/problem.ts';
@@ -14,6 +14,7 @@ import { openDynamoDbTable } from '#table/dynamodb.ts';
 import { openLeaseBook } from '#table/lease-book.ts';
 import { loadTenant } from '#table/tenant-item.ts';
 import { DEFAULT_QUOTAS } from '#table/tenant-quotas.ts';
+import { preflightAnswer, readableBy } from './http/cors.ts';
 import type { ApiPorts } from './http/ports.ts';
 import { type ApiRequest, type ApiResponse, readRequest, refusal, requestIdOf } from './http/request.ts';
 import { answerApi } from './http/router.ts';
@@ -52,7 +53,7 @@ export async function handler(event: unknown): Promise<ApiResponse> {
     const read = readRequest(event);
     request = read;
     const identify = () => identifyCaller({ table, adminKey }, read.headers.authorization, startedMs);
-    response = await answerApi(read, ports, startedMs, identify);
+    response = preflightAnswer(read, environment.apiOrigins) ?? (await answerApi(read, ports, startedMs, identify));
   } catch (error) {
     failure = error;
     response = refusal(error, requestId);
@@ -62,5 +63,5 @@ export async function handler(event: unknown): Promise<ApiResponse> {
     ...{ method: request?.method, path: request?.path.slice(0, 3).join('/'), outcome: response.statusCode },
     ...{ requestId, durationMs: systemClock() - startedMs, ...(isDefect && errorFields(failure)) },
   });
-  return response;
+  return readableBy(request, environment.apiOrigins, response);
 }

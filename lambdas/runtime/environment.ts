@@ -17,6 +17,8 @@ const variables = v.object({
   CANARY_SECRET: v.optional(text),
   CANARY_SECRET_ARN: v.optional(text),
   EXPIRE_LOOP_SECONDS: v.optional(v.pipe(v.string(), v.regex(/^\d+$/), v.transform(Number)), '0'),
+  /** Comma list of origins whose pages may use the HTTP API. */
+  API_ORIGINS: v.optional(v.string(), ''),
   HISTORY_HOURS: v.optional(v.pipe(v.string(), v.regex(/^\d{1,3}$/), v.transform(Number)), '24'),
   LOG_LEVEL: v.optional(v.picklist(['debug', 'info', 'warn', 'error', 'silent']), 'info'),
   METRICS_STAGE: v.optional(v.pipe(v.string(), v.regex(/^[\w.-]{1,64}$/))),
@@ -46,6 +48,8 @@ export interface Environment {
   readonly canarySecret?: SecretSource;
   /** How long one scheduled run of `expire` loops; 0 for a single pass. */
   readonly expireLoopSeconds: number;
+  /** Origins whose pages may use the HTTP API. */
+  readonly apiOrigins: readonly string[];
   /** How long the changes of lamps are kept to tell why; 0: they are not written. */
   readonly historyHours: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -67,6 +71,7 @@ export function readEnvironment(source: Readonly<Record<string, string | undefin
     vaultSecret: secretSource(known.VAULT_SECRET, known.VAULT_SECRET_ARN),
     canarySecret: secretSource(known.CANARY_SECRET, known.CANARY_SECRET_ARN),
     expireLoopSeconds: known.EXPIRE_LOOP_SECONDS,
+    apiOrigins: known.API_ORIGINS.split(',').filter(Boolean),
     historyHours: known.HISTORY_HOURS,
     logLevel: known.LOG_LEVEL,
     metricsStage: known.METRICS_STAGE,

@@ -8,6 +8,7 @@ import { createGatewayClient } from '#runtime/gateway-client.ts';
 import { type DynamoDbTable, openDynamoDbTable } from '#table/dynamodb.ts';
 import { openLeaseBook } from '#table/lease-book.ts';
 import { loadTenant } from '#table/tenant-item.ts';
+import { apiEventOf } from '#test/support/api-rig.ts';
 import { bind, inviteOf, lease, routerPorts, seedTenant, snapshotOf, type TestCall } from '#test/support/calls.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { T0 } from '#test/support/envelope.ts';
@@ -56,10 +57,7 @@ beforeEach(async () => {
 });
 
 /** As API Gateway would hand it over. */
-const event = (method: string, url: string, headers: Record<string, string> = {}) => {
-  const [rawPath = '', rawQueryString = ''] = url.split('?');
-  return { version: '2.0', rawPath, rawQueryString, headers, requestContext: { http: { method } } };
-};
+const event = (method: string, url: string, headers: Record<string, string> = {}) => apiEventOf(method, url, headers);
 const asOperator = async () => ({ key: 'admin', permission: 'admin' }) as const;
 async function ask(method: string, url: string, over: Partial<ApiPorts> = {}) {
   const response = await Promise.resolve()

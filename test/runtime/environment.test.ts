@@ -11,6 +11,7 @@ describe('readEnvironment', () => {
       adminSecret: undefined,
       vaultSecret: undefined,
       expireLoopSeconds: 0,
+      apiOrigins: [],
       historyHours: 24,
       logLevel: 'info',
     });
@@ -22,6 +23,7 @@ describe('readEnvironment', () => {
       DYNAMODB_ENDPOINT: 'http://127.0.0.1:8000',
       NONCE_SECRET: 'n',
       INSTRUCTION_SECRET: 'i',
+      API_ORIGINS: 'http://127.0.0.1:8080,https://portal.example',
       EXPIRE_LOOP_SECONDS: '58',
       LOG_LEVEL: 'warn',
     });
@@ -29,6 +31,7 @@ describe('readEnvironment', () => {
       dynamoDbEndpoint: 'http://127.0.0.1:8000',
       nonceSecret: { kind: 'text', value: 'n' },
       instructionSecret: { kind: 'text', value: 'i' },
+      apiOrigins: ['http://127.0.0.1:8080', 'https://portal.example'],
       expireLoopSeconds: 58,
       logLevel: 'warn',
     });

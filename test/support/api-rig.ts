@@ -70,15 +70,22 @@ export function openApiRig(over: Partial<ApiPorts> = {}): ApiRig {
 }
 
 function eventOf(method: string, url: string, headers: Asking['headers'], key: string, body: unknown): object {
-  const [rawPath = '', rawQueryString = ''] = url.split('?');
-  return {
-    ...{ version: '2.0', rawPath, rawQueryString },
-    headers: {
-      ...(key !== '' && { authorization: `Bearer ${key}` }),
-      ...(body !== undefined && { 'content-type': 'application/json' }),
-      ...headers,
-    },
-    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-    requestContext: { http: { method, sourceIp: '192.0.2.1' }, requestId: 'request-1' },
+  const given = {
+    ...(key !== '' && { authorization: `Bearer ${key}` }),
+    ...(body !== undefined && { 'content-type': 'application/json' }),
+    ...headers,
   };
+  return {
+    ...apiEventOf(method, url, given),
+    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  };
+}
+
+/** The event of API Gateway's REST APIs, without a body. */
+export function apiEventOf(method: string, url: string, headers: Readonly<Record<string, string>>): object {
+  const [path = '', query = ''] = url.split('?');
+  const asked = new URLSearchParams(query);
+  const parameters = Object.fromEntries([...asked.keys()].map((name) => [name, asked.getAll(name)]));
+  const requestContext = { path, httpMethod: method, requestId: 'request-1', identity: { sourceIp: '192.0.2.1' } };
+  return { headers, multiValueQueryStringParameters: query === '' ? null : parameters, body: null, requestContext };
 }

@@ -1,4 +1,4 @@
-/** Requests and responses of the HTTP API in the payload of API Gateway (version 2.0), checked. */
+/** Requests and responses of the HTTP API in the payload of API Gateway's REST APIs (version 1.0), checked. */
 import * as v from 'valibot';
 import { DependencyUnavailable, StaleWrite } from '#core/error.ts';
 import { PROBLEM_TYPE, Problem, problemBody } from '#core/problem.ts';
@@ -27,30 +27,39 @@ export interface ApiResponse {
 /** Nothing here is for caches or for guessing. */
 export const COMMON_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
 
-const http = v.object({ method: v.string(), sourceIp: v.optional(v.string(), '') });
 const event = v.object({
-  rawPath: v.string(),
-  rawQueryString: v.optional(v.string(), ''),
-  headers: v.optional(v.record(v.string(), v.optional(v.string())), {}),
-  body: v.optional(v.string(), ''),
+  headers: v.nullish(v.record(v.string(), v.optional(v.string())), {}),
+  /** Decoded. */
+  multiValueQueryStringParameters: v.nullish(v.record(v.string(), v.array(v.string())), {}),
+  body: v.nullish(v.string(), ''),
   isBase64Encoded: v.optional(v.boolean(), false),
-  requestContext: v.object({ http, requestId: v.optional(v.string(), '') }),
+  requestContext: v.object({
+    /** With the stage, still percent-encoded. */
+    path: v.string(),
+    httpMethod: v.string(),
+    requestId: v.optional(v.string(), ''),
+    identity: v.optional(v.object({ sourceIp: v.optional(v.string(), '') }), {}),
+  }),
 });
 
 /** @throws {Problem} 404 outside `/v1`, 400 for a path that cannot be decoded */
 export function readRequest(input: unknown): ApiRequest {
-  const { rawPath, rawQueryString, headers, body, isBase64Encoded, requestContext } = v.parse(event, input);
-  const segments = /^\/v1\/(.+?)\/?$/.exec(rawPath)?.[1]?.split('/');
+  const { multiValueQueryStringParameters, headers, body, isBase64Encoded, requestContext } = v.parse(event, input);
+  const segments = /^\/v1\/(.+?)\/?$/.exec(requestContext.path)?.[1]?.split('/');
   if (segments === undefined) throw new Problem(404, 'There is nothing here; paths begin with /v1/.');
   return {
-    method: requestContext.http.method.toUpperCase(),
-    rawPath,
+    method: requestContext.httpMethod.toUpperCase(),
+    rawPath: requestContext.path,
     path: segments.map(decoded),
-    query: new URLSearchParams(rawQueryString),
-    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
-    body: Buffer.from(body, isBase64Encoded ? 'base64' : 'utf8'),
+    query: new URLSearchParams(
+      Object.entries(multiValueQueryStringParameters ?? {}).flatMap(([name, values]) =>
+        values.map((value) => [name, value]),
+      ),
+    ),
+    headers: Object.fromEntries(Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value])),
+    body: Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8'),
     requestId: requestContext.requestId,
-    sourceAddress: requestContext.http.sourceIp,
+    sourceAddress: requestContext.identity.sourceIp,
   };
 }
 

@@ -60,3 +60,38 @@ describe('secrets', () => {
     }
   });
 });
+
+describe('the key of the deployment', () => {
+  it('encrypts table and secrets in production, and turns every year', () => {
+    prod.hasResourceProperties('AWS::KMS::Key', { EnableKeyRotation: true });
+    prod.hasResourceProperties('AWS::DynamoDB::GlobalTable', {
+      SSESpecification: { SSEEnabled: true, SSEType: 'KMS' },
+      Replicas: [
+        Match.objectLike({ SSESpecification: { KMSMasterKeyId: { 'Fn::GetAtt': [Match.anyValue(), 'Arn'] } } }),
+      ],
+    });
+    for (const { Properties } of Object.values(prod.findResources('AWS::SecretsManager::Secret')))
+      expect(Properties.KmsKeyId).toEqual({ 'Fn::GetAtt': [expect.stringMatching(/^Key/), 'Arn'] });
+    dev.resourceCountIs('AWS::KMS::Key', 0);
+  });
+
+  it('is for this account through the services that keep the data, for the logs, and for its administrators', () => {
+    const [key] = Object.values(prod.findResources('AWS::KMS::Key'));
+    const statements: { Sid?: string; Condition?: unknown; Principal: unknown }[] = key?.Properties.KeyPolicy.Statement;
+    expect(
+      statements.map(({ Sid, Principal, Condition }) => [Sid, JSON.stringify(Principal), Condition !== undefined]),
+    ).toEqual([
+      [undefined, expect.stringContaining(':root'), false],
+      ['ThroughServices', '{"AWS":"*"}', true],
+      ['Logs', expect.stringContaining('logs.'), true],
+    ]);
+    expect(statements[1]?.Condition).toEqual({
+      StringEquals: {
+        'kms:CallerAccount': { Ref: 'AWS::AccountId' },
+        'kms:ViaService': ['dynamodb', 'secretsmanager', 'sqs'].map((service) => ({
+          'Fn::Join': ['', [`${service}.`, { Ref: 'AWS::Region' }, '.amazonaws.com']],
+        })),
+      },
+    });
+  });
+});

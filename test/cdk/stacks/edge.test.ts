@@ -117,7 +117,9 @@ describe('the gateway task', () => {
   });
 
   it('is told where the HTTP API is, for the console', () => {
-    expect(JSON.stringify(everything.API_URL)).toMatch(/ImportValue.*HttpApi.*\/v1/);
+    expect(JSON.stringify(everything.API_URL)).toMatch(
+      /ImportValue.*HttpApi.*execute-api.*ImportValue.*HttpApi.*Stage/,
+    );
   });
 
   it('gets an environment that the gateway can read: functions by method, its address from ECS', () => {

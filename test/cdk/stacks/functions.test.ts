@@ -18,6 +18,8 @@ import { synthesize } from './deployment.ts';
 import { isAllowed, nameOf, type Statement, statementsOf } from './policy.ts';
 
 const template = synthesize().functions;
+const origins = { domainName: 'blf.example.com', apiOrigins: 'self,https://portal.example' };
+const prod = synthesize({ stage: 'prod', ...origins }).functions;
 const functions = Object.values(template.findResources('AWS::Lambda::Function')).map(({ Properties }) => Properties);
 
 const TABLE_ARN = '<TableArn>';
@@ -191,6 +193,15 @@ describe('the stream mapping', () => {
     }
   });
 
+  it('leaves what failed in queues, and functions what they do in logs, that the key of the deployment encrypts in production', () => {
+    for (const [type, property] of [
+      ['AWS::SQS::Queue', 'KmsMasterKeyId'],
+      ['AWS::Logs::LogGroup', 'KmsKeyId'],
+    ] as const)
+      for (const { Properties } of Object.values(prod.findResources(type)))
+        expect(nameOf(Properties[property])).toBe('<KeyArn>');
+  });
+
   it('keeps failed batches encrypted for two weeks and refuses plain HTTP', () => {
     template.hasResourceProperties('AWS::SQS::Queue', {
       SqsManagedSseEnabled: true,
@@ -244,7 +255,7 @@ describe('the schedule', () => {
   it('is all that EventBridge may invoke: expire and the canary', () => {
     const permissions = Object.values(template.findResources('AWS::Lambda::Permission'));
     expect(permissions.map(({ Properties }) => Properties.Principal).toSorted()).toEqual([
-      'apigateway.amazonaws.com',
+      ...Array.from({ length: 4 }, () => 'apigateway.amazonaws.com'),
       ...['events.amazonaws.com', 'events.amazonaws.com'],
       ...['secretsmanager.amazonaws.com', 'secretsmanager.amazonaws.com'],
     ]);
@@ -285,21 +296,26 @@ describe('rotation', () => {
 });
 
 describe('the HTTP API', () => {
-  it('brings every request under /v1 to its function, throttled, and no page may use it unless an origin is known', () => {
-    template.resourceCountIs('AWS::ApiGatewayV2::Route', 1);
-    template.hasResourceProperties('AWS::ApiGatewayV2::Route', { RouteKey: 'ANY /v1/{proxy+}' });
-    template.hasResourceProperties('AWS::ApiGatewayV2::Api', {
-      ProtocolType: 'HTTP',
-      CorsConfiguration: Match.absent(),
+  it('brings every request under /v1 to its function, throttled, and logs who asked for what', () => {
+    const methods = Object.values(template.findResources('AWS::ApiGateway::Method'));
+    expect(methods.map(({ Properties }) => [Properties.HttpMethod, Properties.Integration.Type])).toEqual([
+      ['ANY', 'AWS_PROXY'],
+      ['ANY', 'AWS_PROXY'],
+    ]);
+    template.hasResourceProperties('AWS::ApiGateway::Resource', { PathPart: '{proxy+}' });
+    template.hasResourceProperties('AWS::ApiGateway::RestApi', {
+      EndpointConfiguration: { Types: ['REGIONAL'] },
+      SecurityPolicy: 'SecurityPolicy_TLS13_1_2_PQ_2025_09',
     });
-    template.hasResourceProperties('AWS::ApiGatewayV2::Integration', {
-      PayloadFormatVersion: '2.0',
-      IntegrationUri: { 'Fn::GetAtt': [Match.stringLikeRegexp('^Api'), 'Arn'] },
-    });
-    template.hasResourceProperties('AWS::ApiGatewayV2::Stage', {
-      StageName: '$default',
-      AutoDeploy: true,
-      DefaultRouteSettings: { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100 },
+    template.hasResourceProperties('AWS::ApiGateway::Stage', {
+      StageName: 'v1',
+      AccessLogSetting: {
+        DestinationArn: { 'Fn::Join': ['', Match.arrayWith([{ Ref: Match.stringLikeRegexp('^HttpApiLogs') }])] },
+        Format: Match.not(Match.stringLikeRegexp('uthorization')),
+      },
+      MethodSettings: [
+        Match.objectLike({ DataTraceEnabled: false, ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100 }),
+      ],
     });
     template.hasResourceProperties('AWS::Lambda::Permission', {
       Principal: 'apigateway.amazonaws.com',
@@ -307,16 +323,36 @@ describe('the HTTP API', () => {
     });
   });
 
-  it('lets the pages of the console and of the origins that are set use it, and no others', () => {
-    const origins = { domainName: 'blf.example.com', apiOrigins: 'self,https://portal.example' };
-    synthesize(origins).functions.hasResourceProperties('AWS::ApiGatewayV2::Api', {
-      CorsConfiguration: {
-        AllowOrigins: ['https://blf.example.com', 'https://portal.example'],
-        AllowMethods: ['GET', 'PUT', 'POST', 'DELETE'],
-        AllowHeaders: Match.arrayWith(['authorization', 'if-match']),
-        ExposeHeaders: Match.arrayWith(['etag', 'retry-after']),
-        AllowCredentials: Match.absent(),
+  it('tells its function which pages may use it: of the console and of the origins that are set', () => {
+    expect(propertiesOf('api')?.Environment.Variables.API_ORIGINS).toBe('');
+    const origins = Object.values(prod.findResources('AWS::Lambda::Function')).map(
+      ({ Properties }) => Properties.Environment.Variables.API_ORIGINS,
+    );
+    expect(origins.filter((each) => each !== undefined)).toEqual(['https://blf.example.com,https://portal.example']);
+  });
+
+  it('stands behind a firewall in production: managed rules, and a rate for each address', () => {
+    template.resourceCountIs('AWS::WAFv2::WebACL', 0);
+    prod.hasResourceProperties('AWS::WAFv2::WebACLAssociation', {
+      ResourceArn: {
+        'Fn::Join': ['', Match.arrayWith([Match.objectLike({ Ref: Match.stringLikeRegexp('^HttpApi') })])],
       },
+      WebACLArn: { 'Fn::GetAtt': ['ApiFirewall', 'Arn'] },
+    });
+    const [acl] = Object.values(prod.findResources('AWS::WAFv2::WebACL'));
+    const rules: { Name: string; Statement: Record<string, { RuleActionOverrides?: unknown[]; Limit?: number }> }[] =
+      acl?.Properties.Rules;
+    expect(rules.map(({ Name }) => Name)).toEqual([
+      'rate',
+      'AWSManagedRulesAmazonIpReputationList',
+      'AWSManagedRulesKnownBadInputsRuleSet',
+      'AWSManagedRulesCommonRuleSet',
+    ]);
+    expect(rules[0]?.Statement.RateBasedStatement?.Limit).toBe(10_000);
+    // A snapshot of 500 extensions is longer than the 8 KiB at which AWS's rule would block it.
+    expect(rules[3]?.Statement.ManagedRuleGroupStatement?.RuleActionOverrides).toContainEqual({
+      Name: 'SizeRestrictions_BODY',
+      ActionToUse: { Count: {} },
     });
   });
 

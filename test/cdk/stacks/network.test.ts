@@ -67,6 +67,24 @@ describe('ways out', () => {
   });
 });
 
+describe('what nobody should be in', () => {
+  it('the default group of the VPC is emptied when it is made', () => {
+    dev.resourceCountIs('Custom::VpcRestrictDefaultSG', 1);
+  });
+
+  it('connections that were refused are logged', () => {
+    dev.hasResourceProperties('AWS::EC2::FlowLog', {
+      ResourceType: 'VPC',
+      TrafficType: 'REJECT',
+      LogDestinationType: 'cloud-watch-logs',
+    });
+  });
+
+  it('there is no bucket that could be public', () => {
+    for (const template of Object.values(synthesize({ stage: 'prod' }))) template.resourceCountIs('AWS::S3::Bucket', 0);
+  });
+});
+
 describe('zones', () => {
   it('are taken by position, so that no account is asked', () => {
     dev.resourceCountIs('AWS::EC2::Subnet', 4);

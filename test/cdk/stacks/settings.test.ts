@@ -46,6 +46,8 @@ describe('settings', () => {
     ['gatewayMemoryMb', '4096', 'with gatewayCpu 256'],
     ['logRetentionDays', '8', 'must be one of 1, 3'],
     ['logLevel', 'loud', 'must be a log level'],
+    ['encryption', 'none', 'must be aws or customer'],
+    ['apiFirewall', 'on', 'must be true or false'],
     ['keepData', 'perhaps', 'must be true or false'],
     ['regions', 'Frankfurt', 'must be AWS regions'],
     ['vpcId', 'my-vpc', 'must be the id of a VPC'],

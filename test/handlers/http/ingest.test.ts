@@ -8,6 +8,7 @@ import { loadPresentity } from '#table/presentity-item.ts';
 import type { Table } from '#table/table.ts';
 import { loadTenant, tenantItem } from '#table/tenant-item.ts';
 import { userItem } from '#table/user-item.ts';
+import { apiEventOf } from '#test/support/api-rig.ts';
 import { T0 } from '#test/support/envelope.ts';
 import { openMemoryTable } from '#test/support/memory-table.ts';
 import type { ApiPorts } from '../../../lambdas/handlers/http/ports.ts';
@@ -25,10 +26,10 @@ beforeEach(async () => {
 });
 
 async function ask(method: string, path: string, body?: unknown, caller: Partial<Caller> = {}, over: Table = table) {
-  const [rawPath = '', rawQueryString = ''] = `/v1/tenants/${DOMAIN}${path}`.split('?');
+  const url = `/v1/tenants/${DOMAIN}${path}`;
   const event = {
-    ...{ version: '2.0', rawPath, rawQueryString, headers: { 'content-type': 'application/json' } },
-    ...{ requestContext: { http: { method } }, ...(body !== undefined && { body: JSON.stringify(body) }) },
+    ...apiEventOf(method, url, { 'content-type': 'application/json' }),
+    ...(body !== undefined && { body: JSON.stringify(body) }),
   };
   const loadOne = (domain: string) => loadTenant(table, domain);
   const ports = { table: over, loadTenant: loadOne, random: randomBytes, takeRequest: async () => ({}) };
