@@ -93,6 +93,16 @@ async function api(method: string, resource: string, body?: unknown) {
   return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
 }
 
+/** What is read of a connection. */
+interface Connection {
+  readonly id: string;
+  readonly user: string;
+  readonly gateway: string;
+  readonly signedInBy: string;
+  readonly proof?: string;
+  readonly registered: boolean;
+}
+
 const unasked = { authenticate: false } as const;
 const registerOf = (client: SipClient, more: readonly string[] = []) =>
   client.request({
@@ -205,10 +215,21 @@ describe('what the HTTP API hands out', () => {
     expect(made.status).toBe(201);
     const { token } = made.body as { token: string };
     secrets.add(token).add(token.split('.')[2] ?? '');
-    await connect('1001', stack.url(), bearer(token));
+    const early = await connect('1001', stack.url(1), bearer(token));
     const client = await connect('1001', stack.url());
     expect((await registerOf(client, [`Authorization: Bearer ${token}`])).status).toBe(200);
+    const byPassword = await connect('1001', stack.url());
+    expect((await byPassword.register()).status).toBe(200);
+    const connections = (await api('GET', '/connections')).body as { items: Connection[] };
+    const own = connections.items.filter(({ user, proof }) => user === '1001' && proof === made.body.id);
+    expect(own.map(({ signedInBy, registered }) => [signedInBy, registered]).toSorted()).toEqual([
+      ['token', false],
+      ['token', true],
+    ]);
+    expect(new Set(own.map(({ gateway }) => gateway)).size).toBe(2);
     expect((await api('DELETE', '/tokens')).status).toBe(204);
+    const codes = () => [early.closeCode, client.closeCode, byPassword.closeCode];
+    await expect.poll(codes, { timeout: 10_000 }).toEqual([4401, 4401, undefined]);
     const refused = async () => {
       const socket = new WebSocket(stack.url(), ['sip'], bearer(token));
       socket.on('error', () => undefined);
@@ -232,6 +253,22 @@ describe('what the HTTP API hands out', () => {
     const ask = async () => (await client.register(600, [], { user: username, password })).status;
     await expect.poll(ask, { timeout: 10_000, interval: 1_000 }).toBe(200);
     expect((await client.subscribe('1001')).answer.status).toBe(200);
+  });
+});
+
+describe('what is taken back', () => {
+  it('another password ends the connections of the old one, and an operator any', async () => {
+    const [old, other] = [await connect('1007', stack.url()), await connect('1008', stack.url(1))];
+    for (const client of [old, other]) expect((await client.register()).status).toBe(200);
+    secrets.add('another passw0rd of 1007');
+    const set = await api('PUT', '/users/1007/credentials', { password: 'another passw0rd of 1007' });
+    expect(set.status).toBe(200);
+    await expect.poll(() => old.closeCode, { timeout: 10_000 }).toBe(4401);
+    const { items } = (await api('GET', '/connections')).body as { items: Connection[] };
+    const found = items.find(({ user }) => user === '1008');
+    expect(found).toMatchObject({ signedInBy: 'password', registered: true, address: '127.0.0.1' });
+    expect((await api('DELETE', `/connections/${found?.id}`)).status).toBe(204);
+    await expect.poll(() => other.closeCode, { timeout: 10_000 }).toBe(4403);
   });
 });
 
