@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
 import { FREE_FOR_USER } from '#core/sign-in-guard.ts';
@@ -175,6 +176,18 @@ describe('a token in SIP (RFC 8898)', () => {
     expect((await registerOf(client, [`Authorization: Bearer ${await tokenFor('1002')}`])).status).toBe(200);
     expect((await client.subscribe('1001')).answer.status).toBe(200);
   });
+
+  it('goes with a MESSAGE of who is proven: 480, as without it, for nobody is there', async () => {
+    const client = await connect('1002', `${stack.url()}?domain=${DOMAIN}`, bearer(await tokenFor('1002')));
+    for (const more of [[], [`Authorization: Bearer ${await tokenFor('1002')}`]]) {
+      const answer = await client.request({
+        ...{ method: 'MESSAGE', uri: `sip:1009@${DOMAIN}`, to: `<sip:1009@${DOMAIN}>`, ...unasked },
+        headers: ['Content-Type: text/plain', ...more],
+        body: 'hello',
+      });
+      expect(answer.status).toBe(480);
+    }
+  });
 });
 
 // Each waits for the 32 s that a client has to prove itself again.
@@ -311,3 +324,30 @@ describe('the logs', () => {
     }
   });
 });
+
+describe('a tenant that is removed', () => {
+  it('loses its connections, and leaves no item behind', async () => {
+    const [first, second] = [await connect('1003', stack.url()), await connect('1002', stack.url(1))];
+    for (const client of [first, second]) expect((await client.register()).status).toBe(200);
+    expect((await itemsOf(DOMAIN)).length).toBeGreaterThan(10);
+    const others = (await itemsOf('demo.example')).length;
+    expect((await api('DELETE', '')).status).toBe(202);
+    const codes = () => [first.closeCode, second.closeCode];
+    await expect.poll(codes, { timeout: 15_000 }).toEqual([1008, 1008]);
+    await expect.poll(async () => (await api('GET', '')).status, { timeout: 60_000, interval: 1_000 }).toBe(404);
+    expect(await itemsOf(DOMAIN)).toEqual([]);
+    expect((await itemsOf('demo.example')).length).toBeGreaterThanOrEqual(others);
+    expect((await (await connect('1003', stack.url())).register()).status).toBe(401);
+  }, 90_000);
+});
+
+/** Keys of everything in the table that is of the tenant. */
+async function itemsOf(domain: string): Promise<string[]> {
+  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+  const client = new DynamoDBClient({ region: 'local', endpoint: stack.dynamoDbEndpoint, credentials });
+  const found: string[] = [];
+  for await (const page of paginateScan({ client }, { TableName: 'lampfield', ConsistentRead: true }))
+    for (const { PK, SK } of page.Items ?? []) found.push(`${PK?.S} ${SK?.S}`);
+  client.destroy();
+  return found.filter((key) => key.split(/[# ]/).includes(domain));
+}

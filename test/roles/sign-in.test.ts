@@ -198,6 +198,10 @@ describe('bearer tokens in SIP (RFC 8898)', () => {
     };
     await expect(authenticate(await bearer('1001'), ports, T0)).rejects.toThrow(DependencyUnavailable);
     expect(await authenticate(await digestRequest({}), ports, T0)).toMatchObject({ user: '1001' });
+    const identity: Identity = { domain: DOMAIN, user: '1001', role: 'user', expiresAtMs: T0 + 1_000 };
+    const proven = { ...(await bearer('1001')), identity };
+    expect(await authenticate(proven, ports, T0)).toEqual(identity);
+    await expect(authenticate(proven, ports, T0 + 1_000)).rejects.toThrow(DependencyUnavailable);
     const request = { contractVersion: 1, gatewayId: 'g', sourceAddress: '192.0.2.7', domain: DOMAIN } as const;
     const token = await signToken(key, {
       issuer: ISSUER,

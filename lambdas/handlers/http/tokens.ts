@@ -43,7 +43,7 @@ const secretBody = v.optional(
   {},
 );
 const shown = { id: v.string(), createdAt: time };
-const secretResource = v.object({
+export const secretResource = v.object({
   ...shown,
   secret: v.optional(v.pipe(v.string(), v.description('The one that was made up; it is not shown again'))),
 });
