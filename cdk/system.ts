@@ -208,6 +208,8 @@ export const STREAM_MAPPING = {
       },
       { eventName: ['INSERT', 'MODIFY'], dynamodb: { Keys: { SK: { S: ['PROFILE', 'REVIEW'] } } } },
       { eventName: ['MODIFY'], dynamodb: { Keys: { SK: { S: ['TENANT'] } } } },
+      // Tokens and secrets that are taken back end the connections that they have opened.
+      { eventName: ['INSERT', 'MODIFY'], dynamodb: { Keys: { SK: { S: ['SIGN-IN'] } } } },
       // A user that was removed: its flows are closed, its items go.
       { eventName: ['INSERT', 'MODIFY'], dynamodb: { Keys: { SK: { S: ['REMOVED'] } } } },
     ],

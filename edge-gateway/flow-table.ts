@@ -32,6 +32,8 @@ export class Flow implements OutboxOwner, Bucket {
   readonly openedAtMs: number;
   /** What was proven until a moment ago; its subscriptions and bindings end then. */
   lapsed: { readonly identity: Identity; readonly endsAtMs: number } | undefined;
+  /** As its client says, once it has proven itself. */
+  userAgent: string | undefined;
   /** True while bindings name this flow, so that its end must be reported. */
   registered = false;
   closed = false;

@@ -4,7 +4,6 @@ import type { Server } from 'node:http';
 import { hostname } from 'node:os';
 import { type GatewayId, gatewayIdOf, type SubscriptionId } from '#contract/ids.ts';
 import type { Instruction } from '#contract/instruction.ts';
-import type { Address } from '#core/identity.ts';
 import { createInvoke, FunctionQueue, type Invoke, type TakeQuotas } from './backend.ts';
 import { assembleCalls, type CallParts } from './calls/assemble-calls.ts';
 import { type GatewayConfig, readTlsFiles } from './config.ts';
@@ -27,9 +26,10 @@ import { carryOutOfOutcome } from './outcome-instructions.ts';
 import { loadPanel } from './panel-files.ts';
 import { ReportQueue } from './report-queue.ts';
 import { RequestPath } from './request-path.ts';
+import { SignOuts } from './sign-outs.ts';
 import { SubscriptionTable } from './subscription-table.ts';
 import { createTelemetry, registerGauges, type Telemetry } from './telemetry.ts';
-import { closeTenant, closeUser, type TenantCloserPorts } from './tenant-closer.ts';
+import { closersOf, type TenantCloserPorts } from './tenant-closer.ts';
 import { TenantLedger } from './tenants/tenant-ledger.ts';
 import { registerTenantMetrics } from './tenants/tenant-metrics.ts';
 import type { TrunkPorts } from './trunk/trunk-connections.ts';
@@ -72,6 +72,7 @@ interface Parts {
   readonly guard: FlowGuard;
   readonly tenants: TenantLedger;
   readonly identities: IdentityKeeper;
+  readonly signOuts: SignOuts;
   readonly signIn: SignInByToken;
   readonly lampStreams: LampStreams;
   readonly nowMs: () => number;
@@ -144,7 +145,9 @@ async function assemble(config: GatewayConfig): Promise<Parts> {
   const reportEnded = reports.subscriptionEnded.bind(reports);
   const notifyPath = new NotifyPath(notifySettings, { ...telemetry, subscriptions, outbox, nowMs, reportEnded });
   const gatewayHost = `${gatewayId.slice(-12)}.invalid`;
-  const identities = new IdentityKeeper({ notifyPath, reports, tenants, log, nowMs });
+  const close = (flow: Flow, code: number, reason: string): void => closeFlow(flow, outbox, code, reason);
+  const signOuts = new SignOuts();
+  const identities = new IdentityKeeper({ notifyPath, reports, tenants, signOuts, closeFlow: close, log, nowMs });
   const forwardPath = new ForwardPath({ gatewayHost, flows, outbox, counts, log });
   const requestSettings = {
     gatewayId,
@@ -181,15 +184,9 @@ async function assemble(config: GatewayConfig): Promise<Parts> {
     carryOut: (instructions: readonly Instruction[], flow: Flow) => carryOutOfOutcome(instructions, flow, outcomePorts),
   };
   const requestPath = new RequestPath(requestSettings, requestPorts);
-  const close = (flow: Flow, code: number, reason: string): void => closeFlow(flow, outbox, code, reason);
   const instructionPorts = {
-    flows,
-    subscriptions,
-    notifyPath,
-    requestPath,
-    closeFlow: close,
-    closeTenant: (domain: string) => closeTenant(domain, closerPorts(parts)),
-    closeUser: (user: Address) => closeUser(user, closerPorts(parts)),
+    ...{ flows, subscriptions, notifyPath, requestPath, closeFlow: close },
+    ...closersOf(() => closerPorts(parts)),
     takeCallInstruction: takerOf(callParts),
   };
   const outcomePorts = {
@@ -209,7 +206,7 @@ async function assemble(config: GatewayConfig): Promise<Parts> {
   });
   const tables = { flows, subscriptions, outbox, reports, notifyPath, forwardPath, requestPath, guard, tenants };
   const parts: Parts = {
-    ...{ gatewayId, telemetry, invoke, functions, ...tables, nowMs, identities, signIn, lampStreams },
+    ...{ gatewayId, telemetry, invoke, functions, ...tables, nowMs, identities, signOuts, signIn, lampStreams },
     ...{ keys, callParts, flowEvents, trunks, address: '', draining: false },
   };
   return parts;
@@ -243,8 +240,7 @@ function intakeOf(parts: Parts): Server {
     ...parts,
     secrets: parts.keys.valid,
     closeFlow: (flow, code, reason) => closeFlow(flow, parts.outbox, code, reason),
-    closeTenant: (domain) => closeTenant(domain, closerPorts(parts)),
-    closeUser: (user) => closeUser(user, closerPorts(parts)),
+    ...closersOf(() => closerPorts(parts)),
     takeCallInstruction: takerOf(parts.callParts),
   });
 }

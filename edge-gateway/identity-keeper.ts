@@ -1,9 +1,11 @@
 /** What flows have proven, and for how long: a proof that ends takes with it what it opened, unless it is renewed. */
 import type { Identity } from '#contract/schemas.ts';
 import { isSameAddress } from '#core/identity.ts';
+import { detach } from '#core/sip/message.ts';
 import type { Flow } from './flow-table.ts';
 import type { NotifyPath } from './notify-path.ts';
 import type { ReportQueue } from './report-queue.ts';
+import type { SignOuts } from './sign-outs.ts';
 import type { Log } from './telemetry.ts';
 import type { TenantLedger } from './tenants/tenant-ledger.ts';
 
@@ -11,9 +13,15 @@ export interface IdentityKeeperPorts {
   readonly notifyPath: Pick<NotifyPath, 'terminate'>;
   readonly reports: Pick<ReportQueue, 'flowClosed' | 'subscriptionEnded'>;
   readonly tenants: Pick<TenantLedger, 'hold' | 'flowClosed'>;
+  readonly signOuts: Pick<SignOuts, 'cover'>;
+  readonly closeFlow: (flow: Flow, code: number, reason: string) => void;
   readonly log: Log;
   readonly nowMs: () => number;
 }
+
+/** WebSocket close code: what was proven is worth nothing any more. */
+export const SIGNED_OUT = { code: 4401, reason: 'signed out' } as const;
+const MAX_USER_AGENT = 200;
 
 /** A client has so long to prove itself again before its subscriptions and bindings end. */
 const RENEW_WITHIN_MS = 30_000;
@@ -27,9 +35,13 @@ export class IdentityKeeper {
     this.#ports = ports;
   }
 
-  /** A flow proves one identity; the same may be proven for longer. */
-  prove(flow: Flow, identity: Identity | undefined): void {
-    if (identity === undefined || flow.closed || endOf(identity) <= this.#ports.nowMs()) return;
+  /**
+   * A flow proves one identity; the same may be proven for longer.
+   * @param userAgent as the client calls itself
+   */
+  prove(flow: Flow, identity: Identity | undefined, userAgent?: string): void {
+    const nowMs = this.#ports.nowMs();
+    if (identity === undefined || flow.closed || endOf(identity) <= nowMs) return;
     const { identity: held, lapsed } = flow;
     if (held !== undefined && (!isSameAddress(held, identity) || endOf(identity) <= endOf(held))) return;
     // Somebody else takes nothing over.
@@ -37,7 +49,10 @@ export class IdentityKeeper {
     flow.lapsed = undefined;
     flow.identity = identity;
     this.#ports.tenants.hold(flow, identity.domain);
+    if (userAgent !== undefined) flow.userAgent ??= detach(userAgent.slice(0, MAX_USER_AGENT));
     if (identity.expiresAtMs !== undefined) this.#ending.add(flow);
+    // A function that had it in its cache believed what was taken back a moment ago.
+    if (this.#ports.signOuts.cover(identity, nowMs)) this.#ports.closeFlow(flow, SIGNED_OUT.code, SIGNED_OUT.reason);
   }
 
   /** Once a second. */

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import * as v from 'valibot';
 import type { GatewayId, SubscriptionId } from '#contract/ids.ts';
 import {
+  type Connection,
   type ForwardResult,
   type InspectedSubscription,
   type Instruction,
@@ -14,8 +15,8 @@ import {
   SIGNATURE_HEADER,
   SIGNED_AT_HEADER,
 } from '#contract/instruction.ts';
-import type { Address } from '#core/identity.ts';
 import { verifyInstructions } from '#core/instruction-signature.ts';
+import { connectionsOf } from './connections.ts';
 import type { Flow, FlowTable } from './flow-table.ts';
 import type { ForwardPath } from './forward-path.ts';
 import { answerMetrics } from './health.ts';
@@ -23,19 +24,18 @@ import type { NotifyPath } from './notify-path.ts';
 import type { RequestPath } from './request-path.ts';
 import { documentOf, type Subscription, type SubscriptionTable } from './subscription-table.ts';
 import type { Telemetry } from './telemetry.ts';
+import type { Closers } from './tenant-closer.ts';
 import type { TenantLedger } from './tenants/tenant-ledger.ts';
 
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
 /** What the instructions themselves need. */
-export interface InstructionPorts {
+export interface InstructionPorts extends Closers {
   readonly flows: FlowTable;
   readonly subscriptions: SubscriptionTable;
   readonly notifyPath: NotifyPath;
   readonly requestPath: RequestPath;
   readonly closeFlow: (flow: Flow, code: number, reason: string) => void;
-  readonly closeTenant: (domain: string) => void;
-  readonly closeUser: (user: Address) => void;
   /** @param sender the gateway that says so; undefined for a function */
   readonly takeCallInstruction: (instruction: CallInstruction, sender: InstructionBatch['sender']) => void;
 }
@@ -102,10 +102,12 @@ async function answerOf(
   const forwards: Promise<ForwardResult>[] = [];
   const inspected: InspectedSubscription[] = [];
   const uses: LimitUse[][] = [];
+  const connections: Connection[][] = [];
   const unknown = instructions.flatMap((instruction) => {
     if (instruction.kind === 'forward') forwards.push(ports.forwardPath.forward(instruction));
     else if (instruction.kind === 'inspect') return inspect(instruction.subscriptionIds, inspected, ports);
     else if (instruction.kind === 'use') uses.push(ports.tenants.useOf(instruction.tenant));
+    else if (instruction.kind === 'connections') connections.push(connectionsOf(ports.flows, instruction));
     else return logged(instruction, carryOut(instruction, ports, sender), ports);
     return [];
   });
@@ -114,6 +116,7 @@ async function answerOf(
     ...(forwards.length > 0 && { forwarded: await Promise.all(forwards) }),
     ...(inspected.length > 0 && { inspected }),
     ...(uses.length > 0 && { uses }),
+    ...(connections.length > 0 && { connections }),
   };
 }
 
@@ -146,7 +149,7 @@ function inspect(
 }
 
 /** Has no answer of its own. */
-export type PromptInstruction = Exclude<Instruction, { kind: 'forward' | 'inspect' | 'use' }>;
+export type PromptInstruction = Exclude<Instruction, { kind: 'forward' | 'inspect' | 'use' | 'connections' }>;
 
 /** @returns subscriptions named by the instruction that this gateway does not hold */
 export function carryOut(
@@ -183,6 +186,9 @@ export function carryOut(
       return [];
     case 'closeUser':
       ports.closeUser(instruction);
+      return [];
+    case 'signOut':
+      ports.signOut(instruction);
       return [];
     case 'relay':
     case 'arrived':

@@ -19,8 +19,9 @@ export function carryOutOfOutcome(
 ): void {
   for (const instruction of instructions) {
     if (instruction.kind === 'forward') void deliver(instruction, flow, forwardPath, reports);
-    // An outcome has no way back for what an inspection finds.
-    else if (instruction.kind !== 'inspect' && instruction.kind !== 'use') carryOut(instruction);
+    // An outcome has no way back for what is found.
+    else if (instruction.kind !== 'inspect' && instruction.kind !== 'use' && instruction.kind !== 'connections')
+      carryOut(instruction);
   }
 }
 

@@ -262,7 +262,7 @@ export class RequestPath {
   /** Applies an outcome: what the flow has proven, the answer, then the NOTIFY that follows it on the same flow. */
   #apply(exchange: Exchange, outcome: Outcome): void {
     const { flow } = exchange;
-    this.#ports.identities.prove(flow, outcome.identity);
+    this.#ports.identities.prove(flow, outcome.identity, exchange.request.get('user-agent'));
     if (outcome.registered !== undefined) flow.registered = outcome.registered;
     const { subscription } = outcome;
     if (subscription === undefined) this.#answer(exchange, outcome.response);

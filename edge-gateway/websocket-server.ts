@@ -97,7 +97,7 @@ export function createSipWebSocketServer(
       const port = request.socket.remotePort ?? 0;
       const flow = new Flow(socket, stream, transport, addressOf(request), port, ports.nowMs());
       openFlow(flow, socket, isOfLamps(request) ? { ...ports, events: ports.lampStreams.open(flow, socket) } : ports);
-      ports.identities.prove(flow, identity);
+      ports.identities.prove(flow, identity, request.headers['user-agent']);
     });
   }
 

@@ -3,19 +3,23 @@ import tab from '@bomb.sh/tab/commander';
 import { Command } from 'commander';
 import type { Cli } from './cli.ts';
 import { addCallCommands } from './commands/calls.ts';
+import { addConnectionCommands } from './commands/connections.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addKeyCommands, addTokenCommands } from './commands/keys.ts';
 import { addLampCommands } from './commands/lamps.ts';
 import { addListCommands } from './commands/lists.ts';
 import { addOversightCommands } from './commands/oversight.ts';
 import { addProfileCommands } from './commands/profiles.ts';
+import { addIssuerCommands, addSecretCommands } from './commands/sign-in.ts';
 import { addTenantCommands } from './commands/tenants.ts';
+import { addTrunkCommands } from './commands/trunk.ts';
 import { addUserCommands } from './commands/users.ts';
 import { addWatchCommand } from './commands/watch.ts';
 import { EXIT } from './failure.ts';
 
 const FAMILIES = [
   ...[addProfileCommands, addTenantCommands, addUserCommands, addListCommands, addKeyCommands, addTokenCommands],
+  ...[addSecretCommands, addIssuerCommands, addTrunkCommands, addConnectionCommands],
   ...[addWatchCommand, addLampCommands, addCallCommands, addOversightCommands, addDoctorCommand],
 ];
 

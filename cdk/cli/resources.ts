@@ -5,6 +5,7 @@
 import type { InferOutput } from 'valibot';
 import type { auditResource } from '../../lambdas/handlers/http/audit.ts';
 import type { callResource } from '../../lambdas/handlers/http/call-resources.ts';
+import type { connectionResource } from '../../lambdas/handlers/http/connections.ts';
 import type { keyResource } from '../../lambdas/handlers/http/keys.ts';
 import type { listResource } from '../../lambdas/handlers/http/lists.ts';
 import type {
@@ -15,7 +16,9 @@ import type {
   resetResource,
 } from '../../lambdas/handlers/http/live-resources.ts';
 import type { tenantResource } from '../../lambdas/handlers/http/tenants.ts';
+import type { secretResource } from '../../lambdas/handlers/http/tokens.ts';
 import type { userResource } from '../../lambdas/handlers/http/users.ts';
+import type { issuerResource } from '../../lambdas/table/tenant-sign-in.ts';
 
 /** `state` while it is being deleted. */
 export type Tenant = InferOutput<typeof tenantResource> & { readonly state?: string };
@@ -28,6 +31,9 @@ export type Presentity = InferOutput<typeof presentityResource>;
 export type HistoryChange = InferOutput<typeof changeResource>;
 export type ChangeSource = HistoryChange['sources'][number];
 export type NotifiedWatcher = InferOutput<typeof notifiedResource>;
+export type Connection = InferOutput<typeof connectionResource>;
+export type SharedSecret = InferOutput<typeof secretResource>;
+export type Issuer = InferOutput<typeof issuerResource>;
 export type Reset = InferOutput<typeof resetResource>;
 export type Call = InferOutput<typeof callResource>;
 export type AuditLine = InferOutput<typeof auditResource>;

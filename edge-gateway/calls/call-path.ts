@@ -126,7 +126,7 @@ export class CallPath {
       const tenantFull = tenants.fullFor(flow, request, 'calls');
       const outcome = await queue.submit({ ...this.#envelopeOf(request, source, toTag), tenantFull });
       if (outcome.response.status === 503) tenants.refusedFor(flow, request, tenantFull);
-      identities.prove(flow, outcome.identity);
+      identities.prove(flow, outcome.identity, request.get('user-agent'));
       this.#invitePath.routed(server, await withTrunkTarget(this.#context, outcome));
     } catch (error) {
       log.error({ hop: 'call', callId: request.get('call-id'), err: String(error) }, 'no route');
@@ -192,7 +192,7 @@ export class CallPath {
     try {
       const outcome = await queue.submit(this.#envelopeOf(request, this.#arrivalOf(flow), undefined, flow));
       if (outcome.identity === undefined) return outcome.response;
-      identities.prove(flow, outcome.identity);
+      identities.prove(flow, outcome.identity, request.get('user-agent'));
       return undefined;
     } catch {
       return unavailable(1);

@@ -8,7 +8,9 @@ import {
   GATEWAY_LIMITS,
   gatewayId,
   headerEntries,
+  identity,
   notification,
+  proof,
   subscriptionId,
   terminationReason,
 } from './schemas.ts';
@@ -51,6 +53,31 @@ export const closeTenantInstruction = v.object({ kind: v.literal('closeTenant'),
 /** The same for one user: flows that have proven to be it, and subscriptions to it. */
 export const closeUserInstruction = v.object({ kind: v.literal('closeUser'), domain: v.string(), user: v.string() });
 
+/**
+ * Some proofs are worth nothing any more: flows that rest on them are closed, and so are those that bring them while a
+ * function may still believe them. What is absent is any.
+ */
+export const signOutInstruction = v.object({
+  kind: v.literal('signOut'),
+  domain: v.string(),
+  user: v.optional(v.string()),
+  ...v.partial(v.pick(proof, ['way', 'by', 'tokenId'])).entries,
+  /** Only what was issued earlier. */
+  issuedBeforeMs: v.optional(epochMs),
+});
+export type SignOutInstruction = v.InferOutput<typeof signOutInstruction>;
+
+/** Tell of a tenant's flows, by their ids; they come back in the answer. */
+export const connectionsInstruction = v.object({
+  kind: v.literal('connections'),
+  tenant: v.string(),
+  /** Only this one. */
+  flowId: v.optional(flowId),
+  /** Only those behind it. */
+  after: v.optional(v.string(), ''),
+  limit: v.pipe(v.number(), v.minValue(1), v.maxValue(500)),
+});
+
 /** Tell what became of the last NOTIFYs of subscriptions. */
 export const inspectInstruction = v.object({
   kind: v.literal('inspect'),
@@ -85,7 +112,9 @@ export const instruction = v.variant('kind', [
   endCallInstruction,
   closeTenantInstruction,
   closeUserInstruction,
+  signOutInstruction,
   inspectInstruction,
+  connectionsInstruction,
 ]);
 export type Instruction = v.InferOutput<typeof instruction>;
 
@@ -149,6 +178,20 @@ export const inspectedSubscription = v.object({
 });
 export type InspectedSubscription = Readonly<v.InferOutput<typeof inspectedSubscription>>;
 
+/** A flow that has proven to be somebody of the tenant. */
+export const connection = v.object({
+  flowId,
+  identity,
+  protocol: v.picklist(['sip', 'lamps']),
+  transport: v.picklist(['WS', 'WSS', 'TCP', 'TLS']),
+  sourceAddress: v.string(),
+  openedAtMs: epochMs,
+  userAgent: v.optional(v.string()),
+  subscriptions: v.number(),
+  isRegistered: v.boolean(),
+});
+export type Connection = Readonly<v.InferOutput<typeof connection>>;
+
 /** What a tenant uses of one gateway, of its share there. Rates are those of the last ten seconds. */
 export const limitUse = v.object({
   limit: v.picklist(GATEWAY_LIMITS),
@@ -170,6 +213,8 @@ export const instructionAnswer = v.object({
   inspected: v.optional(v.array(inspectedSubscription), []),
   /** One for each `use`, in their order; empty for a tenant that is not here. */
   uses: v.optional(v.array(v.array(limitUse)), []),
+  /** One for each `connections`, in their order. */
+  connections: v.optional(v.array(v.array(connection)), []),
 });
 export type InstructionAnswer = v.InferOutput<typeof instructionAnswer>;
 /** What a gateway answers: what is empty may be left out. */

@@ -16,6 +16,20 @@ export const epochMs = v.pipe(v.number(), v.minValue(0));
 export const headerEntries = v.array(v.tuple([v.string(), v.string()]));
 export type HeaderEntries = readonly (readonly [name: string, value: string])[];
 
+/** How an identity was proven: a password, what a portal made from a secret, a token of ours, one of an issuer. */
+export const PROOF_WAYS = ['password', 'sharedSecret', 'token', 'issuer'] as const;
+
+/** What an identity was proven with, so that it can be taken back. */
+export const proof = v.object({
+  way: v.picklist(PROOF_WAYS),
+  /** Id of the shared secret, URL of the issuer. */
+  by: v.optional(boundedText(512)),
+  tokenId: v.optional(boundedText(256)),
+  /** When the password was set, the secret made, the token issued; absent when nobody knows. */
+  issuedAtMs: v.optional(epochMs),
+});
+export type Proof = Readonly<v.InferOutput<typeof proof>>;
+
 /** Who a flow has proven to be. A `publisher` may act for any user of its own tenant. */
 export const identity = v.object({
   domain: boundedText(253),
@@ -23,6 +37,7 @@ export const identity = v.object({
   role: v.picklist(['user', 'publisher']),
   /** When the proof ends; absent for one that lasts as long as its flow. */
   expiresAtMs: v.optional(epochMs),
+  proof: v.optional(proof),
 });
 export type Identity = Readonly<v.InferOutput<typeof identity>>;
 

@@ -1,6 +1,6 @@
 /** What became of instructions that were sent to a gateway. */
 import type { SubscriptionId } from '#contract/ids.ts';
-import type { InspectedSubscription, LimitUse } from '#contract/instruction.ts';
+import type { Connection, InspectedSubscription, LimitUse } from '#contract/instruction.ts';
 
 /**
  * `delivered`: carried out, except for the subscriptions that the gateway does not hold.
@@ -14,5 +14,7 @@ export type Delivery =
       readonly inspected?: readonly InspectedSubscription[];
       /** Answers to `use`. */
       readonly uses?: readonly (readonly LimitUse[])[];
+      /** Answers to `connections`. */
+      readonly connections?: readonly (readonly Connection[])[];
     }
   | { readonly kind: 'gone' | 'failed'; readonly reason: string };

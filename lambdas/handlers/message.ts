@@ -1,4 +1,5 @@
 /** Lambda entry of MESSAGE. */
+import { DependencyUnavailable } from '#core/error.ts';
 import { message } from '#roles/messenger.ts';
 import { readEnvironment } from '#runtime/environment.ts';
 import { createGatewayClient } from '#runtime/gateway-client.ts';
@@ -17,6 +18,8 @@ const ports = {
   leases: openLeaseBook(requestPorts.table),
   gateways: createGatewayClient(createKeysReader(environment.instructionSecret)),
   telemetry,
+  // It stands among the gateways, without a way to issuers: who brings a token of theirs has proven it on this flow before.
+  loadKeySet: () => Promise.reject(new DependencyUnavailable('No way to the issuers of tokens')),
 };
 
 export const handler = withQuotas(

@@ -1,7 +1,7 @@
 /**
  * Lambda entry of the table's stream: bindings change states, changed states go to the gateways of their watchers,
- * subscriptions that were replaced on another gateway end, changed policies decide anew who may watch, and users who
- * were removed lose what they held. At last the history of lamps is written.
+ * subscriptions that were replaced on another gateway end, changed policies decide anew who may watch, connections end whose
+ * proof was taken back, and users who were removed lose what they held. At last the history of lamps is written.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { MetricSample } from '#core/metric.ts';
@@ -9,6 +9,7 @@ import { chronicle } from '#roles/chronicler.ts';
 import { fanOut } from '#roles/fan-out.ts';
 import { monitorRegistrations } from '#roles/registration-monitor.ts';
 import { endReplaced } from '#roles/replacement-monitor.ts';
+import { monitorSignOuts } from '#roles/sign-out-monitor.ts';
 import { closeRemovedTenants } from '#roles/tenant-remover.ts';
 import { removeUsers } from '#roles/user-remover.ts';
 import { monitorWatching } from '#roles/watch-monitor.ts';
@@ -47,6 +48,7 @@ export async function handler(event: unknown): Promise<{ batchItemFailures: { it
   failed.push(...(await endReplaced(records, ports, startedMs)));
   failed.push(...(await monitorWatching(records, { ...ports, clock: systemClock }, startedMs)));
   failed.push(...(await monitorRegistrations(records, ports, startedMs)));
+  failed.push(...(await monitorSignOuts(records, ports, startedMs)));
   failed.push(...(await removeUsers(records, ports, startedMs)));
   failed.push(...(await closeRemovedTenants(records, ports, startedMs)));
   await chronicle(records, ports);

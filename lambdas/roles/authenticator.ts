@@ -7,7 +7,7 @@ import type { RequestEnvelope } from '#contract/request-envelope.ts';
 import type { Identity } from '#contract/schemas.ts';
 import { bearerChallenges, bearerOf } from '#core/bearer.ts';
 import { challengeHeaders } from '#core/digest.ts';
-import { SipRejection } from '#core/error.ts';
+import { DependencyUnavailable, SipRejection } from '#core/error.ts';
 import { type Address, addressOfHeader, forbidden, isSameAddress, isStorable } from '#core/identity.ts';
 import { isNonceValid, makeNonce, type NonceScope } from '#core/nonce.ts';
 import { responseOf, tooMany } from '#core/rejection.ts';
@@ -128,11 +128,26 @@ async function proveByToken(token: string, asked: Asked, ports: AuthenticatorPor
   const { envelope, from, nowMs } = asked;
   const place = placeOfToken(token, from.domain, envelope.sourceAddress);
   await requirePatience(place, ports, nowMs);
-  const found = isDomain(from.domain) ? await identityOfToken(token, from.domain, ports, nowMs) : undefined;
+  const found = isDomain(from.domain) ? await lookAtToken(token, asked, ports) : undefined;
   const identity = await ofServedTenant(found, ports);
   if (identity !== undefined) return identityOfFlow(identity, from);
   await ports.failures.record(place, nowMs);
   throw await challenge(asked, ports, { isTokenInvalid: true });
+}
+
+/** Who is proven already stays so while the keys of an issuer cannot be had: there it is silent, or we have no way to it. */
+async function lookAtToken(
+  token: string,
+  { envelope, from, nowMs }: Asked,
+  ports: AuthenticatorPorts,
+): Promise<Identity | undefined> {
+  try {
+    return await identityOfToken(token, from.domain, ports, nowMs);
+  } catch (error) {
+    const earlier = inForce(envelope.identity, nowMs);
+    if (error instanceof DependencyUnavailable && earlier !== undefined) return earlier;
+    throw error;
+  }
 }
 
 /** At a tenant that is gone, or is being removed, nobody signs in, and who has is nobody any more. */

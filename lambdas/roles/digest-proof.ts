@@ -1,5 +1,5 @@
 /** Digest credentials against what is stored: a user's password, or what a portal made from a secret it shares with us. */
-import type { Identity } from '#contract/schemas.ts';
+import type { Identity, Proof } from '#contract/schemas.ts';
 import { type DigestCredentials, ha1Of, readCredentials, verifyResponse } from '#core/digest.ts';
 import { SipRejection } from '#core/error.ts';
 import { type Address, forbidden, isStorable } from '#core/identity.ts';
@@ -48,33 +48,37 @@ export async function identityOfDigest(
   const user = isStorable(from) ? await ports.loadUser(from.domain, from.user) : undefined;
   const temporary = isNameOf(username, from) ? undefined : temporaryNameOf(username, from);
   if (temporary !== undefined) {
-    const isRight = await isProvenByShared(credentials, method, temporary, from, ports, nowMs);
+    const proof = await proofByShared(credentials, method, temporary, from, ports, nowMs);
     // Portals sign people in; a PBX has a password.
-    if (!isRight || user?.role !== 'user') return undefined;
-    return { domain: user.domain, user: user.user, role: user.role, expiresAtMs: temporary.expiresAtMs };
+    if (proof === undefined || user?.role !== 'user') return undefined;
+    return { domain: user.domain, user: user.user, role: user.role, expiresAtMs: temporary.expiresAtMs, proof };
   }
   const vault = await ports.vault();
   const ha1 = ha1For(openHa1(vault, user ?? decoyUser(vault)), from, credentials);
   const isRight = verifyResponse(credentials, method, ha1);
-  return isRight && user !== undefined ? { domain: user.domain, user: user.user, role: user.role } : undefined;
+  if (!isRight || user === undefined) return undefined;
+  const proof: Proof = { way: 'password', issuedAtMs: user.passwordSetAtMs };
+  return { domain: user.domain, user: user.user, role: user.role, proof };
 }
 
-async function isProvenByShared(
+/** @returns undefined when no secret fits; all are tried, whichever does */
+async function proofByShared(
   credentials: DigestCredentials,
   method: string,
   temporary: TemporaryName,
   from: Address,
   ports: DigestPorts,
   nowMs: number,
-): Promise<boolean> {
+): Promise<Proof | undefined> {
   const { username, algorithm } = credentials;
   const [secrets, vault] = await Promise.all([ports.loadSignInSecrets(from.domain), ports.vault()]);
   const plainName = username.endsWith(`:${from.user}`) ? username : username.slice(0, -(from.domain.length + 1));
-  const isRight = secrets.shared
-    .map((shared) => temporaryPassword(openShared(vault, from.domain, shared), plainName))
-    .map((password) => verifyResponse(credentials, method, ha1Of(algorithm, username, from.domain, password)))
-    .includes(true);
-  return isRight && isInForce(temporary, nowMs);
+  const [used] = secrets.shared.filter((shared) => {
+    const password = temporaryPassword(openShared(vault, from.domain, shared), plainName);
+    return verifyResponse(credentials, method, ha1Of(algorithm, username, from.domain, password));
+  });
+  if (used === undefined || !isInForce(temporary, nowMs)) return undefined;
+  return { way: 'sharedSecret', by: used.id, issuedAtMs: used.createdAtMs };
 }
 
 function digestFor(realm: string, authorizations: readonly string[]): Params | undefined {

@@ -9,7 +9,7 @@ import {
   jwtVerify,
   SignJWT,
 } from 'jose';
-import type { Identity } from '#contract/schemas.ts';
+import type { Identity, Proof } from '#contract/schemas.ts';
 import { MAX_TOKEN_LENGTH } from '#contract/sign-in.ts';
 import { type Address, addressOfAor, aorOfIdentity, isStorable } from '#core/identity.ts';
 import type { Vault } from '#core/sealed-text.ts';
@@ -22,6 +22,8 @@ export type TokenPorts = Pick<RequestPorts, 'vault' | 'loadTenant' | 'loadUser' 
 /** `iss` of tokens that the HTTP API hands out. */
 const OWN_ISSUER = 'lampfield';
 const OWN_ALGORITHM = 'HS256';
+/** As the contract has it; an issuer's longer one names no flow. */
+const MAX_TOKEN_ID = 256;
 
 /**
  * Whom a token proves at this tenant: a user that exists there. Publishers have passwords.
@@ -36,12 +38,13 @@ export async function identityOfToken(
 ): Promise<Identity | undefined> {
   const claims = readClaims(token);
   if (claims === undefined) return undefined;
-  const proof = await (claims.iss === OWN_ISSUER
-    ? proofOfOwn(token, domain, ports, nowMs)
-    : proofOfIssuer(token, claims, domain, ports, nowMs));
-  if (proof === undefined || !isStorable(proof) || proof.domain !== domain) return undefined;
-  const user = await ports.loadUser(proof.domain, proof.user);
-  return user?.role === 'user' ? { ...proof, role: 'user' } : undefined;
+  const found = await (claims.iss === OWN_ISSUER
+    ? findingOfOwn(token, domain, ports, nowMs)
+    : findingOfIssuer(token, claims, domain, ports, nowMs));
+  if (found === undefined || !isStorable(found) || found.domain !== domain) return undefined;
+  const user = await ports.loadUser(found.domain, found.user);
+  if (user?.role !== 'user' || (found.proof.issuedAtMs ?? 0) < (user.tokensFromMs ?? 0)) return undefined;
+  return { ...found, role: 'user' };
 }
 
 /** Claims as they stand there: nothing of them is proven. @returns undefined for what is no token */
@@ -71,23 +74,33 @@ export function issueToken(
 ): Promise<string> {
   const [current] = ownKeys(vault, address.domain);
   if (current === undefined) throw new Error('The vault has no key');
-  const issuedSeconds = Math.floor(facts.nowMs / 1_000);
-  return new SignJWT({ generation: facts.generation })
-    .setProtectedHeader({ alg: OWN_ALGORITHM, kid: current.id, typ: 'JWT' })
-    .setIssuer(OWN_ISSUER)
-    .setAudience(address.domain)
-    .setSubject(aorOfIdentity(address))
-    .setJti(facts.id)
-    .setIssuedAt(issuedSeconds)
-    .setExpirationTime(issuedSeconds + facts.expiresSeconds)
-    .sign(current.key);
+  const issuedSeconds = facts.nowMs / 1_000;
+  return (
+    new SignJWT({ generation: facts.generation })
+      .setProtectedHeader({ alg: OWN_ALGORITHM, kid: current.id, typ: 'JWT' })
+      .setIssuer(OWN_ISSUER)
+      .setAudience(address.domain)
+      .setSubject(aorOfIdentity(address))
+      .setJti(facts.id)
+      // To the millisecond: one that is made just after a sign-out is not of before (RFC 7519 allows fractions).
+      .setIssuedAt(issuedSeconds)
+      .setExpirationTime(Math.floor(issuedSeconds + facts.expiresSeconds))
+      .sign(current.key)
+  );
 }
 
-interface Proof extends Address {
+/** Whom a token that is right names. */
+interface Finding extends Address {
   readonly expiresAtMs: number;
+  readonly proof: Proof;
 }
 
-async function proofOfOwn(token: string, domain: string, ports: TokenPorts, nowMs: number): Promise<Proof | undefined> {
+async function findingOfOwn(
+  token: string,
+  domain: string,
+  ports: TokenPorts,
+  nowMs: number,
+): Promise<Finding | undefined> {
   const keys = ownKeys(await ports.vault(), domain);
   const payload = await verified(() =>
     jwtVerify(
@@ -101,19 +114,26 @@ async function proofOfOwn(token: string, domain: string, ports: TokenPorts, nowM
     ),
   );
   if (payload === undefined) return undefined;
-  const { tokenGeneration } = await ports.loadSignInSecrets(domain);
-  return payload.generation === tokenGeneration ? proofOf(payload, 'sub', 0, domain) : undefined;
+  const { tokenGeneration, revoked } = await ports.loadSignInSecrets(domain);
+  const isRevoked = payload.generation !== tokenGeneration || revoked.some(({ id }) => id === payload.jti);
+  return isRevoked ? undefined : findingOf(payload, 'sub', 0, domain, { way: 'token', ...factsOf(payload) });
 }
+
+/** What a later sign-out may name. */
+const factsOf = ({ jti, iat }: JWTPayload): Pick<Proof, 'tokenId' | 'issuedAtMs'> => ({
+  ...(jti !== undefined && jti !== '' && jti.length <= MAX_TOKEN_ID && { tokenId: jti }),
+  ...(iat !== undefined && iat >= 0 && { issuedAtMs: Math.round(iat * 1_000) }),
+});
 
 const ownKeys = (vault: Vault, domain: string) => vault.keysFor(`tokens of ${domain}`);
 
-async function proofOfIssuer(
+async function findingOfIssuer(
   token: string,
   claims: JWTPayload,
   domain: string,
   ports: TokenPorts,
   nowMs: number,
-): Promise<Proof | undefined> {
+): Promise<Finding | undefined> {
   const tenant = await ports.loadTenant(domain);
   const audiences = [claims.aud ?? []].flat();
   const issuer = tenant?.signIn.issuers.find((each) => each.issuer === claims.iss && audiences.includes(each.audience));
@@ -123,7 +143,9 @@ async function proofOfIssuer(
     algorithms: [...issuer.algorithms],
   };
   const payload = await verified(() => verifyByKeySet(token, issuer, options, ports));
-  return payload && proofOf(payload, issuer.userClaim, issuer.clockSkewSeconds, domain);
+  if (payload === undefined) return undefined;
+  const proof: Proof = { way: 'issuer', by: issuer.issuer, ...factsOf(payload) };
+  return findingOf(payload, issuer.userClaim, issuer.clockSkewSeconds, domain, proof);
 }
 
 /** A key that is not among the known ones may be new: they are asked for once more. */
@@ -161,11 +183,17 @@ async function verified(verify: () => Promise<{ readonly payload: JWTPayload }>)
   }
 }
 
-function proofOf(payload: JWTPayload, userClaim: string, skewSeconds: number, domain: string): Proof | undefined {
+function findingOf(
+  payload: JWTPayload,
+  userClaim: string,
+  skewSeconds: number,
+  domain: string,
+  proof: Proof,
+): Finding | undefined {
   const claim = payload[userClaim];
   if (typeof claim !== 'string' || claim === '' || payload.exp === undefined) return undefined;
   const address = addressIn(claim) ?? { domain, user: claim };
-  return { ...address, expiresAtMs: (payload.exp + skewSeconds) * 1_000 };
+  return { ...address, expiresAtMs: (payload.exp + skewSeconds) * 1_000, proof };
 }
 
 /** `sip:user@domain`, or the same without its scheme. */

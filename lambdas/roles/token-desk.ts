@@ -4,6 +4,7 @@ import { Problem } from '#core/problem.ts';
 import type { VaultReader } from '#core/sealed-text.ts';
 import {
   loadSignInSecrets,
+  MAX_REVOKED_TOKENS,
   MAX_SHARED_SECRETS,
   openShared,
   type SharedSecret,
@@ -23,7 +24,12 @@ export interface TokenDeskPorts extends ChangePorts {
 const ID_BYTES = 12;
 const SECRET_BYTES = 32;
 
+/** No token of ours lives longer. */
+export const MAX_TOKEN_SECONDS = 86_400;
+
 export interface IssuedToken {
+  /** By which it can be revoked. */
+  readonly id: string;
   readonly token: string;
   readonly expiresAtMs: number;
 }
@@ -49,7 +55,36 @@ export async function handOutToken(
   const expiresAtMs = Math.floor(nowMs / 1_000 + expiresSeconds) * 1_000;
   const shown = { user, tokenId: id, expiresAt: new Date(expiresAtMs).toISOString() };
   await ports.table.transact(auditWrites(ports, change, [domain], undefined, { shown, action: 'hand out token' }));
-  return { token, expiresAtMs };
+  return { id, token, expiresAtMs };
+}
+
+/**
+ * One token of ours is worth nothing from now on, and what it has opened is closed: within some seconds everywhere.
+ * @throws {Problem} 409 when too many are revoked
+ */
+export async function revokeToken(ports: TokenDeskPorts, change: Change, domain: string, id: string): Promise<void> {
+  await changeResource<{ id?: string }, Standing<{ id?: string }> & { secrets: SignInSecrets }>(
+    ports,
+    change,
+    [domain],
+    async () => {
+      const secrets = await loadSignInSecrets(ports.table, domain, { consistent: true });
+      const isKnown = secrets.revoked.some((each) => each.id === id);
+      return { version: secrets.version ?? 0, secrets, shown: isKnown ? { id } : {} };
+    },
+    (standing) => {
+      const secrets = standing?.secrets ?? noSecrets(domain);
+      const others = secrets.revoked.filter((each) => each.id !== id && each.untilMs > change.nowMs);
+      if (others.length >= MAX_REVOKED_TOKENS)
+        throw new Problem(409, `${MAX_REVOKED_TOKENS} tokens are revoked: revoke those of a user, or all.`);
+      const revoked = [...others, { id, untilMs: change.nowMs + MAX_TOKEN_SECONDS * 1_000 }];
+      return {
+        shown: { id },
+        action: 'revoke token',
+        writes: (version) => [signInSecretsWrite({ ...secrets, revoked }, version)],
+      };
+    },
+  );
 }
 
 /** All tokens of ours for users of a tenant are worth nothing from now on: within some seconds everywhere. */
@@ -69,13 +104,14 @@ export async function revokeTokens(ports: TokenDeskPorts, change: Change, domain
       return {
         shown: { tokenGeneration },
         action: 'revoke tokens',
-        writes: (version) => [signInSecretsWrite({ ...secrets, tokenGeneration }, version)],
+        // They are all of an earlier generation: none has to be named any more.
+        writes: (version) => [signInSecretsWrite({ ...secrets, tokenGeneration, revoked: [] }, version)],
       };
     },
   );
 }
 
-const noSecrets = (domain: string): SignInSecrets => ({ domain, shared: [], tokenGeneration: 0 });
+const noSecrets = (domain: string): SignInSecrets => ({ domain, shared: [], tokenGeneration: 0, revoked: [] });
 
 export interface ShownSecret {
   readonly id: string;

@@ -5,7 +5,7 @@ import type { Address } from '#core/identity.ts';
 import { makePassword, weaknessOf } from '#core/password.ts';
 import { etagOf } from '#core/precondition.ts';
 import { Problem } from '#core/problem.ts';
-import type { Vault, VaultReader } from '#core/sealed-text.ts';
+import { SealBroken, type Vault, type VaultReader } from '#core/sealed-text.ts';
 import type { UserWatch } from '#core/watch-policy.ts';
 import { listedUser, listedUsers, profileKey, userOfKey } from '#table/keys.ts';
 import { listItems } from '#table/listing.ts';
@@ -13,7 +13,15 @@ import { changeWrite, removalWrite } from '#table/resource-write.ts';
 import { storedCredentials } from '#table/seed-items.ts';
 import type { Table } from '#table/table.ts';
 import { countWrite } from '#table/tenant-counts.ts';
-import { decodeUser, loadUser, openHa1, sealHa1, type User, userListing } from '#table/user-item.ts';
+import {
+  decodeUser,
+  loadUser,
+  openHa1,
+  type StoredCredentials,
+  sealHa1,
+  type User,
+  userListing,
+} from '#table/user-item.ts';
 import { removedMark } from '#table/user-removal.ts';
 import { completeUserWatch, type GivenUserWatch, givenUserWatch } from '#table/watch-rules.ts';
 import { type Change, type Changed, type ChangePorts, changeResource, type Standing } from './change.ts';
@@ -99,14 +107,14 @@ export async function putUser(
     () => findUser(ports.table, address),
     async (standing) => {
       if (standing === undefined) await requireRoom(ports.table, domain, 'users', quota);
-      const sealedHa1 = credentialsFor(vault, address, standing?.account, password, ports.random);
+      const credentials = credentialsFor(vault, address, standing?.account, password, { ...ports, ...change });
       const attributes = {
         ...{ role: settings.role, displayName: settings.displayName, groups: settings.groups, watch: settings.watch },
-        ...{ ...userListing({ ...address, role: settings.role }), ...(sealedHa1 !== undefined && { sealedHa1 }) },
+        ...{ ...userListing({ ...address, role: settings.role }), ...credentials },
       };
       return {
         shown: { user, ...settings },
-        isHiddenChange: sealedHa1 !== undefined,
+        isHiddenChange: credentials !== undefined,
         writes: (version) => [
           changeWrite(profileKey(domain, user), attributes, standing?.version, version),
           ...(standing === undefined ? [countWrite(domain, 'users', user, 1)] : []),
@@ -122,13 +130,23 @@ function credentialsFor(
   address: Address,
   standing: User | undefined,
   password: string | undefined,
-  random: ChangePorts['random'],
-): string | undefined {
+  { random, nowMs }: Pick<ChangePorts, 'random'> & Pick<Change, 'nowMs'>,
+): Pick<User, 'sealedHa1' | 'passwordSetAtMs'> | undefined {
   if (standing !== undefined && password === undefined) return undefined;
   const ha1 = storedCredentials(address.user, address.domain, password ?? makePassword(random));
-  const isSame =
-    standing !== undefined && !vault.isOutdated(standing.sealedHa1) && isDeepStrictEqual(openHa1(vault, standing), ha1);
-  return isSame ? undefined : sealHa1(vault, address, ha1);
+  const isSame = standing !== undefined && isDeepStrictEqual(openedHa1(vault, standing), ha1);
+  if (isSame && !vault.isOutdated(standing.sealedHa1)) return undefined;
+  return { sealedHa1: sealHa1(vault, address, ha1), ...(!isSame && { passwordSetAtMs: nowMs }) };
+}
+
+/** @returns undefined for what cannot be opened any more */
+function openedHa1(vault: Vault, user: User): StoredCredentials | undefined {
+  try {
+    return openHa1(vault, user);
+  } catch (error) {
+    if (error instanceof SealBroken) return undefined;
+    throw error;
+  }
 }
 
 /**
@@ -152,16 +170,42 @@ export async function setPassword(
     [domain],
     () => requireUser(ports.table, address),
     (standing) => {
-      const sealedHa1 = credentialsFor(vault, address, standing?.account, password, ports.random);
+      const credentials = credentialsFor(vault, address, standing?.account, password, { ...ports, ...change });
       return {
         shown: standing?.shown,
         action: 'set credentials',
-        isHiddenChange: sealedHa1 !== undefined,
-        writes: (version) => [changeWrite(profileKey(domain, user), { sealedHa1 }, standing?.version, version)],
+        isHiddenChange: credentials !== undefined,
+        writes: (version) => [changeWrite(profileKey(domain, user), { ...credentials }, standing?.version, version)],
       };
     },
   );
   return given === undefined ? { password } : {};
+}
+
+/**
+ * Signs a user out everywhere: connections are closed, and tokens that were issued up to now are worth nothing.
+ * @throws {Problem} 404
+ */
+export async function signOutUser(ports: ChangePorts, change: Change, address: Address): Promise<void> {
+  await changeResource<ShownUser, StandingUser>(
+    ports,
+    change,
+    [address.domain],
+    () => requireUser(ports.table, address),
+    (standing) => ({
+      shown: standing?.shown,
+      action: 'sign out',
+      isHiddenChange: true,
+      writes: (version) => [
+        changeWrite(
+          profileKey(address.domain, address.user),
+          { tokensFromMs: change.nowMs },
+          standing?.version,
+          version,
+        ),
+      ],
+    }),
+  );
 }
 
 /** @throws {Problem} 400 */

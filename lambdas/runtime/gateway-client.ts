@@ -122,9 +122,9 @@ function deliveryOf({ status, body }: Answer): Delivery {
   if (status === MISDIRECTED) return { kind: 'gone', reason: 'another gateway is there' };
   if (status !== 200) return { kind: 'failed', reason: `status ${status}` };
   const answer = readAnswer({ body });
-  return answer
-    ? { kind: 'delivered', unknown: answer.unknown, inspected: answer.inspected, uses: answer.uses }
-    : { kind: 'failed', reason: 'answer is not the contract' };
+  if (answer === undefined) return { kind: 'failed', reason: 'answer is not the contract' };
+  const { unknown, inspected, uses, connections } = answer;
+  return { kind: 'delivered', unknown, inspected, uses, connections };
 }
 
 function post(

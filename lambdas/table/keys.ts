@@ -53,7 +53,9 @@ export const tenantOfKey = (partitionKey: string): string | undefined =>
 export const trunkKey = (domain: string): Key => ({ PK: tenantKey(domain).PK, SK: 'TRUNK' });
 
 /** Secrets that a tenant's portals share with us, and the generation of its own tokens: write only. */
-export const signInSecretsKey = (domain: string): Key => ({ PK: tenantKey(domain).PK, SK: 'SIGN-IN' });
+/** The stream filter names it too. */
+export const SIGN_IN_SORT_KEY = 'SIGN-IN';
+export const signInSecretsKey = (domain: string): Key => ({ PK: tenantKey(domain).PK, SK: SIGN_IN_SORT_KEY });
 
 /** Failed sign-ins at a tenant from one address in one quarter of an hour. */
 export const failuresKey = (domain: string, address: string, window: number): Key => ({

@@ -15,11 +15,22 @@ export interface SharedSecret {
   readonly sealed: string;
 }
 
+/** At once: who has more to revoke revokes all, or a user's. */
+export const MAX_REVOKED_TOKENS = 200;
+
+export interface RevokedToken {
+  readonly id: string;
+  /** The token has ended by then. */
+  readonly untilMs: number;
+}
+
 export interface SignInSecrets {
   readonly domain: string;
   readonly shared: readonly SharedSecret[];
   /** Tokens of ours that name an earlier one are worth nothing. */
   readonly tokenGeneration: number;
+  /** Single tokens of ours that were revoked before their end. */
+  readonly revoked: readonly RevokedToken[];
   /** Undefined: there is no item yet. */
   readonly version?: number | undefined;
 }
@@ -27,6 +38,7 @@ export interface SignInSecrets {
 const attributes = v.object({
   shared: v.optional(v.array(v.object({ id: v.string(), createdAtMs: v.number(), sealed: v.string() })), []),
   tokenGeneration: v.optional(v.number(), 0),
+  revoked: v.optional(v.array(v.object({ id: v.string(), untilMs: v.number() })), []),
   version: v.optional(v.number()),
 });
 
@@ -36,7 +48,11 @@ export async function loadSignInSecrets(
   domain: string,
   options?: { readonly consistent: boolean },
 ): Promise<SignInSecrets> {
-  const item: Item | undefined = await table.get(signInSecretsKey(domain), options);
+  return decodeSignInSecrets(await table.get(signInSecretsKey(domain), options), domain);
+}
+
+/** @throws {ContractError} when the item is no such one */
+export function decodeSignInSecrets(item: Item | undefined, domain: string): SignInSecrets {
   const result = v.safeParse(attributes, item ?? {});
   if (!result.success) throw new ContractError(`Item ${item?.PK} ${item?.SK} is not right`);
   return { domain, ...result.output };
@@ -44,9 +60,9 @@ export async function loadSignInSecrets(
 
 /** They as they are to be, if nobody changed them since. */
 export const signInSecretsWrite = (
-  { domain, shared, tokenGeneration, version: seen }: SignInSecrets,
+  { domain, shared, tokenGeneration, revoked, version: seen }: SignInSecrets,
   version: number,
-) => changeWrite(signInSecretsKey(domain), { shared, tokenGeneration }, seen, version);
+) => changeWrite(signInSecretsKey(domain), { shared, tokenGeneration, revoked }, seen, version);
 
 export const sealShared = (vault: Vault, domain: string, id: string, secret: string): string =>
   vault.seal(secret, sharedPlace(domain, id));

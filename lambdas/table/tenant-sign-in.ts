@@ -38,7 +38,8 @@ const common = {
   ),
   clockSkewSeconds: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_SKEW_SECONDS))),
 };
-const givenIssuer = v.union([
+/** One of them, as it is set and shown. */
+export const issuerResource = v.union([
   v.object({
     ...common,
     jwksUri: v.pipe(
@@ -53,11 +54,11 @@ const givenIssuer = v.union([
 
 /** What a tenant may set. */
 export const givenSignIn = v.object({
-  issuers: v.optional(v.pipe(v.array(givenIssuer), v.maxLength(MAX_ISSUERS))),
+  issuers: v.optional(v.pipe(v.array(issuerResource), v.maxLength(MAX_ISSUERS))),
 });
 export type GivenSignIn = v.InferOutput<typeof givenSignIn>;
 
-type GivenIssuer = v.InferOutput<typeof givenIssuer>;
+type GivenIssuer = v.InferOutput<typeof issuerResource>;
 
 /** Who may vouch for users of a tenant, with the defaults. */
 export interface TokenIssuer {

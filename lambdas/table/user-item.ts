@@ -22,6 +22,10 @@ export interface User {
   readonly displayName?: string;
   /** {@link StoredCredentials} under the key of the vault. */
   readonly sealedHa1: string;
+  /** Undefined: at the beginning, and never since. */
+  readonly passwordSetAtMs?: number | undefined;
+  /** Tokens that were issued before are worth nothing. */
+  readonly tokensFromMs?: number | undefined;
   readonly groups?: readonly string[] | undefined;
   readonly watch?: GivenUserWatch | undefined;
   /** Of the last change by the HTTP API; 0 before the first. */
@@ -32,6 +36,8 @@ const userAttributes = v.object({
   role: v.picklist(['user', 'publisher']),
   displayName: v.optional(v.string()),
   sealedHa1: v.string(),
+  passwordSetAtMs: v.optional(v.number()),
+  tokensFromMs: v.optional(v.number()),
   groups: v.optional(userGroups),
   watch: v.optional(givenUserWatch),
   version: v.optional(v.number()),

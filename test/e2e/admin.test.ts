@@ -126,7 +126,7 @@ describe('tenants and users', () => {
       await panel.signIn({ user: '7001', domain: 'new.example', password });
       await panel.page.waitForSelector('#account:not([hidden])');
       await admin.go('#/tenants/new.example/connections');
-      await admin.says(/Registered until[\s\S]*7001/);
+      await admin.says(/Signed in by[\s\S]*7001[\s\S]*Password[\s\S]*Registered until[\s\S]*7001/);
       await panel.page.context().close();
     },
     LONG_MS,

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { SIGNATURE_HEADER, SIGNED_AT_HEADER } from '#contract/instruction.ts';
+import { type Connection, SIGNATURE_HEADER, SIGNED_AT_HEADER } from '#contract/instruction.ts';
 import type { OutcomeInput } from '#contract/outcome.ts';
 import type { RequestEnvelope } from '#contract/request-envelope.ts';
 import { CONTRACT_VERSION } from '#contract/schemas.ts';
@@ -470,6 +470,52 @@ describe('a tenant that is closed', () => {
     );
     const after = await instruct(batch({ kind: 'inspect', subscriptionIds: [id] }));
     expect(await after.json()).toEqual({ unknown: [id] });
+  });
+});
+
+describe('connections', () => {
+  const proven = (user: string, tokenId: string): OutcomeInput => ({
+    ...ok,
+    identity: { domain: 'demo.example', user, role: 'user', proof: { way: 'token', tokenId } },
+  });
+  const ask = async (more: object = {}) => {
+    const question = { kind: 'connections', tenant: 'demo.example', limit: 10, ...more };
+    return ((await (await instruct(batch(question))).json()) as { connections: Connection[][] }).connections[0] ?? [];
+  };
+
+  test('are told of a tenant by flow, page by page; strangers and others are not', async () => {
+    const [first, second] = [await connect(), await connect(), await connect()];
+    functions.answer = () => proven('1001', 'one');
+    await first.exchange(register(first));
+    functions.answer = (envelope) => ({ ...subscribed(envelope), identity: proven('1002', 'two').identity });
+    await second.subscribe('1002');
+    const all = await ask();
+    expect(all.map(({ identity }) => identity.user).toSorted()).toEqual(['1001', '1002']);
+    expect(all.map(({ flowId }) => flowId)).toEqual(all.map(({ flowId }) => flowId).toSorted());
+    expect(all.find(({ identity }) => identity.user === '1002')).toMatchObject({
+      ...{ protocol: 'sip', transport: 'WS', sourceAddress: '127.0.0.1', subscriptions: 1, isRegistered: false },
+      identity: { proof: { way: 'token', tokenId: 'two' } },
+    });
+    expect(await ask({ limit: 1 })).toEqual(all.slice(0, 1));
+    expect(await ask({ after: all[0]?.flowId })).toEqual(all.slice(1));
+    expect(await ask({ flowId: all[1]?.flowId })).toEqual(all.slice(1));
+    expect(await ask({ tenant: 'other.example' })).toEqual([]);
+  });
+
+  test('end with the proof that they rest on, with their subscriptions; others stay', async () => {
+    const [out, stays] = [await connect(), await connect()];
+    functions.answer = (envelope) => ({ ...subscribed(envelope), identity: proven('1001', 'one').identity });
+    const subscription = await out.subscribe('1002');
+    functions.answer = () => proven('1001', 'two');
+    await stays.exchange(register(stays));
+    await instruct(batch({ kind: 'signOut', domain: 'demo.example', way: 'token', tokenId: 'one' }));
+    await vi.waitFor(() => expect(out.closeCode).toBe(4401));
+    expect(subscription.notifies().at(-1)?.header('subscription-state')).toBe('terminated;reason=deactivated');
+    expect((await stays.exchange(register(stays))).status).toBe(200);
+    functions.answer = () => proven('1001', 'one');
+    const again = await connect();
+    again.raw(register(again));
+    await vi.waitFor(() => expect(again.closeCode).toBe(4401));
   });
 });
 

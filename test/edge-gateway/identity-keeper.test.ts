@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Identity } from '#contract/schemas.ts';
 import { Flow } from '#gateway/flow-table.ts';
 import { IdentityKeeper } from '#gateway/identity-keeper.ts';
+import { SignOuts } from '#gateway/sign-outs.ts';
 
 const T0 = 1_700_000_000_000;
 const ALICE: Identity = { domain: 'demo.example', user: '1001', role: 'user' };
@@ -14,9 +15,12 @@ let keeper: IdentityKeeper;
 let ended: unknown[];
 let reported: unknown[];
 let held: string[];
+let closed: unknown[];
+let signOuts: SignOuts;
 beforeEach(() => {
   nowMs = T0;
-  [ended, reported, held] = [[], [], []];
+  [ended, reported, held, closed] = [[], [], [], []];
+  signOuts = new SignOuts();
   flow = new Flow({} as never, new PassThrough(), 'WS', '192.0.2.7', 5061, T0);
   keeper = new IdentityKeeper({
     notifyPath: { terminate: (subscription, reason) => void ended.push([subscription, reason]) },
@@ -25,6 +29,8 @@ beforeEach(() => {
       subscriptionEnded: (subscription) => void reported.push(subscription),
     },
     tenants: { hold: (_flow, domain) => void held.push(domain), flowClosed: () => void held.push('none') },
+    signOuts,
+    closeFlow: (each, code, reason) => void closed.push([each.identity?.user, code, reason]),
     log: { info: () => undefined } as never,
     nowMs: () => nowMs,
   });
@@ -100,5 +106,21 @@ describe('what a proof has opened', () => {
     expect(flow.identity?.user).toBe('1002');
     advanceTo(T0 + 31_000);
     expect(ended).toHaveLength(1);
+  });
+});
+
+describe('a proof that was taken back a moment ago', () => {
+  const PASSWORD: Identity = { ...ALICE, proof: { way: 'password', issuedAtMs: T0 - 1 } };
+
+  it('closes the flow that brings it, so that its end is reported as ever', () => {
+    signOuts.add({ domain: ALICE.domain, user: ALICE.user, way: 'password', issuedBeforeMs: T0 }, T0);
+    keeper.prove(flow, PASSWORD);
+    expect(closed).toEqual([['1001', 4401, 'signed out']]);
+  });
+
+  it('leaves who has proven it in another way, or with what is newer', () => {
+    signOuts.add({ domain: ALICE.domain, user: ALICE.user, way: 'password', issuedBeforeMs: T0 - 1 }, T0);
+    keeper.prove(flow, PASSWORD, 'a phone');
+    expect([flow.identity, flow.userAgent, closed]).toEqual([PASSWORD, 'a phone', []]);
   });
 });

@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
 import { FREE_FOR_USER } from '#core/sign-in-guard.ts';
@@ -93,6 +94,16 @@ async function api(method: string, resource: string, body?: unknown) {
   return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
 }
 
+/** What is read of a connection. */
+interface Connection {
+  readonly id: string;
+  readonly user: string;
+  readonly gateway: string;
+  readonly signedInBy: string;
+  readonly proof?: string;
+  readonly registered: boolean;
+}
+
 const unasked = { authenticate: false } as const;
 const registerOf = (client: SipClient, more: readonly string[] = []) =>
   client.request({
@@ -165,6 +176,18 @@ describe('a token in SIP (RFC 8898)', () => {
     expect((await registerOf(client, [`Authorization: Bearer ${await tokenFor('1002')}`])).status).toBe(200);
     expect((await client.subscribe('1001')).answer.status).toBe(200);
   });
+
+  it('goes with a MESSAGE of who is proven: 480, as without it, for nobody is there', async () => {
+    const client = await connect('1002', `${stack.url()}?domain=${DOMAIN}`, bearer(await tokenFor('1002')));
+    for (const more of [[], [`Authorization: Bearer ${await tokenFor('1002')}`]]) {
+      const answer = await client.request({
+        ...{ method: 'MESSAGE', uri: `sip:1009@${DOMAIN}`, to: `<sip:1009@${DOMAIN}>`, ...unasked },
+        headers: ['Content-Type: text/plain', ...more],
+        body: 'hello',
+      });
+      expect(answer.status).toBe(480);
+    }
+  });
 });
 
 // Each waits for the 32 s that a client has to prove itself again.
@@ -205,10 +228,21 @@ describe('what the HTTP API hands out', () => {
     expect(made.status).toBe(201);
     const { token } = made.body as { token: string };
     secrets.add(token).add(token.split('.')[2] ?? '');
-    await connect('1001', stack.url(), bearer(token));
+    const early = await connect('1001', stack.url(1), bearer(token));
     const client = await connect('1001', stack.url());
     expect((await registerOf(client, [`Authorization: Bearer ${token}`])).status).toBe(200);
+    const byPassword = await connect('1001', stack.url());
+    expect((await byPassword.register()).status).toBe(200);
+    const connections = (await api('GET', '/connections')).body as { items: Connection[] };
+    const own = connections.items.filter(({ user, proof }) => user === '1001' && proof === made.body.id);
+    expect(own.map(({ signedInBy, registered }) => [signedInBy, registered]).toSorted()).toEqual([
+      ['token', false],
+      ['token', true],
+    ]);
+    expect(new Set(own.map(({ gateway }) => gateway)).size).toBe(2);
     expect((await api('DELETE', '/tokens')).status).toBe(204);
+    const codes = () => [early.closeCode, client.closeCode, byPassword.closeCode];
+    await expect.poll(codes, { timeout: 10_000 }).toEqual([4401, 4401, undefined]);
     const refused = async () => {
       const socket = new WebSocket(stack.url(), ['sip'], bearer(token));
       socket.on('error', () => undefined);
@@ -232,6 +266,22 @@ describe('what the HTTP API hands out', () => {
     const ask = async () => (await client.register(600, [], { user: username, password })).status;
     await expect.poll(ask, { timeout: 10_000, interval: 1_000 }).toBe(200);
     expect((await client.subscribe('1001')).answer.status).toBe(200);
+  });
+});
+
+describe('what is taken back', () => {
+  it('another password ends the connections of the old one, and an operator any', async () => {
+    const [old, other] = [await connect('1007', stack.url()), await connect('1008', stack.url(1))];
+    for (const client of [old, other]) expect((await client.register()).status).toBe(200);
+    secrets.add('another passw0rd of 1007');
+    const set = await api('PUT', '/users/1007/credentials', { password: 'another passw0rd of 1007' });
+    expect(set.status).toBe(200);
+    await expect.poll(() => old.closeCode, { timeout: 10_000 }).toBe(4401);
+    const { items } = (await api('GET', '/connections')).body as { items: Connection[] };
+    const found = items.find(({ user }) => user === '1008');
+    expect(found).toMatchObject({ signedInBy: 'password', registered: true, address: '127.0.0.1' });
+    expect((await api('DELETE', `/connections/${found?.id}`)).status).toBe(204);
+    await expect.poll(() => other.closeCode, { timeout: 10_000 }).toBe(4403);
   });
 });
 
@@ -274,3 +324,30 @@ describe('the logs', () => {
     }
   });
 });
+
+describe('a tenant that is removed', () => {
+  it('loses its connections, and leaves no item behind', async () => {
+    const [first, second] = [await connect('1003', stack.url()), await connect('1002', stack.url(1))];
+    for (const client of [first, second]) expect((await client.register()).status).toBe(200);
+    expect((await itemsOf(DOMAIN)).length).toBeGreaterThan(10);
+    const others = (await itemsOf('demo.example')).length;
+    expect((await api('DELETE', '')).status).toBe(202);
+    const codes = () => [first.closeCode, second.closeCode];
+    await expect.poll(codes, { timeout: 15_000 }).toEqual([1008, 1008]);
+    await expect.poll(async () => (await api('GET', '')).status, { timeout: 60_000, interval: 1_000 }).toBe(404);
+    expect(await itemsOf(DOMAIN)).toEqual([]);
+    expect((await itemsOf('demo.example')).length).toBeGreaterThanOrEqual(others);
+    expect((await (await connect('1003', stack.url())).register()).status).toBe(401);
+  }, 90_000);
+});
+
+/** Keys of everything in the table that is of the tenant. */
+async function itemsOf(domain: string): Promise<string[]> {
+  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+  const client = new DynamoDBClient({ region: 'local', endpoint: stack.dynamoDbEndpoint, credentials });
+  const found: string[] = [];
+  for await (const page of paginateScan({ client }, { TableName: 'lampfield', ConsistentRead: true }))
+    for (const { PK, SK } of page.Items ?? []) found.push(`${PK?.S} ${SK?.S}`);
+  client.destroy();
+  return found.filter((key) => key.split(/[# ]/).includes(domain));
+}

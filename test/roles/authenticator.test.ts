@@ -9,7 +9,7 @@ import { sealHa1, type User } from '#table/user-item.ts';
 import { authorizationOf, type DigestAnswer, envelopeOf, T0, type TestRequest } from '#test/support/envelope.ts';
 import { TEST_SECRETS, TEST_VAULT } from '#test/support/secrets.ts';
 
-const ALICE: Identity = { domain: 'demo.example', user: '1001', role: 'user' };
+const ALICE: Identity = { domain: 'demo.example', user: '1001', role: 'user', proof: { way: 'password' } };
 const sealedFor = (user: string): string => {
   const ha1 = storedCredentials(user, 'demo.example', `demo-${user}`);
   return sealHa1(TEST_VAULT, { domain: 'demo.example', user }, ha1);

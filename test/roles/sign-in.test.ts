@@ -16,6 +16,8 @@ import { openMemoryTable } from '#test/support/memory-table.ts';
 import { TEST_SECRETS, TEST_VAULT } from '#test/support/secrets.ts';
 
 const DOMAIN = 'demo.example';
+/** Of a token that does not say when it was issued. */
+const PROOF = { way: 'issuer', by: 'https://login.example/' } as const;
 const ISSUER = 'https://login.example/';
 const SECRETS = ['first-portal-secret-of-32-letters', 'second-portal-secret-of-32-chars'];
 const HOUR_MS = 3_600_000;
@@ -46,7 +48,7 @@ function makePorts(): AuthenticatorPorts {
     loadTenant: async (domain) => tenants[domain],
     loadUser: async (domain, user) => USERS.find((each) => each.domain === domain && each.user === user),
     loadSignInSecrets: async (domain) => ({
-      ...{ domain, tokenGeneration: 0, version: 1 },
+      ...{ domain, tokenGeneration: 0, revoked: [], version: 1 },
       shared: domain === DOMAIN ? shared : [],
     }),
     failures: openFailureBook(openMemoryTable()),
@@ -88,7 +90,8 @@ describe('credentials for a while, of a portal', () => {
 
   it.each(['SHA-256', 'MD5'] as const)('prove their user until they end, with %s', async (algorithm) => {
     const envelope = await digestRequest({ ...temporary(T0 + HOUR_MS), algorithm });
-    const identity: Identity = { domain: DOMAIN, user: '1001', role: 'user', expiresAtMs: T0 + HOUR_MS };
+    const proof = { way: 'sharedSecret', by: 'portal-0', issuedAtMs: T0 } as const;
+    const identity: Identity = { domain: DOMAIN, user: '1001', role: 'user', expiresAtMs: T0 + HOUR_MS, proof };
     expect(await authenticate(envelope, makePorts(), T0)).toEqual(identity);
   });
 
@@ -151,7 +154,7 @@ describe('bearer tokens in SIP (RFC 8898)', () => {
     (await rejectionOf(authenticate(envelope, makePorts(), T0, challenger))).headers;
 
   it('prove the user that From names, with the end of the token', async () => {
-    const expected = { domain: DOMAIN, user: '1001', role: 'user', expiresAtMs: T0 + HOUR_MS + 60_000 };
+    const expected = { domain: DOMAIN, user: '1001', role: 'user', expiresAtMs: T0 + HOUR_MS + 60_000, proof: PROOF };
     expect(await authenticate(await bearer('1001'), makePorts(), T0)).toEqual(expected);
     const invite = await bearer('1001', { method: 'INVITE' }, 'Proxy-Authorization');
     expect(await authenticate(invite, makePorts(), T0, 'proxy')).toEqual(expected);
@@ -195,6 +198,10 @@ describe('bearer tokens in SIP (RFC 8898)', () => {
     };
     await expect(authenticate(await bearer('1001'), ports, T0)).rejects.toThrow(DependencyUnavailable);
     expect(await authenticate(await digestRequest({}), ports, T0)).toMatchObject({ user: '1001' });
+    const identity: Identity = { domain: DOMAIN, user: '1001', role: 'user', expiresAtMs: T0 + 1_000 };
+    const proven = { ...(await bearer('1001')), identity };
+    expect(await authenticate(proven, ports, T0)).toEqual(identity);
+    await expect(authenticate(proven, ports, T0 + 1_000)).rejects.toThrow(DependencyUnavailable);
     const request = { contractVersion: 1, gatewayId: 'g', sourceAddress: '192.0.2.7', domain: DOMAIN } as const;
     const token = await signToken(key, {
       issuer: ISSUER,
@@ -328,7 +335,7 @@ describe('a token at the handshake', () => {
   };
 
   it('names its tenant itself, or the client does', async () => {
-    const identity = { domain: DOMAIN, user: '1001', role: 'user', expiresAtMs: T0 + HOUR_MS + 60_000 };
+    const identity = { domain: DOMAIN, user: '1001', role: 'user', expiresAtMs: T0 + HOUR_MS + 60_000, proof: PROOF };
     expect(await ask('sip:1001@demo.example')).toEqual({ kind: 'proven', identity });
     expect(await ask('1001', 'DEMO.example')).toEqual({ kind: 'proven', identity });
   });

@@ -55,7 +55,10 @@ const base64url = (value: unknown): string => Buffer.from(JSON.stringify(value))
 describe('a token of an issuer that the tenant trusts', () => {
   it('proves its user until it ends, and the clock skew longer', async () => {
     const identity = await identityOfToken(await signToken(key, TOKEN), DOMAIN, portsWith([inline(key)]), T0);
-    expect(identity).toEqual({ domain: DOMAIN, user: '1001', role: 'user', expiresAtMs: EXPIRES_AT_MS + 60_000 });
+    const proof = { way: 'issuer', by: ISSUER };
+    expect(identity).toEqual({
+      ...{ domain: DOMAIN, user: '1001', role: 'user', expiresAtMs: EXPIRES_AT_MS + 60_000, proof },
+    });
   });
 
   it.each(['RS256', 'PS256', 'ES384', 'EdDSA'])('may be signed with %s', async (alg) => {
@@ -181,7 +184,8 @@ describe('a token of ours', () => {
 
   it('proves its user, to the second', async () => {
     const token = await issue('1001');
-    const identity = { domain: DOMAIN, user: '1001', role: 'user', expiresAtMs: T0 + 60_000 };
+    const proof = { way: 'token', tokenId: 'jti-1', issuedAtMs: T0 };
+    const identity = { domain: DOMAIN, user: '1001', role: 'user', expiresAtMs: T0 + 60_000, proof };
     expect(await identityOfToken(token, DOMAIN, portsWith([]), T0)).toEqual(identity);
     expect(await identityOfToken(token, DOMAIN, portsWith([]), T0 + 60_000)).toBeUndefined();
   });
@@ -197,7 +201,13 @@ describe('a token of ours', () => {
     const ports = portsWith([]);
     const later = {
       ...ports,
-      loadSignInSecrets: async (domain: string) => ({ domain, shared: [], tokenGeneration: 1, version: 1 }),
+      loadSignInSecrets: async (domain: string) => ({
+        domain,
+        shared: [],
+        revoked: [],
+        tokenGeneration: 1,
+        version: 1,
+      }),
     };
     expect(await identityOfToken(await issue('1001'), DOMAIN, later, T0)).toBeUndefined();
   });

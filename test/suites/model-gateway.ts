@@ -110,7 +110,8 @@ export class ModelGateway {
         carryOut: (instructions, flow) => carryOutOfOutcome(instructions, flow, outcomePorts),
       },
     );
-    const [closeFlow, closeTenant, closeUser] = [() => undefined, () => undefined, () => undefined];
+    const nothing = () => undefined;
+    const [closeFlow, closeTenant, closeUser, signOut] = [nothing, nothing, nothing, nothing];
     const takeCallInstruction = () => undefined;
     const instructionPorts = {
       ...{
@@ -121,6 +122,7 @@ export class ModelGateway {
         closeFlow,
         closeTenant,
         closeUser,
+        signOut,
         takeCallInstruction,
       },
     };

@@ -11,6 +11,6 @@ export const TEST_SECRETS = {
   nonceSecrets: async () => ['s3cret'],
   vault: async () => TEST_VAULT,
   loadKeySet: (uri: string) => Promise.reject(new Error(`no test has keys at ${uri}`)),
-  loadSignInSecrets: async (domain: string) => ({ domain, shared: [], tokenGeneration: 0, version: 0 }),
+  loadSignInSecrets: async (domain: string) => ({ domain, shared: [], tokenGeneration: 0, revoked: [], version: 0 }),
   failures: { secondsToWait: async () => 0, record: async () => undefined, forgive: async () => undefined },
 } as const;

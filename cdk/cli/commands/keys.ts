@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { path } from '../api-client.ts';
 import { confirmByName } from '../ask.ts';
 import type { Cli, Session } from '../cli.ts';
+import { usageFailure } from '../failure.ts';
 import { durationText, relativeText } from '../format.ts';
 import { collected } from '../output.ts';
 import type { Key } from '../resources.ts';
@@ -54,6 +55,16 @@ export function addTokenCommands(program: Command, cli: Cli): void {
     .argument('<user>')
     .option('--expires <time>', 'how long it is good, such as 8h', seconds, 3_600)
     .action(cli.action(createToken));
+  token
+    .command('revoke')
+    .description(
+      'end a token by its id, those of one user, or all of the tenant, with the connections they have opened',
+    )
+    .argument('[id]', 'as token create --json shows it')
+    .option('--user <user>', 'all tokens of this user, those of issuers too')
+    .option('--all', 'all that were handed out in this tenant')
+    .option('-y, --yes', 'do not ask')
+    .action(cli.action(revokeTokens));
 }
 
 const operator = (): Option => new Option('--operator', 'keys that see all tenants, instead of those of one tenant');
@@ -109,6 +120,33 @@ async function revokeKey(session: Session, id: string, options: KeyOptions): Pro
   await confirmByName(`This ends the key lf_${short} for whoever uses it`, short, options.yes);
   await session.api.request('DELETE', `${await collectionOf(session, options)}${path`/${short}`}`);
   session.out.document({ id: short, revoked: true }, () => `Revoked lf_${short}; it is refused within 5 s.`);
+}
+
+interface RevokeOptions {
+  readonly user?: string;
+  readonly all?: boolean;
+  readonly yes?: boolean;
+}
+
+/** @throws {CliFailure} unless just one of the three is named */
+async function revokeTokens(
+  session: Session,
+  id: string | undefined,
+  { user, all, yes }: RevokeOptions,
+): Promise<void> {
+  if ([id, user, all].filter((each) => each !== undefined).length !== 1)
+    throw usageFailure('which tokens?', 'Give the id of one, or --user, or --all.');
+  const owner = user === undefined ? undefined : await session.userAt(user);
+  const tenant = owner?.tenant ?? (await session.tenant());
+  const ofTenant = id === undefined ? path`/tenants/${tenant}/tokens` : path`/tenants/${tenant}/tokens/${id}`;
+  const where = owner === undefined ? ofTenant : path`/tenants/${tenant}/users/${owner.user}/tokens`;
+  const what = owner ? `the tokens of ${owner.user}@${tenant}` : id === undefined ? `all tokens of ${tenant}` : id;
+  await confirmByName(`This revokes ${what}`, 'revoke', yes);
+  await session.api.request('DELETE', where);
+  session.out.document(
+    { tenant, revoked: id ?? owner?.user ?? 'all' },
+    () => `Revoked ${what}; connections end within seconds.`,
+  );
 }
 
 async function createToken(session: Session, named: string, { expires }: { expires: number }): Promise<void> {

@@ -9,6 +9,7 @@ import { refusal } from '../failure.ts';
 import { collected } from '../output.ts';
 import type { Tenant } from '../resources.ts';
 import { flattened, readSettings, type Settings, withAssignments } from '../settings-text.ts';
+import { changeTenant } from '../tenant-settings.ts';
 import { repeated } from './arguments.ts';
 
 interface Changes {
@@ -16,9 +17,6 @@ interface Changes {
   readonly file?: string;
   readonly set?: readonly string[];
 }
-
-/** What PUT takes of what GET gives. */
-const WRITABLE = ['displayName', 'policy', 'signIn', 'watch', 'quotas'] as const;
 
 export function addTenantCommands(program: Command, cli: Cli): void {
   const tenant = program.command('tenant').description('the companies of the deployment');
@@ -83,14 +81,9 @@ async function createTenant({ api, out }: Session, tenant: string, changes: Chan
   out.document(answer.body, () => `Created ${tenant}.`);
 }
 
-/** What is not named stays; what somebody else changed meanwhile is not lost (If-Match). */
 async function updateTenant({ api, out }: Session, tenant: string, changes: Changes): Promise<void> {
-  const where = path`/tenants/${tenant}`;
-  const { body: before, etag } = await api.request<Settings>('GET', where);
-  const writable = Object.fromEntries(WRITABLE.flatMap((name) => (name in before ? [[name, before[name]]] : [])));
-  const body = settingsOf(writable, changes);
-  const answer = await api.request<Settings>('PUT', where, { body, ...(etag !== undefined && { ifMatch: etag }) });
-  out.document(answer.body, () => `Changed ${tenant}.`);
+  const changed = await changeTenant(api, tenant, (settings) => settingsOf(settings, changes));
+  out.document(changed, () => `Changed ${tenant}.`);
 }
 
 const LOOK_EVERY_MS = 500;

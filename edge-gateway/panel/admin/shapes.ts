@@ -58,6 +58,12 @@ const subscription = {
 export const SUBSCRIPTION = object(subscription);
 export type Subscription = Checked<typeof SUBSCRIPTION>;
 
+export const CONNECTION = object({
+  ...{ id: text, user: text, protocol: text, transport: text, address: text, since: text, subscriptions: number },
+  ...{ userAgent: maybe(text), signedInBy: maybe(text), proof: maybe(text), expiresAt: maybe(text) },
+});
+export type Connection = Checked<typeof CONNECTION>;
+
 export const BINDING = object({
   ...{ id: text, user: text, contact: text, gateway: text, updatedAt: text, expiresAt: text },
   ...{ userAgent: maybe(text), createdAt: maybe(text) },

@@ -54,6 +54,12 @@ export const PARAMETERS = {
     v.regex(/^[A-Za-z0-9_-]{1,32}$/, 'is no id of a secret: 1 to 32 letters, digits or _-'),
     v.description('Id of a shared secret, as the tenant calls it'),
   ),
+  token: v.pipe(
+    v.string(),
+    v.regex(/^[\w-]{16}$/, 'is no id of a token'),
+    v.description('Id of a token, as it was handed out'),
+  ),
+  connection: v.pipe(anyText, v.description('Id of a connection, as the list shows it')),
   watcher: v.pipe(anyText, v.description('Who watches: a user name of the tenant, or an address (sip:user@domain)')),
   callId: v.pipe(anyText, v.description('Call-ID, percent-encoded')),
   profile: v.pipe(anyText, v.description('Profile of calls')),

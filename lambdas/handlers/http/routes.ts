@@ -1,6 +1,7 @@
 /** All routes of the HTTP API. A new family gets a file of its own beside this one and a line here. */
 import { AUDIT_ROUTES } from './audit.ts';
 import { CALL_ROUTES } from './calls.ts';
+import { CONNECTION_ROUTES } from './connections.ts';
 import { EXPORT_ROUTES } from './export.ts';
 import { INGEST_ROUTES } from './ingest.ts';
 import { KEY_ROUTES } from './keys.ts';
@@ -27,6 +28,7 @@ const RESOURCES: readonly Route[] = [
   ...AUDIT_ROUTES,
   ...EXPORT_ROUTES,
   ...LIVE_ROUTES,
+  ...CONNECTION_ROUTES,
   ...LIMIT_ROUTES,
   ...WATCHER_ROUTES,
   ...INGEST_ROUTES,

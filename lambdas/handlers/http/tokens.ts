@@ -2,8 +2,10 @@
 import * as v from 'valibot';
 import {
   handOutToken,
+  MAX_TOKEN_SECONDS,
   putSharedSecret,
   removeSharedSecret,
+  revokeToken,
   revokeTokens,
   showSharedSecrets,
 } from '#roles/token-desk.ts';
@@ -11,7 +13,6 @@ import { changedAnswer, changeOf } from './change-answer.ts';
 import { userName } from './parameters.ts';
 import { type Route, route, tenantOf } from './route.ts';
 
-const MAX_TOKEN_SECONDS = 86_400;
 const DEFAULT_TOKEN_SECONDS = 3_600;
 const time = v.pipe(v.string(), v.isoTimestamp());
 
@@ -22,7 +23,10 @@ const tokenBody = v.object({
     DEFAULT_TOKEN_SECONDS,
   ),
 });
-const tokenResource = v.object({ token: v.string(), user: userName, expiresAt: time });
+const tokenResource = v.object({
+  id: v.pipe(v.string(), v.description('By which it can be revoked')),
+  ...{ token: v.string(), user: userName, expiresAt: time },
+});
 
 const secretBody = v.optional(
   v.object({
@@ -39,7 +43,7 @@ const secretBody = v.optional(
   {},
 );
 const shown = { id: v.string(), createdAt: time };
-const secretResource = v.object({
+export const secretResource = v.object({
   ...shown,
   secret: v.optional(v.pipe(v.string(), v.description('The one that was made up; it is not shown again'))),
 });
@@ -57,8 +61,8 @@ export const TOKEN_ROUTES: readonly Route[] = [
     answer: async (context) => {
       const { user, expiresSeconds } = context.body;
       const address = { domain: tenantOf(context).domain, user };
-      const { token, expiresAtMs } = await handOutToken(context.ports, changeOf(context), address, expiresSeconds);
-      return { status: 201, body: { token, user, expiresAt: new Date(expiresAtMs).toISOString() } };
+      const { id, token, expiresAtMs } = await handOutToken(context.ports, changeOf(context), address, expiresSeconds);
+      return { status: 201, body: { id, token, user, expiresAt: new Date(expiresAtMs).toISOString() } };
     },
   }),
   route({
@@ -66,11 +70,25 @@ export const TOKEN_ROUTES: readonly Route[] = [
     path: '/tenants/{tenant}/tokens',
     name: 'revokeTokens',
     summary: 'Revokes all tokens that were handed out for users of the tenant',
-    description: 'Within seconds nobody signs in with them. A connection that one has opened goes on until its end.',
+    description: 'Within seconds nobody signs in with them, and connections that they have opened are closed (4401).',
     permission: 'admin',
     success: { 204: null },
     answer: async (context) => {
       await revokeTokens(context.ports, changeOf(context), tenantOf(context).domain);
+      return { status: 204 };
+    },
+  }),
+  route({
+    method: 'DELETE',
+    path: '/tenants/{tenant}/tokens/{token}',
+    name: 'revokeToken',
+    summary: 'Revokes one token that was handed out, by its id',
+    description: 'Within seconds nobody signs in with it, and a connection that it has opened is closed (4401).',
+    permission: 'admin',
+    success: { 204: null },
+    refusals: [409, 412],
+    answer: async (context) => {
+      await revokeToken(context.ports, changeOf(context), tenantOf(context).domain, context.names.token);
       return { status: 204 };
     },
   }),
@@ -108,7 +126,8 @@ export const TOKEN_ROUTES: readonly Route[] = [
     method: 'DELETE',
     path: '/tenants/{tenant}/shared-secrets/{secret}',
     name: 'deleteSharedSecret',
-    summary: 'Ends a shared secret: within seconds nobody signs in with what was made from it',
+    summary:
+      'Ends a shared secret: within seconds nobody signs in with what was made from it, and who has is signed out',
     permission: 'admin',
     success: { 204: null },
     refusals: [412],

@@ -270,6 +270,71 @@ describe('keys', () => {
   });
 });
 
+describe('how people sign in', () => {
+  const codeOf = async (client: SipClient): Promise<number | undefined> => client.closeCode;
+
+  it('shows who is connected and how, ends a connection, and revokes a token with what it has opened', async () => {
+    const made = await json('token', 'create', 'ada', '--expires', '1h');
+    const options = { headers: { authorization: `Bearer ${made.token}` } };
+    const [first, second] = [
+      await SipClient.connect(stack.url(), 'ada', TENANT, '', options),
+      await SipClient.connect(stack.url(), 'ada', TENANT, '', options),
+    ];
+    const own = async () => {
+      const { items } = await json('connections', '--user', 'ada');
+      return items.filter(({ proof }: { proof?: string }) => proof === made.id);
+    };
+    const [connection, ...others] = await own();
+    expect(others).toHaveLength(1);
+    expect(connection).toMatchObject({ user: 'ada', signedInBy: 'token', address: '127.0.0.1', transport: 'WS' });
+    expect(await done('connections')).toMatch(/^USER +WITH +FROM +SINCE .*\n(.*\n)*ada +\S+ +127\.0\.0\.1 WS/);
+    expect(await done('connections', 'end', connection.id, '--yes')).toBe(`Closed ${connection.id}.`);
+    await eventually(async () => expect(await own()).toHaveLength(1));
+    expect(await run(['token', 'revoke', '--yes'])).toMatchObject({ code: 2, err: expect.stringContaining('which') });
+    await done('token', 'revoke', made.id, '--yes');
+    const codes = async () => [await codeOf(first), await codeOf(second)].toSorted();
+    await eventually(async () => expect(await codes()).toEqual([4401, 4403]));
+    await done('token', 'revoke', '--user', 'ada', '--yes');
+    await done('token', 'revoke', '--all', '--yes');
+  });
+
+  it('keeps shared secrets and issuers', async () => {
+    expect(await done('secret', 'set', 'portal')).toMatch(/^[\w-]{43}$/);
+    const given = { input: 'a-secret-of-32-characters-or-more\n' };
+    expect(await run(['secret', 'set', 'portal', '--secret-stdin'], given)).toMatchObject({
+      ...{ code: 0, out: 'Set the secret portal.\n' },
+    });
+    expect((await json('secret', 'list')).items).toEqual([{ id: 'portal', createdAt: expect.any(String) }]);
+    await done('secret', 'delete', 'portal', '--yes');
+    expect(await done('secret', 'list')).toContain('No shared secret yet');
+
+    const issuer = 'https://login.acme.example/';
+    const options = ['--audience', 'blf', '--jwks-uri', `${issuer}keys`, '--clock-skew', '30s'];
+    await done('issuer', 'set', issuer, ...options, '--algorithms', 'ES256,EdDSA');
+    await done('issuer', 'set', issuer, ...options, '--user-claim', 'ext');
+    expect((await json('issuer', 'list')).items).toEqual([
+      { issuer, audience: 'blf', jwksUri: `${issuer}keys`, clockSkewSeconds: 30, userClaim: 'ext' },
+    ]);
+    expect(await json('tenant', 'show', TENANT)).toMatchObject({ displayName: 'Acme Ltd', policy: expect.anything() });
+    expect(await run(['issuer', 'set', issuer, '--audience', 'blf'])).toMatchObject({ code: 2 });
+    await done('issuer', 'remove', issuer, '--yes');
+    expect(await run(['issuer', 'remove', issuer, '--yes'])).toMatchObject({ code: 1 });
+  });
+
+  it('sets a trunk, changes some of it, and removes it', async () => {
+    const set = ['--set', 'transport=TLS', '--set', 'host=sip.provider.example', '--set', 'addresses=["192.0.2.7"]'];
+    const account = ['--set', 'account.username=acme', '--password-stdin'];
+    expect(await run(['trunk', 'set', ...set, ...account], { input: 'a-passw0rd-there\n' })).toMatchObject({ code: 0 });
+    await done('trunk', 'set', '--set', 'port=5061');
+    expect(await json('trunk', 'show')).toEqual({
+      ...{ transport: 'TLS', host: 'sip.provider.example', port: 5061, addresses: ['192.0.2.7'], callerId: {} },
+      account: { username: 'acme', realm: 'sip.provider.example' },
+    });
+    await done('trunk', 'delete', '--yes');
+    expect(await run(['trunk', 'show'])).toMatchObject({ code: 1 });
+  });
+});
+
 describe('lamps', () => {
   let key: string;
   beforeAll(async () => {

@@ -35,7 +35,10 @@ describe('a token', () => {
     const made = await rig.ask('POST', `${TENANT}/tokens`, { body: { user: '1001', expiresSeconds: 60 } });
     expect(made).toMatchObject({ status: 201, body: { user: '1001', expiresAt: new Date(T0 + 60_000).toISOString() } });
     const { token } = made.body;
-    expect(await prove(token)).toEqual({ domain: 'a.example', user: '1001', role: 'user', expiresAtMs: T0 + 60_000 });
+    expect(await prove(token)).toEqual({
+      ...{ domain: 'a.example', user: '1001', role: 'user', expiresAtMs: T0 + 60_000 },
+      proof: { way: 'token', tokenId: made.body.id, issuedAtMs: T0 },
+    });
     expect(await prove(token, T0 + 60_000)).toBeUndefined();
     expect(await prove(token, T0, 'b.example')).toBeUndefined();
     expect(await auditText()).toContain('hand out token');
@@ -66,6 +69,42 @@ describe('a token', () => {
     const made = await rig.ask('POST', `${TENANT}/tokens`, { body: { user: '1001' } });
     expect(await prove(made.body.token)).toMatchObject({ user: '1001' });
     expect(await auditText()).toContain('revoke tokens');
+  });
+
+  it('is revoked alone, by its id; others are good', async () => {
+    const [one, other] = [
+      await rig.ask('POST', `${TENANT}/tokens`, { body: { user: '1001' } }),
+      await rig.ask('POST', `${TENANT}/tokens`, { body: { user: '1001' } }),
+    ];
+    expect(await prove(one.body.token)).toMatchObject({ user: '1001' });
+    for (let n = 0; n < 2; n++)
+      expect(await rig.ask('DELETE', `${TENANT}/tokens/${one.body.id}`)).toMatchObject({ status: 204 });
+    expect(await prove(one.body.token)).toBeUndefined();
+    expect(await prove(other.body.token)).toMatchObject({ user: '1001' });
+    expect(await rig.ask('DELETE', `${TENANT}/tokens/short`)).toMatchObject({ status: 400 });
+    expect(await auditText()).toContain('revoke token');
+  });
+
+  it('of which 200 are revoked at once at most: who needs more revokes all, and begins anew', async () => {
+    const revoke = (n: number) => rig.ask('DELETE', `${TENANT}/tokens/${String(n).padStart(16, '0')}`);
+    for (let n = 0; n < 200; n++) expect((await revoke(n)).status).toBe(204);
+    expect(await revoke(200)).toMatchObject({ status: 409 });
+    rig.nowMs += 86_400_001;
+    expect((await revoke(200)).status).toBe(204);
+    expect((await loadSignInSecrets(rig.table, 'a.example')).revoked).toHaveLength(1);
+    await rig.ask('DELETE', `${TENANT}/tokens`);
+    expect((await loadSignInSecrets(rig.table, 'a.example')).revoked).toEqual([]);
+  });
+
+  it('of a user who is signed out is worth nothing, a later one is good', async () => {
+    const old = await rig.ask('POST', `${TENANT}/tokens`, { body: { user: '1001' } });
+    rig.nowMs += 1;
+    expect(await rig.ask('DELETE', `${TENANT}/users/1001/tokens`)).toMatchObject({ status: 204 });
+    const made = await rig.ask('POST', `${TENANT}/tokens`, { body: { user: '1001' } });
+    expect(await prove(old.body.token, rig.nowMs)).toBeUndefined();
+    expect(await prove(made.body.token, rig.nowMs)).toMatchObject({ user: '1001' });
+    expect(await rig.ask('DELETE', `${TENANT}/users/9999/tokens`)).toMatchObject({ status: 404 });
+    expect(await auditText()).toContain('sign out');
   });
 });
 
