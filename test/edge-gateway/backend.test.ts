@@ -89,6 +89,29 @@ it('serves who has nothing under way first, and without those who have', async (
   expect(invocations[2]?.senders).toEqual(['a.example', 'a.example', 'a.example', 'a.example']);
 });
 
+it('lets less wait in a function that grows slow with it, and serves newcomers at once all the same', async () => {
+  const settings = { deadlineMs: 60_000, maxInFlight: 8, maxBatch: 32, maxWaiting: 10_000 };
+  const { queue, invocations } = held(settings);
+  const underWay = (): number => invocations.reduce((sum, { senders }) => sum + senders.length, 0);
+  const answerAllAfter = async (ms: number): Promise<void> => {
+    const open = invocations.splice(0);
+    await vi.advanceTimersByTimeAsync(ms);
+    for (const { answer } of open) answer();
+    await vi.advanceTimersByTimeAsync(0);
+  };
+  void queue.submit(of('a.example'));
+  await answerAllAfter(10);
+  for (let i = 0; i < 4_000; i++) void queue.submit(of('a.example'));
+  await answerAllAfter(20);
+  expect(underWay()).toBeGreaterThan(60);
+  for (let round = 0; round < 60; round++) await answerAllAfter(200);
+  expect(underWay()).toBe(16);
+  expect(invocations.every(({ senders }) => senders.length >= 4)).toBe(true);
+  expect(queue.waiting).toBeGreaterThan(1_000);
+  void queue.submit(of('b.example'));
+  expect(invocations.at(-1)?.senders).toEqual(['b.example']);
+});
+
 it('a tenant that fills its share of the places is refused, others are not', async () => {
   const { queue } = held({ ...SETTINGS, maxWaiting: 10 });
   const refusals: unknown[] = [];
