@@ -7,6 +7,7 @@ import { CONTRACT_VERSION, type GatewayQuotas } from '#contract/schemas.ts';
 import { ContractError, DependencyUnavailable } from '#core/error.ts';
 import type { Counts } from './telemetry.ts';
 import { FairQueue } from './tenants/fair-queue.ts';
+import { Pace } from './tenants/pace.ts';
 import { senderOf } from './tenants/sender.ts';
 
 export interface BackendSettings {
@@ -15,6 +16,8 @@ export interface BackendSettings {
   readonly maxInFlight: number;
   readonly maxBatch: number;
   readonly maxWaiting: number;
+  /** The function waits for answers of clients: how long it takes says nothing of how much it has to do. */
+  readonly awaitsPeers?: boolean;
 }
 
 /** Invokes one function with one JSON payload and gives its JSON result. */
@@ -59,9 +62,10 @@ const LATE_CHECK_MS = 100;
 const RETRY_AFTER_SECONDS = 5;
 
 /**
- * Requests to one function. A lone request goes out at once; those that arrive while `maxInFlight` invocations are
- * under way wait for the next one together, tenants in turn. Who has nothing under way goes first, without those who
- * have: a storm of one tenant delays the others by one invocation at most.
+ * Requests to one function. A lone request goes out at once; those that arrive while as much is under way as the function
+ * takes without growing slow, or `maxInFlight` invocations, wait for the next one together, tenants in turn. Who has
+ * nothing under way goes first, without those who have: a storm of one tenant delays the others by
+ * one invocation at most.
  */
 export class FunctionQueue {
   readonly #functionName: string;
@@ -70,8 +74,10 @@ export class FunctionQueue {
   readonly #counts: Counts;
   readonly #takeQuotas: TakeQuotas | undefined;
   readonly #waiting: FairQueue<Waiting>;
-  /** Requests under way, by sender. */
+  readonly #pace: Pace | undefined;
+  /** Requests under way, by sender, and all of them. */
   readonly #underWay = new Map<string, number>();
+  #allUnderWay = 0;
   #inFlight = 0;
   #lateCheck: NodeJS.Timeout | undefined;
 
@@ -88,6 +94,8 @@ export class FunctionQueue {
     this.#counts = counts;
     this.#takeQuotas = takeQuotas;
     this.#waiting = new FairQueue(settings.maxWaiting);
+    const { maxInFlight, maxBatch, awaitsPeers = false } = settings;
+    this.#pace = awaitsPeers ? undefined : new Pace(maxInFlight * maxBatch);
   }
 
   get waiting(): number {
@@ -104,7 +112,7 @@ export class FunctionQueue {
       const item = { sinceMs: performance.now() - waitedMs, sender: sender.name, envelope, resolve, reject };
       if (waitedMs >= this.#longestWaitMs) reject(waitedTooLong());
       // Mostly nobody waits: there are no turns to take.
-      else if (this.#waiting.size === 0 && !this.#isScarce) this.#launch([item]);
+      else if (this.#waiting.size === 0 && this.#room > 0) this.#launch([item]);
       else if (this.#waiting.push(sender, item)) this.#start();
       else reject(new DependencyUnavailable('too many requests wait', { retryAfterSeconds: RETRY_AFTER_SECONDS }));
     });
@@ -116,11 +124,35 @@ export class FunctionQueue {
 
   #start(): void {
     this.#watchLate();
+    for (let batch = this.#nextBatch(); batch.length > 0; batch = this.#nextBatch()) this.#launch(batch);
+  }
+
+  #nextBatch(): Waiting[] {
     const { maxInFlight, maxBatch } = this.#settings;
-    if (this.#inFlight >= maxInFlight || this.#waiting.size === 0) return;
-    let batch = this.#waiting.take(maxBatch, ({ name }) => !this.#underWay.has(name));
-    if (batch.length === 0 && !this.#isScarce) batch = this.#waiting.take(maxBatch);
-    if (batch.length > 0) this.#launch(batch);
+    if (this.#waiting.size === 0 || this.#inFlight >= maxInFlight) return [];
+    const newcomers = this.#takeNewcomers(maxBatch);
+    if (newcomers.length > 0) return newcomers;
+    return this.#waiting.take(Math.min(maxBatch, this.#room));
+  }
+
+  /** One of each sender that has nothing under way, and more of theirs while there is room. */
+  #takeNewcomers(most: number): Waiting[] {
+    const served = new Set<string>();
+    const isNew = (name: string): boolean => !this.#underWay.has(name);
+    const first = this.#waiting.take(most, ({ name }) => {
+      const mayServe = isNew(name) && !served.has(name);
+      served.add(name);
+      return mayServe;
+    });
+    if (first.length === 0) return first;
+    const room = Math.min(most, this.#room) - first.length;
+    return [...first, ...this.#waiting.take(room, ({ name }) => isNew(name))];
+  }
+
+  /** How many more requests may be under way, of those who have some already. */
+  get #room(): number {
+    if (this.#isScarce) return 0;
+    return this.#pace === undefined ? this.#settings.maxBatch : this.#pace.limit - this.#allUnderWay;
   }
 
   /** What is left is for who has nothing under way. */
@@ -130,10 +162,15 @@ export class FunctionQueue {
   }
 
   #launch(batch: readonly Waiting[]): void {
+    const startedMs = performance.now();
     this.#inFlight++;
+    this.#allUnderWay += batch.length;
     for (const { sender } of batch) this.#underWay.set(sender, (this.#underWay.get(sender) ?? 0) + 1);
     void this.#run(batch).finally(() => {
+      const nowMs = performance.now();
+      this.#pace?.landed(nowMs - startedMs, this.#allUnderWay, nowMs);
       this.#inFlight--;
+      this.#allUnderWay -= batch.length;
       for (const { sender } of batch) this.#landed(sender);
       this.#start();
     });

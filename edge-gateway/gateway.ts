@@ -231,7 +231,8 @@ function functionQueues(
   const byName = new Map<string, FunctionQueue>();
   const byMethod = new Map<string, FunctionQueue>();
   for (const [method, name] of Object.entries(config.FUNCTIONS.methods)) {
-    const queue = byName.get(name) ?? new FunctionQueue(name, invoke, settings, telemetry.counts, takeQuotas);
+    const ownSettings = { ...settings, awaitsPeers: method === 'MESSAGE' };
+    const queue = byName.get(name) ?? new FunctionQueue(name, invoke, ownSettings, telemetry.counts, takeQuotas);
     byName.set(name, queue);
     byMethod.set(method, queue);
   }

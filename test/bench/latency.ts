@@ -15,7 +15,13 @@ export async function measureLatency(stack: LocalStack, changes: number): Promis
   await lamp.sample(20);
   const samples = await lamp.sample(changes);
   await lamp.close();
-  return quantiles(samples);
+  return quantiles(samples.map(({ toldMs }) => toldMs));
+}
+
+/** Of one change, from the sending of its PUBLISH. */
+export interface LampTimes {
+  readonly answeredMs: number;
+  readonly toldMs: number;
 }
 
 /** One watcher of one extension, and who changes it. */
@@ -35,22 +41,23 @@ export class Lamp {
     return new Lamp(fleet, await BenchPublisher.connect(stack.url(), EXTENSION, 0));
   }
 
-  /** Milliseconds of each change, one after the other. */
-  async sample(changes: number): Promise<number[]> {
-    const samples: number[] = [];
+  /** Changes, one after the other. */
+  async sample(changes: number): Promise<LampTimes[]> {
+    const samples: LampTimes[] = [];
     for (let change = 0; change < changes; change++) samples.push(await this.#change());
     return samples;
   }
 
-  async #change(): Promise<number> {
+  async #change(): Promise<LampTimes> {
     const { promise: arrived, resolve, reject } = Promise.withResolvers<number>();
     const timer = setTimeout(() => reject(new Error('a change did not arrive')), LOST_AFTER_MS);
     this.#fleet.onNotify = (watcher) => {
       if (watcher.seen[0] === this.#publisher.sequence) resolve(performance.now());
     };
     try {
-      const sent = await this.#publisher.publish();
-      return (await arrived) - sent;
+      const sentAtMs = await this.#publisher.publish();
+      const answeredMs = performance.now() - sentAtMs;
+      return { answeredMs, toldMs: (await arrived) - sentAtMs };
     } finally {
       clearTimeout(timer);
     }

@@ -1,77 +1,125 @@
-/** Noisy neighbour: how late the lamps of one tenant are while another one storms, within quotas and without. */
-import { fork } from 'node:child_process';
+/** Noisy neighbour: how late the lamps of one tenant are while another one storms, far over its quotas. */
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
-import type { GivenQuotas } from '#table/tenant-quotas.ts';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { LocalStack } from '#test/support/local-stack.ts';
-import { Lamp } from './latency.ts';
-import { type Quantiles, quantiles } from './process-usage.ts';
-import type { StormOrder, StormReport } from './storm.ts';
+import { Lamp, type LampTimes } from './latency.ts';
+import { median, type Quantiles, quantiles } from './process-usage.ts';
+import type { StormKind, StormOrder, StormReport } from './storm.ts';
+
+/** Beyond the default quotas of a tenant, where one counts such requests; `ingest` are 500 changes each. */
+export const STORMS: Readonly<Record<StormKind, number>> = {
+  publish: 600,
+  change: 600,
+  subscribe: 600,
+  message: 300,
+  invite: 100,
+  ingest: 20,
+  sockets: 100,
+};
 
 export interface NeighbourResult {
-  readonly quiet: Quantiles;
-  readonly storms: readonly StormResult[];
-}
-
-export interface StormResult {
-  readonly quotas: string;
-  readonly lamps: Quantiles;
+  readonly quiet: LampQuantiles;
+  readonly stormy: LampQuantiles;
+  /** Medians of the rounds: a round's storm against the quiet before it. */
+  readonly ratios: { readonly p50: number; readonly p99: number };
   /** Changes of the quiet tenant that were refused or never arrived. */
   readonly failed: number;
   readonly storm: StormReport;
 }
 
-const NOISY = 'acme.example';
-/** A small company; what it sends is a multiple of it. */
-const SMALL: GivenQuotas = { flows: 30, subscriptions: 50, requestsPerSecond: 10, publicationsPerSecond: 5 };
-const PHASES = [
-  { quotas: 'small quotas', given: SMALL },
-  { quotas: 'default quotas', given: {} },
-] as const;
-const WARM_UP = 20;
-const MAX_STORM_MS = 60_000;
-const STORM = { flows: 20, publishesPerSecond: 200, subscribesPerSecond: 100, connectsPerSecond: 10 };
+interface LampQuantiles {
+  /** From the PUBLISH to its answer. */
+  readonly answered: Quantiles;
+  /** From the PUBLISH to the NOTIFY. */
+  readonly told: Quantiles;
+}
 
-/** @param changes of the quiet tenant's lamp in each phase */
-export async function measureNeighbour(stack: LocalStack, changes: number): Promise<NeighbourResult> {
+const NOISY = 'acme.example';
+const WARM_UP = 20;
+const FLOWS = { flows: 20, lamps: 5 };
+/** Until a storm is under way. */
+const RISE_MS = 1_000;
+/** Until what a storm has left behind is worked off. */
+const CALM_MS = 2_000;
+const MAX_STORM_MS = 30_000;
+
+/**
+ * Quiet and storm in turns, so that a busy machine is so for both.
+ * @param changes of the quiet tenant's lamp in each half of a round
+ */
+export async function measureNeighbour(
+  stack: LocalStack,
+  kind: StormKind,
+  { rounds, changes }: { readonly rounds: number; readonly changes: number },
+): Promise<NeighbourResult> {
   const lamp = await Lamp.open(stack);
   await lamp.sample(WARM_UP);
-  const quiet = quantiles(await lamp.sample(changes));
-  const storms: StormResult[] = [];
-  for (const { quotas, given } of PHASES) {
-    await setQuotas(stack, given);
-    storms.push({ quotas, ...(await duringStorm(stack, lamp, changes)) });
+  const storm = await gather(stack, kind);
+  const quiet: LampTimes[][] = [];
+  const stormy: LampTimes[][] = [];
+  const reports: StormReport[] = [];
+  for (let round = 0; round < rounds; round++) {
+    await pause(CALM_MS);
+    quiet.push(await sampleWhile(lamp, changes));
+    storm.send('rage');
+    await pause(RISE_MS);
+    stormy.push(await sampleWhile(lamp, changes));
+    storm.send('rest');
+    reports.push(((await once(storm, 'message')) as [StormReport])[0]);
   }
+  storm.disconnect();
   await lamp.close();
-  return { quiet, storms };
+  const ratioOf = (quantile: 'p50' | 'p99'): number =>
+    median(quiet.map((before, round) => told(stormy[round] ?? [])[quantile] / told(before)[quantile]));
+  return {
+    ...{ quiet: lampQuantiles(quiet.flat()), stormy: lampQuantiles(stormy.flat()) },
+    ratios: { p50: ratioOf('p50'), p99: ratioOf('p99') },
+    failed: rounds * changes - stormy.flat().length,
+    storm: summed(reports),
+  };
 }
 
-async function duringStorm(stack: LocalStack, lamp: Lamp, changes: number) {
+async function gather({ url, apiUrl, ...stack }: LocalStack, kind: StormKind): Promise<ChildProcess> {
+  const apiKey = await createKey(apiUrl);
   const child = fork(path.join(import.meta.dirname, 'storm.ts'));
-  const order: StormOrder = { url: stack.url(), domain: NOISY, ...STORM };
+  const order: StormOrder = { kind, perSecond: STORMS[kind], url: url(), apiUrl, apiKey, domain: NOISY, ...FLOWS };
   child.send(order);
-  await once(child, 'message');
-  child.send('rage');
-  const samples: number[] = [];
-  let failed = 0;
-  const endMs = performance.now() + MAX_STORM_MS;
-  while (samples.length + failed < changes && performance.now() < endMs) {
-    const sample = await lamp.sample(1).catch(() => undefined);
-    if (sample === undefined) failed++;
-    else samples.push(...sample);
-  }
-  child.send('end');
-  const [storm] = (await once(child, 'message')) as [StormReport];
-  return { lamps: quantiles(samples), failed, storm };
+  await Promise.race([once(child, 'message'), failure(child, stack.output)]);
+  return child;
 }
 
-/** Everything else of the tenant stays. */
-async function setQuotas({ apiUrl }: LocalStack, quotas: GivenQuotas): Promise<void> {
-  const url = `${apiUrl}/tenants/${NOISY}`;
+async function failure(child: ChildProcess, output: () => string): Promise<never> {
+  const [code] = await once(child, 'exit');
+  throw new Error(`the storm ended with ${code}. The stack said:\n${output()}`);
+}
+
+async function createKey(apiUrl: string): Promise<string> {
   const headers = { authorization: 'Bearer local-admin-key', 'content-type': 'application/json' };
-  const known = (await (await fetch(url, { headers })).json()) as Record<string, unknown>;
-  const { displayName, policy, signIn, watch } = known;
-  const body = JSON.stringify({ displayName, policy, signIn, watch, quotas });
-  const response = await fetch(url, { method: 'PUT', headers, body });
-  if (!response.ok) throw new Error(`the quotas of ${NOISY}: ${response.status} ${await response.text()}`);
+  const body = JSON.stringify({ name: 'storm', permission: 'ingest' });
+  const response = await fetch(`${apiUrl}/tenants/${NOISY}/keys`, { method: 'POST', headers, body });
+  if (!response.ok) throw new Error(`a key for ${NOISY}: ${response.status} ${await response.text()}`);
+  return ((await response.json()) as { key: string }).key;
+}
+
+/** @returns the changes that arrived */
+async function sampleWhile(lamp: Lamp, changes: number): Promise<LampTimes[]> {
+  const samples: LampTimes[] = [];
+  const endMs = performance.now() + MAX_STORM_MS;
+  for (let change = 0; change < changes && performance.now() < endMs; change++)
+    samples.push(...(await lamp.sample(1).catch(() => [])));
+  return samples;
+}
+
+const told = (samples: readonly LampTimes[]): Quantiles => quantiles(samples.map(({ toldMs }) => toldMs));
+
+const lampQuantiles = (samples: readonly LampTimes[]): LampQuantiles => ({
+  answered: quantiles(samples.map(({ answeredMs }) => answeredMs)),
+  told: told(samples),
+});
+
+function summed(reports: readonly StormReport[]): StormReport {
+  const sum = (part: keyof StormReport): number => reports.reduce((total, report) => total + report[part], 0);
+  return { sent: sum('sent'), accepted: sum('accepted'), refused: sum('refused'), seconds: sum('seconds') };
 }

@@ -43,3 +43,5 @@ export function quantiles(samples: readonly number[]): Quantiles {
     sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
   return { p50: at(0.5), p99: at(0.99), max: sorted.at(-1) ?? Number.NaN };
 }
+
+export const median = (values: readonly number[]): number => quantiles(values).p50;

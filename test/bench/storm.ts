@@ -1,129 +1,140 @@
-/** A tenant that storms, in a process of its own: PUBLISH, SUBSCRIBE and connections as fast as it is told, whatever comes back. */
+/** A tenant that storms, in a process of its own: as many requests of one kind as it is told, whatever comes back. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { SipClient, token } from '#test/support/sip-client.ts';
+import { SipClient } from '#test/support/sip-client.ts';
+import { Raider, type SipStorm } from './raider.ts';
 import { inTurns } from './watcher-fleet.ts';
 
+export type StormKind = SipStorm | 'ingest' | 'sockets';
+
 export interface StormOrder {
+  readonly kind: StormKind;
+  readonly perSecond: number;
   readonly url: string;
+  readonly apiUrl: string;
+  /** Of the tenant, for its ingest. */
+  readonly apiKey: string;
   readonly domain: string;
   readonly flows: number;
-  readonly publishesPerSecond: number;
-  readonly subscribesPerSecond: number;
-  readonly connectsPerSecond: number;
+  /** Of each flow, of other users. */
+  readonly lamps: number;
 }
 
-/** What came back so far. */
+/** What came back since the storm was told to rage. */
 export interface StormReport {
   readonly sent: number;
   readonly accepted: number;
   readonly refused: number;
-  readonly connects: number;
+  readonly seconds: number;
 }
 
-const TICK_MS = 50;
+const TICK_MS = 25;
+const FIRST_USER = 1001;
+const EVENTS_PER_REQUEST = 500;
+/** Requests over HTTP that may wait for their answer. */
+const MAX_OPEN = 64;
 
 export class Storm {
   readonly #order: StormOrder;
-  readonly #clients: SipClient[] = [];
-  #isOver = false;
-  #sent = 0;
-  #accepted = 0;
-  #refused = 0;
-  #connects = 0;
+  readonly #raiders: Raider[] = [];
+  #rage = { isOver: true, startedMs: 0, sent: 0 };
+  #answers = { accepted: 0, refused: 0 };
+  #open = 0;
 
   constructor(order: StormOrder) {
     this.#order = order;
   }
 
-  get report(): StormReport {
-    this.#count();
-    return { sent: this.#sent, accepted: this.#accepted, refused: this.#refused, connects: this.#connects };
-  }
-
-  /** Signs all flows in. */
+  /** Signs all flows in and lets each watch some lamps, so that what changes is told to somebody. */
   async gather(): Promise<void> {
-    const { url, domain, flows } = this.#order;
+    const { url, domain, flows, lamps } = this.#order;
     await inTurns(flows, 8, async (index) => {
-      const client = await SipClient.connect(url, String(1001 + index), domain);
+      const client = await SipClient.connect(url, this.#user(index), domain);
       await client.register();
-      this.#clients.push(client);
+      for (let lamp = 1; lamp <= lamps; lamp++) await client.subscribe(this.#user(index + lamp));
+      this.#raiders.push(new Raider(client));
     });
   }
 
-  async rage(): Promise<void> {
-    const { publishesPerSecond, subscribesPerSecond, connectsPerSecond } = this.#order;
-    const perTick = (perSecond: number): number => (perSecond * TICK_MS) / 1000;
-    let owed = { publishes: 0, subscribes: 0, connects: 0 };
-    while (!this.#isOver) {
-      owed = {
-        publishes: owed.publishes + perTick(publishesPerSecond),
-        subscribes: owed.subscribes + perTick(subscribesPerSecond),
-        connects: owed.connects + perTick(connectsPerSecond),
-      };
-      for (; owed.publishes >= 1; owed.publishes--) this.#send((client) => publishOf(client));
-      for (; owed.subscribes >= 1; owed.subscribes--) this.#send((client) => subscribeOf(client));
-      for (; owed.connects >= 1; owed.connects--) void this.#connectAndLeave();
-      this.#count();
+  #user(index: number): string {
+    return String(FIRST_USER + (index % this.#order.flows));
+  }
+
+  rage(): void {
+    this.#read();
+    this.#answers = { accepted: 0, refused: 0 };
+    this.#rage = { isOver: false, startedMs: performance.now(), sent: 0 };
+    void this.#run(this.#rage);
+  }
+
+  rest(): StormReport {
+    this.#rage.isOver = true;
+    this.#read();
+    const { sent, startedMs } = this.#rage;
+    return { sent, ...this.#answers, seconds: (performance.now() - startedMs) / 1_000 };
+  }
+
+  /** What a busy machine made it miss is sent behind, as a storm does. */
+  async #run(rage: { isOver: boolean; startedMs: number; sent: number }): Promise<void> {
+    while (!rage.isOver) {
+      const due = ((performance.now() - rage.startedMs) * this.#order.perSecond) / 1_000;
+      while (rage.sent < due) this.#send(rage.sent++);
       await pause(TICK_MS);
+      this.#read();
     }
   }
 
-  end(): void {
-    this.#isOver = true;
-    for (const client of this.#clients) client.cut();
+  #send(number: number): void {
+    const { kind, flows } = this.#order;
+    if (kind === 'ingest') void this.#counted(() => this.#ingest(number));
+    else if (kind === 'sockets') void this.#counted(() => this.#connectAndLeave(number));
+    else this.#raiders[number % this.#raiders.length]?.send(kind, this.#user(number + 1 + (number % (flows - 2))));
   }
 
-  #send(compose: (client: SipClient) => string): void {
-    const client = this.#clients[this.#sent % this.#clients.length];
-    if (client === undefined) return;
-    this.#sent++;
-    client.raw(compose(client));
+  async #counted(work: () => Promise<boolean>): Promise<void> {
+    if (this.#open >= MAX_OPEN) return;
+    this.#open++;
+    const isDone = await work().catch(() => false);
+    this.#open--;
+    if (isDone) this.#answers.accepted++;
+    else this.#answers.refused++;
   }
 
-  async #connectAndLeave(): Promise<void> {
+  async #ingest(number: number): Promise<boolean> {
+    const { apiUrl, apiKey, domain } = this.#order;
+    const state = number % 2 === 0 ? 'early' : 'confirmed';
+    const events = Array.from({ length: EVENTS_PER_REQUEST }, (_, index) => ({
+      ...{ type: 'dialog', user: this.#user(index), id: `s${index}`, state, leaseSeconds: 10 },
+      sequence: Date.now() * 1_000 + index,
+    }));
+    const response = await fetch(`${apiUrl}/tenants/${domain}/sources/storm/events`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ events }),
+    });
+    await response.arrayBuffer();
+    return response.ok;
+  }
+
+  async #connectAndLeave(number: number): Promise<boolean> {
     const { url, domain } = this.#order;
-    this.#connects++;
-    const client = await SipClient.connect(url, '1001', domain).catch(() => undefined);
-    await client?.register().catch(() => undefined);
-    client?.cut();
+    const client = await SipClient.connect(url, this.#user(number), domain);
+    const { status } = await client.register().finally(() => client.cut());
+    return status === 200;
   }
 
-  #count(): void {
-    for (const { received } of this.#clients) {
-      for (const { status } of received) {
-        if (status === 200) this.#accepted++;
-        else if (status !== undefined && status >= 300) this.#refused++;
-      }
-      received.length = 0;
-    }
+  #read(): void {
+    for (const raider of this.#raiders) raider.read(this.#answers);
   }
 }
 
-function publishOf(client: SipClient): string {
-  const body = `<?xml version="1.0"?>
-<dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info" version="0" state="full" entity="${client.aor}">
-<dialog id="s" call-id="${token()}" local-tag="1" remote-tag="2" direction="recipient"><state>early</state></dialog>
-</dialog-info>`;
-  const headers = ['Event: dialog', 'Expires: 60', 'Content-Type: application/dialog-info+xml'];
-  return client.compose({ method: 'PUBLISH', uri: client.aor, headers, body });
-}
-
-function subscribeOf(client: SipClient): string {
-  const headers = [`Contact: ${client.contact}`, 'Event: dialog', 'Expires: 600'];
-  return client.compose({ method: 'SUBSCRIBE', uri: client.aor, headers });
-}
-
-/** The parent gives the order, says `rage` and at last `end`, and gets a report. */
+/** The parent gives the order; then it says `rage` and `rest` in turn, and gets a report at each rest. */
 if (import.meta.main) {
   let storm: Storm | undefined;
   process.on('disconnect', () => process.exit(0));
-  process.on('message', (message: StormOrder | 'rage' | 'end') => {
-    if (message === 'rage') void storm?.rage();
-    else if (message === 'end') {
-      const report = storm?.report;
-      storm?.end();
-      process.send?.(report, () => process.exit(0));
-    } else {
+  process.on('message', (message: StormOrder | 'rage' | 'rest') => {
+    if (message === 'rage') storm?.rage();
+    else if (message === 'rest') process.send?.(storm?.rest());
+    else {
       storm = new Storm(message);
       void storm.gather().then(() => process.send?.('ready'));
     }

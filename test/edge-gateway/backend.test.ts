@@ -89,6 +89,30 @@ it('serves who has nothing under way first, and without those who have', async (
   expect(invocations[2]?.senders).toEqual(['a.example', 'a.example', 'a.example', 'a.example']);
 });
 
+it('lets less wait in a function that grows slow with it, and serves newcomers at once all the same', async () => {
+  const { queue, invocations } = held({ ...SETTINGS, maxInFlight: 8, maxBatch: 8, maxWaiting: 1_000 });
+  const underWay = (): number => invocations.reduce((sum, { senders }) => sum + senders.length, 0) - answered;
+  let answered = 0;
+  const answerAllAfter = async (ms: number): Promise<void> => {
+    const open = invocations.splice(0);
+    await vi.advanceTimersByTimeAsync(ms);
+    for (const { answer } of open) answer();
+    await vi.advanceTimersByTimeAsync(0);
+  };
+  void queue.submit(of('a.example'));
+  await answerAllAfter(10);
+  for (let i = 0; i < 400; i++) void queue.submit(of('a.example'));
+  expect(underWay()).toBe(6);
+  for (let round = 0; round < 6; round++) await answerAllAfter(200);
+  answered = 0;
+  const atFirst = underWay();
+  expect(atFirst).toBeGreaterThan(8);
+  for (let round = 0; round < 20; round++) await answerAllAfter(200);
+  expect(underWay()).toBeLessThanOrEqual(8);
+  void queue.submit(of('b.example'));
+  expect(invocations.at(-1)?.senders).toEqual(['b.example']);
+});
+
 it('a tenant that fills its share of the places is refused, others are not', async () => {
   const { queue } = held({ ...SETTINGS, maxWaiting: 10 });
   const refusals: unknown[] = [];
