@@ -1,5 +1,5 @@
 /** Dialogs as data (RFC 4235 section 3.7): what a publication holds and a document shows. Pure. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** Ranks of the states: among sources without an order of their own, the highest one counts. */
 export const DIALOG_RANK = { trying: 0, proceeding: 1, early: 2, confirmed: 3, terminated: 4 } as const;
@@ -64,7 +64,7 @@ export function dialogKey(dialog: Dialog, source: DialogSource): string {
     callId === undefined
       ? ['id', source.publisher, source.publicationId, id]
       : ['dialog', source.publisher, callId, localTag, remoteTag];
-  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 16);
+  return hash('sha256', JSON.stringify(parts), 'base64url').slice(0, 16);
 }
 
 /** The further of two states of one dialog. */

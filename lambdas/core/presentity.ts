@@ -71,7 +71,21 @@ interface Claim {
  * terminated, except by that publication's own later word.
  * @param asOfMs publications that have expired by then do not count
  */
-export function composeDialogs(publications: readonly Publication[], asOfMs: number): Dialog[] {
+export function composeDialogs(publications: readonly Publication[], asOfMs: number): readonly Dialog[] {
+  const known = composed.get(publications);
+  if (known?.asOfMs === asOfMs) return known.dialogs;
+  const dialogs = composeAnew(publications, asOfMs);
+  composed.set(publications, { asOfMs, dialogs });
+  return dialogs;
+}
+
+/** One state is looked at by several event packages, and by who writes the history of its lamp. */
+const composed = new WeakMap<
+  readonly Publication[],
+  { readonly asOfMs: number; readonly dialogs: readonly Dialog[] }
+>();
+
+function composeAnew(publications: readonly Publication[], asOfMs: number): Dialog[] {
   const current = publications.filter(isOfDialogs).filter(({ expiresAtMs }) => expiresAtMs > asOfMs);
   const claims = current.flatMap(claimsOf);
   const terminatedKeys = new Set(current.flatMap((publication) => tombstonesOf(publication, claims)));

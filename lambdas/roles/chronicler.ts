@@ -17,7 +17,9 @@ export interface ChroniclerPorts {
 
 const HOP = 'history';
 /** Longer than this nobody waits for a history: the next batch of lamps is behind it. */
-const PATIENCE_MS = 500;
+const PATIENCE_MS = 200;
+/** Of one lamp in one batch, the newest: a storm of changes must not become as many writes again. */
+const MOST_OF_ONE_LAMP = 20;
 
 /** One BatchWriteItem 25 changes of a batch of stream records. What fails is missing in the history, and nowhere else. */
 export async function chronicle(records: readonly unknown[], ports: ChroniclerPorts): Promise<void> {
@@ -31,13 +33,18 @@ export async function chronicle(records: readonly unknown[], ports: ChroniclerPo
 async function write(records: readonly unknown[], ports: ChroniclerPorts): Promise<void> {
   const { table, isServed, historyHours, telemetry } = ports;
   try {
-    const changes = records.flatMap(changeOf);
+    const changes = newestOfEach(records.flatMap(changeOf));
     const served = await Promise.all(changes.map(({ presentity }) => isServed(presentity.domain)));
     const kept = changes.filter((_, index) => served[index]);
     if (kept.length > 0) await saveChanges(table, kept, historyHours);
   } catch (error) {
     telemetry.log('warn', HOP, failureFields(error));
   }
+}
+
+function newestOfEach(changes: readonly PresentityChange[]): PresentityChange[] {
+  const byLamp = Map.groupBy(changes, ({ presentity: { domain, user } }) => `${domain}#${user}`);
+  return [...byLamp.values()].flatMap((all) => all.slice(-MOST_OF_ONE_LAMP));
 }
 
 /** A record that cannot be read is the fan-out's to tell. */

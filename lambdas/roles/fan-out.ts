@@ -27,11 +27,26 @@ const HOP = 'notify';
 
 /**
  * Sends a batch of stream records. For each presentity only its newest state goes out, if any record changed it: one
- * Query for all event packages that changed, one POST a gateway for the whole batch.
+ * Query for all event packages that changed, one POST a gateway, and one more for each tenant with a large part of the batch.
  * @returns sequence numbers of the records to hand over again
  */
 export async function fanOut(records: readonly unknown[], ports: FanOutPorts, nowMs: number): Promise<string[]> {
-  const runs = runsOf(records, ports.telemetry);
+  const groups = apart(runsOf(records, ports.telemetry));
+  const failed = await Promise.all(groups.map((runs) => fanOutRuns(runs, ports, nowMs)));
+  return failed.flat();
+}
+
+/** A tenant with so much of a batch goes its own way: the others do not wait until all its watchers are found. */
+const LARGE_PART = 0.25;
+
+function apart(runs: readonly Run[]): (readonly Run[])[] {
+  const byTenant = [...Map.groupBy(runs, ({ presentity }) => presentity.domain).values()];
+  const isLarge = (ofTenant: readonly Run[]): boolean => ofTenant.length > runs.length * LARGE_PART;
+  const others = byTenant.filter((ofTenant) => !isLarge(ofTenant)).flat();
+  return [others, ...byTenant.filter(isLarge)];
+}
+
+async function fanOutRuns(runs: readonly Run[], ports: FanOutPorts, nowMs: number): Promise<string[]> {
   const failed = new Set<string>();
   const found = await Promise.all(
     runs.map((run) =>

@@ -43,10 +43,11 @@ const replacedAttributes = v.object({ id: v.string(), gatewayId: v.string(), rep
  * @throws {ContractError} when it cannot be read
  */
 export function decodeReplacement(input: unknown): Replacement | undefined {
-  const { sequenceNumber, sortKey, after } = imagesOfRecord(input);
-  if (!sortKey.startsWith(WATCHER_PREFIX) || after?.replaced === undefined) return undefined;
+  const images = imagesOfRecord(input);
+  const after = images.sortKey.startsWith(WATCHER_PREFIX) ? images.after : undefined;
+  if (after?.replaced === undefined) return undefined;
   const result = v.safeParse(replacedAttributes, after);
   if (!result.success) throw new ContractError(`Item ${after.PK} ${after.SK}: ${v.summarize(result.issues)}`);
   const { id, gatewayId } = result.output;
-  return { sequenceNumber, id: subscriptionIdOf(id), gatewayId: gatewayIdOf(gatewayId) };
+  return { sequenceNumber: images.sequenceNumber, id: subscriptionIdOf(id), gatewayId: gatewayIdOf(gatewayId) };
 }

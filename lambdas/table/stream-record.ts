@@ -46,31 +46,16 @@ export function recordsOf(event: unknown): readonly unknown[] {
  * @returns undefined for a record that changes no state: another kind of item, or one that TTL took away
  * @throws {ContractError} when it cannot be read
  */
-export function decodeStateChange(input: unknown): StateChange | undefined {
-  const result = v.safeParse(record, input);
-  if (!result.success) throw new ContractError(`Stream record: ${v.summarize(result.issues)}`);
-  const { SequenceNumber, Keys, OldImage, NewImage } = result.output.dynamodb;
-  const presentity = Keys.SK.S === STATE_SORT_KEY ? presentityOfKey(Keys.PK.S) : undefined;
-  if (presentity === undefined || NewImage === undefined) return undefined;
-  return {
-    sequenceNumber: SequenceNumber,
-    presentity,
-    before: OldImage ? decodePresentity(itemOf(OldImage)) : NO_STATE,
-    after: decodePresentity(itemOf(NewImage)),
-  };
-}
+export const decodeStateChange = (input: unknown): StateChange | undefined => readingOf(input).stateChange;
 
 /**
  * @returns undefined for a record of another kind of item
  * @throws {ContractError} when it cannot be read
  */
 export function decodeBindingChange(input: unknown): BindingChange | undefined {
-  const result = v.safeParse(record, input);
-  if (!result.success) throw new ContractError(`Stream record: ${v.summarize(result.issues)}`);
-  const { eventName, dynamodb } = result.output;
-  const { Keys, SequenceNumber } = dynamodb;
-  const user = Keys.SK.S.startsWith(BINDING_PREFIX) ? userOfKey(Keys.PK.S) : undefined;
-  return user && { sequenceNumber: SequenceNumber, user, kind: eventName === 'REMOVE' ? 'gone' : 'came' };
+  const { sequenceNumber, partitionKey, sortKey, eventName } = readingOf(input);
+  const user = sortKey.startsWith(BINDING_PREFIX) ? userOfKey(partitionKey) : undefined;
+  return user && { sequenceNumber, user, kind: eventName === 'REMOVE' ? 'gone' : 'came' };
 }
 
 /** Any record, its images as items. */
@@ -89,23 +74,81 @@ export interface RecordImages {
 export function decodeRemovedTenant(
   input: unknown,
 ): { readonly sequenceNumber: string; readonly domain: string } | undefined {
-  const { sequenceNumber, sortKey, after } = imagesOfRecord(input);
-  const domain = sortKey === TENANT_SORT_KEY && after && removalOf(after) ? tenantOfKey(after.PK) : undefined;
+  const reading = readingOf(input);
+  if (reading.sortKey !== TENANT_SORT_KEY) return undefined;
+  const { sequenceNumber, after } = reading;
+  const domain = after && removalOf(after) ? tenantOfKey(after.PK) : undefined;
   return domain === undefined ? undefined : { sequenceNumber, domain };
 }
 
 /**
- * What stands behind any record.
+ * What stands behind any record. Look at the key before the images: they are large, and read when they are asked for.
  * @throws {ContractError} when it cannot be read
  */
-export function imagesOfRecord(input: unknown): RecordImages {
+export const imagesOfRecord = (input: unknown): RecordImages => readingOf(input);
+
+/** A record as all who look at it read it: each part when it is asked for, and once. */
+class Reading implements RecordImages {
+  readonly eventName: 'INSERT' | 'MODIFY' | 'REMOVE';
+  readonly sequenceNumber: string;
+  readonly partitionKey: string;
+  readonly sortKey: string;
+  readonly #images: v.InferOutput<typeof record>['dynamodb'];
+  #before: Item | undefined;
+  #after: Item | undefined;
+  #stateChange: StateChange | undefined;
+
+  constructor({ eventName, dynamodb }: v.InferOutput<typeof record>) {
+    this.eventName = eventName;
+    this.sequenceNumber = dynamodb.SequenceNumber;
+    this.partitionKey = dynamodb.Keys.PK.S;
+    this.sortKey = dynamodb.Keys.SK.S;
+    this.#images = dynamodb;
+  }
+
+  get before(): Item | undefined {
+    const { OldImage } = this.#images;
+    this.#before ??= OldImage && itemOf(OldImage);
+    return this.#before;
+  }
+
+  get after(): Item | undefined {
+    const { NewImage } = this.#images;
+    this.#after ??= NewImage && itemOf(NewImage);
+    return this.#after;
+  }
+
+  get stateChange(): StateChange | undefined {
+    this.#stateChange ??= this.#readStateChange();
+    return this.#stateChange;
+  }
+
+  #readStateChange(): StateChange | undefined {
+    const presentity = this.sortKey === STATE_SORT_KEY ? presentityOfKey(this.partitionKey) : undefined;
+    const { sequenceNumber } = this;
+    if (presentity === undefined) return undefined;
+    if (this.after === undefined) return undefined;
+    return {
+      ...{ sequenceNumber, presentity },
+      before: this.before ? decodePresentity(this.before) : NO_STATE,
+      after: decodePresentity(this.after),
+    };
+  }
+}
+
+/** As long as the batch is at work. */
+const readings = new WeakMap<object, Reading>();
+
+/** @throws {ContractError} */
+function readingOf(input: unknown): Reading {
+  const isObject = typeof input === 'object' && input !== null;
+  const known = isObject ? readings.get(input) : undefined;
+  if (known !== undefined) return known;
   const result = v.safeParse(record, input);
   if (!result.success) throw new ContractError(`Stream record: ${v.summarize(result.issues)}`);
-  const { SequenceNumber, Keys, OldImage, NewImage } = result.output.dynamodb;
-  return {
-    ...{ sequenceNumber: SequenceNumber, partitionKey: Keys.PK.S, sortKey: Keys.SK.S },
-    ...{ before: OldImage && itemOf(OldImage), after: NewImage && itemOf(NewImage) },
-  };
+  const reading = new Reading(result.output);
+  if (isObject) readings.set(input, reading);
+  return reading;
 }
 
 /** The sequence number of a record, to report it as failed even if the rest of it cannot be read. */

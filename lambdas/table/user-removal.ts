@@ -48,9 +48,10 @@ export interface RemovedUser {
  * @throws {ContractError} when it cannot be read
  */
 export function decodeRemovedUser(input: unknown): RemovedUser | undefined {
-  const { sequenceNumber, partitionKey, sortKey, after } = imagesOfRecord(input);
-  const address = sortKey === REMOVED_SORT_KEY && after !== undefined ? userOfKey(partitionKey) : undefined;
-  return address && { sequenceNumber, address };
+  const images = imagesOfRecord(input);
+  if (images.sortKey !== REMOVED_SORT_KEY || images.after === undefined) return undefined;
+  const address = userOfKey(images.partitionKey);
+  return address && { sequenceNumber: images.sequenceNumber, address };
 }
 
 const markAttributes = v.object({ removedAtMs: v.number() });

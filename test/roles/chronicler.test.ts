@@ -34,8 +34,8 @@ const portsWith = (more: Partial<ChroniclerPorts> = {}): ChroniclerPorts => ({
 });
 
 /** A stream record of the state before and after, of a presentity that is registered or not. */
-function record(version: number, registered: boolean): unknown {
-  const key = stateKey(presentity.domain, presentity.user);
+function record(version: number, registered: boolean, user = presentity.user): unknown {
+  const key = stateKey(presentity.domain, user);
   const image = (at: number, isRegistered: boolean) =>
     marshall({ ...key, version: at, changedAtMs: T0 + at, registered: isRegistered });
   return {
@@ -50,15 +50,24 @@ const changes = async (limit = 50) => (await listChanges(table, presentity, limi
 
 describe('chronicle', () => {
   it('writes the changes of a batch, 25 at once, and nothing twice', async () => {
-    const records = Array.from({ length: 60 }, (_, i) => record(i + 1, i % 2 === 0));
+    const lamps = [presentity.user, `${presentity.user}-b`, `${presentity.user}-c`];
+    const records = Array.from({ length: 60 }, (_, i) => record((i % 20) + 1, i % 2 === 0, lamps[Math.floor(i / 20)]));
     const before = { ...table.requestCounts };
     await chronicle(records, portsWith());
     expect(table.requestCounts).toEqual({ ...before, BatchWriteItem: before.BatchWriteItem + 3 });
     await chronicle([...records, ...records], portsWith());
     const all = await changes(200);
-    expect(all.map(({ version }) => version)).toEqual(Array.from({ length: 60 }, (_, i) => 60 - i));
-    expect(all[0]).toMatchObject({ atMs: T0 + 60, registered: false, sources: [{ cause: 'registration' }] });
+    expect(all.map(({ version }) => version)).toEqual(Array.from({ length: 20 }, (_, i) => 20 - i));
+    expect(all[0]).toMatchObject({ atMs: T0 + 20, registered: false, sources: [{ cause: 'registration' }] });
     expect(logged).toEqual([]);
+  });
+
+  it('writes of a lamp in a storm only the newest changes, and all of the others', async () => {
+    const other = `${presentity.user}-other`;
+    const storm = Array.from({ length: 100 }, (_, i) => record(i + 1, i % 2 === 0));
+    await chronicle([record(1, true, other), ...storm, record(2, false, other)], portsWith());
+    expect((await changes(200)).map(({ version }) => version)).toEqual(Array.from({ length: 20 }, (_, i) => 100 - i));
+    expect((await listChanges(table, { ...presentity, user: other }, 10)).items).toHaveLength(2);
   });
 
   it('is paged, the newest first', async () => {

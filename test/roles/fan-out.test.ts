@@ -6,7 +6,7 @@ import {
   GetRecordsCommand,
   GetShardIteratorCommand,
 } from '@aws-sdk/client-dynamodb-streams';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { publish } from '#roles/compositor.ts';
 import { type FanOutPorts, fanOut } from '#roles/fan-out.ts';
 import { subscribe } from '#roles/notifier.ts';
@@ -192,6 +192,28 @@ describe('fan-out', () => {
     expect(one.batches).toHaveLength(1);
     const bodies = notified(one).map((each) => (each.kind === 'notify' ? each.notification.body.join('') : ''));
     expect(bodies).toEqual([expect.stringContaining('confirmed'), expect.stringContaining('trying')]);
+  });
+
+  it('does not let a tenant with much of a batch hold up the others', async () => {
+    const away = { domain: 'acme.example', user };
+    await watch('a');
+    const identity = { ...away, role: 'user' as const };
+    const from = `sip:${user}@acme.example`;
+    await subscribe(subscribeOf({ from, to: from, toTag: 'b', identity }), requestPorts, Date.now());
+    await ringing();
+    const body = dialogInfo(dialogElement('1', 'early'));
+    await publish(publishOf({ presentity: from, identity, body }), requestPorts, Date.now());
+    const records = await newRecords();
+    const goOn = Promise.withResolvers<void>();
+    const query: typeof table.query = async (asked) => {
+      if (JSON.stringify(asked.values).includes('#acme.example#')) await goOn.promise;
+      return table.query(asked);
+    };
+    const done = fanOut(records, { ...ports, table: { ...table, query } }, Date.now());
+    await vi.waitFor(() => expect(notified(one)).toMatchObject([{ subscriptionIds: ['a'] }]));
+    goOn.resolve();
+    expect(await done).toEqual([]);
+    expect(notified(one)).toMatchObject([{ subscriptionIds: ['a'] }, { subscriptionIds: ['b'] }]);
   });
 
   it('sends the state also when a batch ends where it began: a step of it may have been sent before', async () => {
