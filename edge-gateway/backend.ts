@@ -58,6 +58,8 @@ interface Waiting {
 const RESERVED = 0.25;
 /** Of the deadline of a call, what a request may wait before it. */
 const WAITING_SHARE = 0.5;
+/** Of what may be under way, the least that is worth an invocation while more waits. */
+const LEAST_PART = 0.25;
 const LATE_CHECK_MS = 100;
 const RETRY_AFTER_SECONDS = 5;
 
@@ -132,7 +134,9 @@ export class FunctionQueue {
     if (this.#waiting.size === 0 || this.#inFlight >= maxInFlight) return [];
     const newcomers = this.#takeNewcomers(maxBatch);
     if (newcomers.length > 0) return newcomers;
-    return this.#waiting.take(Math.min(maxBatch, this.#room));
+    // While it is full, a place that gets free waits for others: few larger invocations cost less than many small ones.
+    const worthwhile = Math.min(this.#waiting.size, Math.ceil((this.#pace?.limit ?? 1) * LEAST_PART));
+    return this.#room < worthwhile ? [] : this.#waiting.take(Math.min(maxBatch, this.#room));
   }
 
   /** One of each sender that has nothing under way, and more of theirs while there is room. */

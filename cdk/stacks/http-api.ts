@@ -13,8 +13,11 @@ import { deploymentName } from './names.ts';
 import { createLogGroup } from './retention.ts';
 import type { Settings } from './settings.ts';
 
-/** Operators are few: what is more is a guess at the key. */
-const THROTTLE = { throttlingRateLimit: 50, throttlingBurstLimit: 100 } as const;
+/**
+ * Of all tenants and guessers together: far over the quota of one tenant, which the function sees to, and far under what
+ * an account's functions can do at once.
+ */
+const THROTTLE = { throttlingRateLimit: 1_000, throttlingBurstLimit: 2_000 } as const;
 /** The stage is the first part of every path. */
 const STAGE = 'v1';
 

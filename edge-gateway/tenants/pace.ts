@@ -5,7 +5,7 @@
 
 const START = 64;
 /** Kept whatever happens, so that a function that is slow by nature still serves some at once. */
-const LEAST = 8;
+const LEAST = 16;
 /** Slow is the multiple of the fastest invocation of late, and so much more. */
 const SLOW_FACTOR = 2;
 const SLOW_MARGIN_MS = 25;

@@ -16,13 +16,13 @@ export interface BucketRate {
 export const newBucket = (nowMs: number): Bucket => ({ tokens: -1, tokensAtMs: nowMs });
 
 /**
- * Takes one token. A clock that goes back gives nothing.
- * @returns false when there is none
+ * Takes one token, or as many as are asked for. A clock that goes back gives nothing.
+ * @returns false when there are too few
  */
-export function takeToken(bucket: Bucket, rate: BucketRate, nowMs: number): boolean {
+export function takeToken(bucket: Bucket, rate: BucketRate, nowMs: number, count = 1): boolean {
   fill(bucket, rate, nowMs);
-  if (bucket.tokens < 1) return false;
-  bucket.tokens -= 1;
+  if (bucket.tokens < count) return false;
+  bucket.tokens -= count;
   return true;
 }
 
@@ -31,9 +31,9 @@ export function returnToken(bucket: Bucket, { burst }: BucketRate): void {
   bucket.tokens = Math.min(burst, bucket.tokens + 1);
 }
 
-/** Whole seconds until there is a token again, at least one. */
-export function secondsToToken({ tokens }: Bucket, { perSecond }: BucketRate): number {
-  return Math.max(1, Math.ceil((1 - tokens) / perSecond));
+/** Whole seconds until there is a token again, or as many as are asked for; at least one. */
+export function secondsToToken({ tokens }: Bucket, { perSecond }: BucketRate, count = 1): number {
+  return Math.max(1, Math.ceil((count - tokens) / perSecond));
 }
 
 function fill(bucket: Bucket, { perSecond, burst }: BucketRate, nowMs: number): void {

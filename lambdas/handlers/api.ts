@@ -27,7 +27,8 @@ const table = openDynamoDbTable({ tableName: environment.tableName, endpoint: en
 const telemetry = createTelemetry(environment.logLevel);
 const adminKey = createSecretReader(environment.adminSecret);
 const tenants = createCache((domain) => loadTenant(table, domain), { keepMs: KEEP_TENANTS_MS, maxEntries: 10_000 });
-const rates = new ApiRates();
+const rates = new ApiRates('tenant');
+const changes = new ApiRates('changes');
 const ports: ApiPorts = {
   table,
   leases: openLeaseBook(table),
@@ -39,6 +40,9 @@ const ports: ApiPorts = {
   takeRequest: async (tenant, nowMs) => {
     const { apiRequestsPerSecond } = (await tenants(tenant))?.quotas ?? DEFAULT_QUOTAS;
     return rates.take(tenant, apiRequestsPerSecond, nowMs);
+  },
+  takeChanges: ({ domain, quotas }, count, nowMs) => {
+    changes.take(domain, quotas.publicationsPerSecond, nowMs, count);
   },
 };
 

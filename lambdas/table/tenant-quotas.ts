@@ -17,7 +17,10 @@ export const givenQuotas = v.object({
     FAST,
     'SIP requests of all methods but those of calls; five seconds of it may come at once',
   ),
-  publicationsPerSecond: amount(FAST, 'PUBLISH requests; five seconds of it may come at once'),
+  publicationsPerSecond: amount(
+    FAST,
+    'PUBLISH requests, and as many words over HTTP; five seconds of it may come at once',
+  ),
   messagesPerSecond: amount(FAST, 'MESSAGE requests; five seconds of it may come at once'),
   apiRequestsPerSecond: amount(
     FAST,

@@ -26,6 +26,8 @@ export class BenchPublisher {
     const answer = await this.#client.publish(this.#extension, markedDocument(entity, this.slot, this.sequence), {
       ...(this.#etag === undefined ? {} : { ifMatch: this.#etag }),
     });
+    // What it has published is not known to it any more, or never was: the next one begins anew.
+    if (answer.status !== 200) this.#etag = undefined;
     requireOk(answer);
     this.#etag = answer.header('sip-etag');
     this.#client.received.length = 0;

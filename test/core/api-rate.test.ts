@@ -14,7 +14,7 @@ function refusalOf(take: () => unknown): Problem {
 }
 
 it('tells what is left, and refuses with 429, Retry-After and the same fields', () => {
-  const rates = new ApiRates();
+  const rates = new ApiRates('tenant');
   expect(rates.take('a.example', 2, T0)).toEqual({
     'ratelimit-policy': '"tenant";q=10;w=5',
     ratelimit: '"tenant";r=9;t=1',
@@ -29,5 +29,16 @@ it('tells what is left, and refuses with 429, Retry-After and the same fields', 
 });
 
 it('a tenant that may not ask at all is told to come in a minute', () => {
-  expect(refusalOf(() => new ApiRates().take('a.example', 0, T0)).headers['retry-after']).toBe('60');
+  expect(refusalOf(() => new ApiRates('tenant').take('a.example', 0, T0)).headers['retry-after']).toBe('60');
+});
+
+it('takes many at once; what is more than can ever be saved takes everything', () => {
+  const rates = new ApiRates('changes');
+  expect(rates.take('a.example', 100, T0, 400).ratelimit).toBe('"changes";r=100;t=4');
+  expect(refusalOf(() => rates.take('a.example', 100, T0, 300)).headers).toMatchObject({ 'retry-after': '2' });
+  expect(rates.take('a.example', 100, T0 + 2_000, 300).ratelimit).toBe('"changes";r=0;t=5');
+  expect(refusalOf(() => rates.take('a.example', 100, T0 + 6_000, 2_000)).headers).toMatchObject({
+    'retry-after': '1',
+  });
+  expect(rates.take('a.example', 100, T0 + 7_000, 2_000).ratelimit).toBe('"changes";r=0;t=5');
 });

@@ -50,6 +50,7 @@ beforeEach(async () => {
     gateways: client,
     random: randomBytes,
     takeRequest: async () => ({}),
+    takeChanges: () => undefined,
     vault: async () => TEST_VAULT,
   };
   gateway.batches.length = 0;

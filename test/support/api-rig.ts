@@ -47,6 +47,7 @@ export function openApiRig(over: Partial<ApiPorts> = {}): ApiRig {
     vault: async () => TEST_VAULT,
     random: randomBytes,
     takeRequest: async () => ({}),
+    takeChanges: () => undefined,
     ...over,
   };
   const rig: ApiRig = {

@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { dialogWord, INGEST_LIMITS, presenceWord, type Word } from '#core/ingest.ts';
 import { Problem, type ProblemStatus } from '#core/problem.ts';
 import { type IngesterPorts, type IngestResult, ingest, reconcile, type WordOf } from '#roles/ingester.ts';
+import type { Tenant } from '#table/tenant-item.ts';
 import {
   dialogBody,
   endQuery,
@@ -43,7 +44,7 @@ const endPresence = async (context: Context<'user' | 'source', v.InferOutput<typ
 };
 
 async function takeOne(context: Context, user: string, word: Word): Promise<Answer> {
-  const { domain } = tenantOf(context);
+  const { domain } = counted(context, 1);
   const [result] = await ingest([{ user, word }], domain, ingesterPorts(context.ports), context.nowMs);
   const { status, detail, ...answer } = resultOf(result, word.sequence);
   if (status !== 200) throw new Problem(status, detail ?? '', status === 503 ? RETRY_AFTER : {});
@@ -82,7 +83,8 @@ const postEvents = async (context: Context<'source', unknown, v.InferOutput<type
   const read = body.events.map((event) => v.safeParse(sourceEvent, event));
   const good = read.flatMap((each) => (each.success ? [each.output] : []));
   const words = good.map((event) => wordOf(event, names.source, nowMs));
-  const taken = (await ingest(words, tenantOf(context).domain, ingesterPorts(ports), nowMs)).values();
+  const { domain } = counted(context, words.length);
+  const taken = (await ingest(words, domain, ingesterPorts(ports), nowMs)).values();
   const results = read.map((each): WordStatus => {
     if (each.success) return resultOf(taken.next().value, each.output.sequence);
     const [issue] = each.issues;
@@ -116,7 +118,7 @@ const putSnapshot = async (
   requireFew(dialogs.map(({ user }) => user));
   const said = { source: names.source, sequence, leaseSeconds, isOfSnapshot: true };
   const words = dialogs.map(({ user, ...dialog }) => ({ user, word: dialogWord(dialog, said, nowMs) }));
-  const { domain } = tenantOf(context);
+  const { domain } = counted(context, words.length);
   const answer = await reconcile({ domain, source: names.source, sequence, words }, ingesterPorts(ports), nowMs);
   const nothing = { set: 0, ended: 0, unknownUsers: [], fullUsers: [] };
   switch (answer.kind) {
@@ -138,6 +140,13 @@ function requireFew(users: readonly string[]): void {
   const counts = Map.groupBy(users, (user) => user);
   const crowded = [...counts].find(([, all]) => all.length > INGEST_LIMITS.dialogsPerUser);
   if (crowded) throw new Problem(400, `${crowded[0]} has more than ${INGEST_LIMITS.dialogsPerUser} dialogs.`);
+}
+
+/** @throws {Problem} 429 */
+function counted(context: Context, words: number): Tenant {
+  const tenant = tenantOf(context);
+  context.ports.takeChanges(tenant, Math.max(1, words), context.nowMs);
+  return tenant;
 }
 
 const ingesterPorts = ({ table, random }: ApiPorts): IngesterPorts => ({

@@ -314,7 +314,7 @@ describe('the HTTP API', () => {
         Format: Match.not(Match.stringLikeRegexp('uthorization')),
       },
       MethodSettings: [
-        Match.objectLike({ DataTraceEnabled: false, ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100 }),
+        Match.objectLike({ DataTraceEnabled: false, ThrottlingRateLimit: 1_000, ThrottlingBurstLimit: 2_000 }),
       ],
     });
     template.hasResourceProperties('AWS::Lambda::Permission', {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Caller, KeyPermission } from '#core/api-key.ts';
+import { ApiRates } from '#core/api-rate.ts';
 import { DependencyUnavailable } from '#core/error.ts';
 import { composePresence } from '#core/presence.ts';
 import { composeDialogs } from '#core/presentity.ts';
@@ -18,7 +19,9 @@ import { answerApi } from '../../../lambdas/handlers/http/router.ts';
 const DOMAIN = 'demo.example';
 let table: Table;
 
+let rates: ApiRates;
 beforeEach(async () => {
+  rates = new ApiRates('changes');
   table = openMemoryTable();
   await table.put(tenantItem(DOMAIN, {}));
   for (const user of ['1001', '1002'])
@@ -32,7 +35,10 @@ async function ask(method: string, path: string, body?: unknown, caller: Partial
     ...(body !== undefined && { body: JSON.stringify(body) }),
   };
   const loadOne = (domain: string) => loadTenant(table, domain);
-  const ports = { table: over, loadTenant: loadOne, random: randomBytes, takeRequest: async () => ({}) };
+  const takeChanges: ApiPorts['takeChanges'] = ({ domain, quotas }, count, nowMs) => {
+    rates.take(domain, quotas.publicationsPerSecond, nowMs, count);
+  };
+  const ports = { table: over, loadTenant: loadOne, random: randomBytes, takeRequest: async () => ({}), takeChanges };
   const identify = async (): Promise<Caller> => ({ key: 'k', permission: 'ingest', tenant: DOMAIN, ...caller });
   const response = await Promise.resolve()
     // The routes of ingest use no other ports.
@@ -46,6 +52,24 @@ const talk = (sequence: number, more: object = {}) => ({ state: 'confirmed', seq
 const stateOf = (user: string) => loadPresentity(table, { domain: DOMAIN, user });
 const dialogs = async (user: string) => composeDialogs((await stateOf(user)).publications, T0);
 const lamps = async (user: string) => (await dialogs(user)).map(({ id, state }) => `${id} ${state}`);
+
+describe('the rate of changes', () => {
+  it('counts each word, however they come, and refuses all of a request with 429', async () => {
+    await table.put(tenantItem(DOMAIN, {}, { quotas: { publicationsPerSecond: 2 } }));
+    const event = (sequence: number) => ({ type: 'dialog', user: '1001', id: 'call-7', ...talk(sequence) });
+    const events = Array.from({ length: 7 }, (_, index) => event(index + 1));
+    expect((await ask('POST', '/sources/api/events', { events })).status).toBe(200);
+    const refused = await ask('POST', '/sources/api/events', { events: [8, 9, 10, 11].map(event) });
+    expect([refused.status, refused.body.title]).toEqual([429, 'Too Many Requests']);
+    expect((await ask('PUT', DIALOG, talk(12))).status).toBe(200);
+    const dialogs = ['a', 'b', 'c'].map((id) => ({ user: '1002', id, state: 'confirmed' }));
+    const snapshot = { sequence: 20, leaseSeconds: 60, dialogs };
+    expect((await ask('PUT', '/sources/pbx/snapshot', snapshot)).status).toBe(429);
+    expect(await lamps('1002')).toEqual(['0000 terminated']);
+    const two = { ...snapshot, dialogs: dialogs.slice(0, 2) };
+    expect((await ask('PUT', '/sources/pbx/snapshot', two)).status).toBe(200);
+  });
+});
 
 describe('a dialog', () => {
   it('is put and ended, and what comes late changes nothing', async () => {

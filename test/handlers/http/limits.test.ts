@@ -80,7 +80,7 @@ describe('limits of a tenant', () => {
 });
 
 describe("the rate of a tenant's own keys", () => {
-  const rates = new ApiRates();
+  const rates = new ApiRates('tenant');
   const takeRequest = async (tenant: string, nowMs: number) => rates.take(tenant, 1, nowMs);
 
   it('is told with each answer, refused with 429 beyond, and costs operators nothing', async () => {
