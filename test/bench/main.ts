@@ -9,6 +9,7 @@ import { type FanoutCase, measureFanout } from './fanout.ts';
 import { measureLatency } from './latency.ts';
 import { measureMemory } from './memory.ts';
 import { measureNeighbour, STORMS } from './neighbour.ts';
+import { measureRefusals } from './refusals.ts';
 import { measureRequests } from './requests.ts';
 import { measureSignIn } from './sign-in.ts';
 import type { StormKind } from './storm.ts';
@@ -107,6 +108,14 @@ async function signIn(): Promise<void> {
   );
 }
 
+async function refusals(stack: LocalStack): Promise<void> {
+  print('\nRefusals over HTTP, for a name that somebody has and for one that nobody has: medians');
+  for (const { what, status, existingMs, missingMs } of await measureRefusals(stack))
+    print(
+      `  ${what}: ${status}, ${existingMs.toFixed(2)} ms and ${missingMs.toFixed(2)} ms, ratio ${(existingMs / missingMs).toFixed(3)}`,
+    );
+}
+
 function cold(): void {
   print('\nStart of the functions: loading of the bundle in a new Node process, medians of 11');
   for (const { name, bytes, loadMs, cpuMs } of measureColdStarts())
@@ -132,6 +141,7 @@ const WITH_STACK: Readonly<Record<string, readonly Bench[]>> = {
   memory: [memory],
   requests: [requests],
   calls: [calls],
+  refusals: [refusals],
   neighbour: (Object.keys(STORMS) as StormKind[]).map(
     (kind): Bench =>
       (stack) =>

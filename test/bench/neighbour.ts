@@ -5,6 +5,7 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LocalStack } from '#test/support/local-stack.ts';
 import { Lamp, type LampTimes } from './latency.ts';
+import { createKey } from './operator.ts';
 import { median, type Quantiles, quantiles } from './process-usage.ts';
 import type { StormKind, StormOrder, StormReport } from './storm.ts';
 
@@ -82,7 +83,7 @@ export async function measureNeighbour(
 }
 
 async function gather({ url, apiUrl, ...stack }: LocalStack, kind: StormKind): Promise<ChildProcess> {
-  const apiKey = await createKey(apiUrl);
+  const apiKey = await createKey(apiUrl, NOISY, 'ingest');
   const child = fork(path.join(import.meta.dirname, 'storm.ts'));
   const order: StormOrder = { kind, perSecond: STORMS[kind], url: url(), apiUrl, apiKey, domain: NOISY, ...FLOWS };
   child.send(order);
@@ -93,14 +94,6 @@ async function gather({ url, apiUrl, ...stack }: LocalStack, kind: StormKind): P
 async function failure(child: ChildProcess, output: () => string): Promise<never> {
   const [code] = await once(child, 'exit');
   throw new Error(`the storm ended with ${code}. The stack said:\n${output()}`);
-}
-
-async function createKey(apiUrl: string): Promise<string> {
-  const headers = { authorization: 'Bearer local-admin-key', 'content-type': 'application/json' };
-  const body = JSON.stringify({ name: 'storm', permission: 'ingest' });
-  const response = await fetch(`${apiUrl}/tenants/${NOISY}/keys`, { method: 'POST', headers, body });
-  if (!response.ok) throw new Error(`a key for ${NOISY}: ${response.status} ${await response.text()}`);
-  return ((await response.json()) as { key: string }).key;
 }
 
 /** @returns the changes that arrived */
