@@ -199,7 +199,7 @@ export class FunctionQueue {
   /** Who has waited too long is told to come again: silence would only make it repeat itself. */
   #refuseLate(): void {
     const latestMs = performance.now() - this.#longestWaitMs;
-    for (const { reject } of this.#waiting.dropWhile(({ sinceMs }) => sinceMs <= latestMs)) reject(waitedTooLong());
+    for (const { reject } of this.#waiting.drop(({ sinceMs }) => sinceMs <= latestMs)) reject(waitedTooLong());
   }
 
   async #run(batch: readonly Waiting[]): Promise<void> {

@@ -40,12 +40,14 @@ class Ring<Item> {
     return undefined;
   }
 
-  dropWhile(isLate: (item: Item) => boolean): Item[] {
+  drop(isLate: (item: Item) => boolean): Item[] {
     const late: Item[] = [];
     for (const [name, queue] of this.#queues) {
-      const inTime = queue.findIndex((item) => !isLate(item));
-      late.push(...queue.splice(0, inTime < 0 ? queue.length : inTime));
-      if (queue.length === 0) this.#queues.delete(name);
+      const inTime = queue.filter((item) => !isLate(item));
+      if (inTime.length === queue.length) continue;
+      late.push(...queue.filter(isLate));
+      if (inTime.length === 0) this.#queues.delete(name);
+      else this.#queues.set(name, inTime);
     }
     this.size -= late.length;
     return late;
@@ -104,8 +106,8 @@ export class FairQueue<Item> {
     return shift('stranger') ?? shift('tenant');
   }
 
-  /** Takes out, of each sender, the oldest ones as long as they are late. */
-  dropWhile(isLate: (item: Item) => boolean): Item[] {
-    return [...this.#rings.tenant.dropWhile(isLate), ...this.#rings.stranger.dropWhile(isLate)];
+  /** Takes out who is late: not only the oldest of a sender, for some have waited elsewhere before they came. */
+  drop(isLate: (item: Item) => boolean): Item[] {
+    return [...this.#rings.tenant.drop(isLate), ...this.#rings.stranger.drop(isLate)];
   }
 }

@@ -56,6 +56,17 @@ describe('a request waits for its function half as long as a call may take, from
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it('refused in time also when it has waited for its turn before, behind others that have not', async () => {
+    const { queue } = held();
+    void queue.submit(ENVELOPE);
+    void queue.submit(ENVELOPE);
+    let refusal: unknown;
+    queue.submit(ENVELOPE, 2_000).catch((error: unknown) => (refusal = error));
+    await vi.advanceTimersByTimeAsync(700);
+    expect(refusal).toMatchObject({ message: 'waited too long' });
+    expect(queue.waiting).toBe(1);
+  });
+
   it('refused at once when it comes too late from its turn', async () => {
     const { queue, invocations } = held();
     const refusal = await refusalOf(queue.submit(ENVELOPE, 2_500));
