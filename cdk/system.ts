@@ -14,6 +14,7 @@ export interface FunctionDescription {
     | { readonly kind: 'gateway'; readonly methods: readonly string[] }
     | { readonly kind: 'stream' }
     | { readonly kind: 'schedule'; readonly everySeconds: number }
+    | { readonly kind: 'function' }
     | { readonly kind: 'http' }
     /** Secrets Manager, for the secrets that rotate. */
     | { readonly kind: 'rotation' };
@@ -21,6 +22,8 @@ export interface FunctionDescription {
   readonly reservedConcurrency?: number;
   /** True when the function posts instructions to gateways, so it must stand in their network. */
   readonly reachesGateways: boolean;
+  /** The function that it starts, by an event. */
+  readonly starts?: 'webhook';
 }
 
 export const FUNCTIONS = {
@@ -89,7 +92,7 @@ export const FUNCTIONS = {
   },
   notify: {
     entry: 'lambdas/handlers/notify.ts',
-    what: 'Stream: a changed state goes to the gateways of its watchers, a changed policy decides who they are',
+    what: 'Stream: a changed state goes to the gateways of its watchers and waits for webhooks, a changed policy decides who they are',
     memoryMb: 1024,
     timeoutSeconds: 30,
     secrets: ['instruction'],
@@ -126,6 +129,7 @@ export const FUNCTIONS = {
     // A run, and the next one that begins while it ends.
     reservedConcurrency: 2,
     reachesGateways: false,
+    starts: 'webhook',
   },
   canary: {
     entry: 'lambdas/handlers/canary.ts',
@@ -136,6 +140,17 @@ export const FUNCTIONS = {
     trigger: { kind: 'schedule', everySeconds: 60 },
     // It comes from outside, as clients do.
     reachesGateways: false,
+  },
+  webhook: {
+    entry: 'lambdas/handlers/webhook.ts',
+    what: 'Due webhooks: posts what waits for one of them, signed, to its receiver',
+    memoryMb: 256,
+    timeoutSeconds: 70,
+    secrets: ['vault'],
+    trigger: { kind: 'function' },
+    // It needs the Internet instead, which the subnets of the others have no way to.
+    reachesGateways: false,
+    reservedConcurrency: 50,
   },
   api: {
     entry: 'lambdas/handlers/api.ts',

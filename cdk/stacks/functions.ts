@@ -82,6 +82,7 @@ export class FunctionsStack extends Stack {
     const description: FunctionDescription = FUNCTIONS[name];
     const functionName = functionNameOf(settings, name);
     const id = constructIdOf(name);
+    const startedName = description.starts && functionNameOf(settings, description.starts);
     const logGroup = createLogGroup(this, `${id}Logs`, settings, `/aws/lambda/${functionName}`);
     return new lambda.Function(this, id, {
       functionName,
@@ -95,13 +96,15 @@ export class FunctionsStack extends Stack {
       environment: this.#environmentOf(name, description),
       tracing: lambda.Tracing.ACTIVE,
       ...reservedFor(settings, description),
-      role: createFunctionRole(this, `${id}Role`, { name, functionName, logGroup, ...data }),
+      role: createFunctionRole(this, `${id}Role`, { name, functionName, startedName, logGroup, ...data }),
       logGroup,
+      // Asynchronous starts of it are not repeated: what they are for stays due.
+      ...(description.trigger.kind === 'function' ? { retryAttempts: 0 } : {}),
       ...(description.reachesGateways ? this.#placeInVpc() : {}),
     });
   }
 
-  #environmentOf(name: FunctionName, { secrets }: FunctionDescription): Record<string, string> {
+  #environmentOf(name: FunctionName, { secrets, starts }: FunctionDescription): Record<string, string> {
     const { data, settings, place } = this.#props;
     const secretArns = secrets.map((secret) => [`${secret.toUpperCase()}_SECRET_ARN`, data.secrets[secret].secretArn]);
     const { function: expire, everySeconds, loopEverySeconds } = EXPIRE_SCHEDULE;
@@ -112,6 +115,7 @@ export class FunctionsStack extends Stack {
       ...(name === 'api' ? { API_ORIGINS: originsOf(settings).join() } : {}),
       ...(name === expire ? { EXPIRE_LOOP_SECONDS: String(everySeconds - loopEverySeconds), ...lagOf(place) } : {}),
       ...(isReplicated(settings) ? { REGION_ROLE: place.index === 0 ? 'first' : 'further' } : {}),
+      ...(starts === undefined ? {} : { [`${starts.toUpperCase()}_FUNCTION`]: functionNameOf(settings, starts) }),
       ...(name === STREAM_MAPPING.function ? { HISTORY_HOURS: String(settings.historyHours) } : {}),
       ...(name === 'canary' ? canaryEnvironment(settings) : {}),
       METRICS_STAGE: deploymentName(settings),

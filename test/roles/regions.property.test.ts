@@ -104,7 +104,8 @@ class Region {
   }
 
   sweep(nowMs: number): Promise<unknown> {
-    return sweep({ table: this.replica, telemetry: { log: () => undefined } }, nowMs, this.#place * LAG_MS);
+    const ports = { table: this.replica, telemetry: { log: () => undefined }, startWebhook: async () => undefined };
+    return sweep(ports, nowMs, this.#place * LAG_MS);
   }
 
   get lamps(): string[] {
