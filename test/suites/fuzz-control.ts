@@ -7,8 +7,8 @@ const EXTENSION = '1009';
 const EVERY_MS = 2_000;
 /** Of a PUBLISH that is told to wait (503); more while the lamp has time. */
 const MAX_TRIES = 3;
-/** A publication whose entity-tag is lost lives so long, and is swept some seconds later. */
-const EXPIRES_SECONDS = 10;
+/** Longer than the time between two changes; a publication whose entity-tag is lost lives so long, and is swept later. */
+const EXPIRES_SECONDS = 60;
 const SWEPT_AFTER_MS = 8_000;
 const STATES = ['early', 'confirmed', 'terminated'] as const;
 
