@@ -30,6 +30,8 @@ describe.each(versions)('release %s', async (version) => {
   const then = (name: MessageName, message: unknown): Parsed => released.safeParse(released.SCHEMAS[name], message);
   const today = (name: MessageName, message: unknown): Parsed => v.safeParse(SCHEMAS[name] as v.GenericSchema, message);
 
+  const kinds = kindsOf(messages.instructionBatch ?? []);
+
   it.each(MESSAGE_NAMES)('%s: what it writes is read today, and nothing of it is lost', (name) => {
     expect(messages[name]?.length).toBeGreaterThan(1);
     for (const message of messages[name] ?? []) {
@@ -43,10 +45,23 @@ describe.each(versions)('release %s', async (version) => {
     for (const message of messagesOf(name)) {
       const read = then(name, message);
       expect(read.issues).toBeUndefined();
-      expect(today(name, message).output).toMatchObject(read.output as object);
+      expect(ofKinds(today(name, message).output, kinds)).toMatchObject(read.output as object);
     }
   });
 });
+
+const instructionsOf = v.object({ instructions: v.array(v.looseObject({ kind: v.string() })) });
+
+function kindsOf(batches: readonly unknown[]): Set<string> {
+  return new Set(batches.flatMap((batch) => v.parse(instructionsOf, batch).instructions.map(({ kind }) => kind)));
+}
+
+/** Without the instructions that a release passes over because it does not know their kind. */
+function ofKinds(value: unknown, kinds: ReadonlySet<string>): unknown {
+  return JSON.parse(JSON.stringify(value), (name, each) =>
+    name === 'instructions' ? each.filter(({ kind }: { kind: string }) => kinds.has(kind)) : each,
+  );
+}
 
 describe('what is newer than its reader', () => {
   it('is passed over where it is a field, or a kind of instruction among others', () => {
