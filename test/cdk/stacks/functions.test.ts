@@ -348,7 +348,7 @@ describe('the HTTP API', () => {
       'AWSManagedRulesKnownBadInputsRuleSet',
       'AWSManagedRulesCommonRuleSet',
     ]);
-    expect(rules[0]?.Statement.RateBasedStatement?.Limit).toBe(10_000);
+    expect(rules[0]?.Statement.RateBasedStatement?.Limit).toBe(40_000);
     // A snapshot of 500 extensions is longer than the 8 KiB at which AWS's rule would block it.
     expect(rules[3]?.Statement.ManagedRuleGroupStatement?.RuleActionOverrides).toContainEqual({
       Name: 'SizeRestrictions_BODY',
