@@ -361,6 +361,42 @@ describe('lamps', () => {
     expect(await watching.ended).toMatchObject({ code: 0, err: expect.stringContaining('trying again') });
   });
 
+  it('streams what a user may see, resumes when the gateway was away, and looks again where that is not allowed', async () => {
+    const watching = start(['watch', '1005', '1007', '--as', '1001', '--json']);
+    const told = () =>
+      watching
+        .out()
+        .split('\n')
+        .flatMap((line) => (line === '' ? [] : [JSON.parse(line)]));
+    await eventually(() =>
+      expect(
+        told()
+          .map(({ user, to }) => [user, to])
+          .toSorted(),
+      ).toEqual([
+        ['1005', 'busy'],
+        ['1007', 'idle'],
+      ]),
+    );
+    const again = stack.restarted('gateway-1');
+    stack.kill('gateway-1');
+    await again;
+    await ingest(key, '1007', 'early', 30);
+    await eventually(() =>
+      expect(told().slice(2)).toEqual([
+        expect.objectContaining({ user: '1007', from: 'idle', to: 'ringing', remote: 'sip:+49891234@pstn.example' }),
+      ]),
+    );
+    watching.child.kill('SIGINT');
+    expect(await watching.ended).toMatchObject({ code: 0, err: expect.stringContaining('trying again') });
+
+    const reader = (await run(['key', 'create', 'looker', '--permission', 'read'])).out.trim();
+    const polling = start(['watch', '1007', '--as', '1001', '--json'], { env: { LAMPFIELD_KEY: reader } });
+    await eventually(() => expect(polling.out()).toContain('"to":"ringing"'));
+    polling.child.kill('SIGINT');
+    expect((await polling.ended).err).toContain('The HTTP API is asked instead.');
+  });
+
   it('draws a board on a terminal, leaves it as it was, and has no colours when none are wanted', async () => {
     const board = start(['watch'], { terminal: true });
     await eventually(() => expect(board.out()).toContain('■ 1005 busy'));
