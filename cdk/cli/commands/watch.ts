@@ -1,6 +1,10 @@
 /** `lampfield watch`: a live board in the terminal. */
 import type { Command } from 'commander';
+import { path } from '../api-client.ts';
 import type { Cli, Session } from '../cli.ts';
+import { CliFailure, EXIT } from '../failure.ts';
+import { collected } from '../output.ts';
+import type { Account } from '../resources.ts';
 import {
   type Board,
   boardLines,
@@ -10,16 +14,20 @@ import {
   withLamp,
   withoutLamp,
 } from '../watch/lamps.ts';
-import { pollLamps, readLamps } from '../watch/polling-feed.ts';
+import { type FeedEvents, pollLamps, readLamps } from '../watch/polling-feed.ts';
 import { type BoardScreen, openScreen } from '../watch/screen.ts';
+import { MOST_STREAMED, streamLamps } from '../watch/stream-feed.ts';
 import { seconds } from './arguments.ts';
 
 interface WatchOptions {
   readonly every: number;
   readonly once?: boolean;
+  readonly as?: string;
 }
 
 const REDRAW_EVERY_MS = 1_000;
+/** The connection is renewed with a fresh one when it ends. */
+const TOKEN_SECONDS = 86_400;
 
 export function addWatchCommand(program: Command, cli: Cli): void {
   program
@@ -27,11 +35,12 @@ export function addWatchCommand(program: Command, cli: Cli): void {
     .description('a live board of lamps; where there is no terminal, a line for each change')
     .argument('[users...]', 'only these')
     .option('--every <time>', 'how often to look', seconds, 1)
+    .option('--as <user>', 'what this user may see, as it changes: by the stream of the gateway, not by looking again')
     .option('--once', 'look once and end')
     .action(cli.action(watch));
 }
 
-async function watch(session: Session, named: readonly string[], { every, once }: WatchOptions): Promise<void> {
+async function watch(session: Session, named: readonly string[], { every, once, as }: WatchOptions): Promise<void> {
   const places = await Promise.all(named.map((name) => session.userAt(name)));
   const tenant = places[0]?.tenant ?? (await session.tenant());
   const users = places.map(({ user }) => user);
@@ -41,11 +50,42 @@ async function watch(session: Session, named: readonly string[], { every, once }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, quit);
   const view = session.out.isTerminal ? new BoardView(session, tenant, quit) : new LineView(session);
   try {
+    if (as !== undefined && (await isStreamed(session, { tenant, users, as, signal: stop.signal }, view))) return;
     await pollLamps(session.api, { tenant, users, everyMs: every * 1_000, signal: stop.signal }, view);
   } finally {
     view.close();
   }
 }
+
+interface StreamWish {
+  readonly tenant: string;
+  /** Empty: everybody. */
+  readonly users: readonly string[];
+  readonly as: string;
+  readonly signal: AbortSignal;
+}
+
+/** @returns false when there is no stream for it, which is said */
+async function isStreamed(session: Session, wish: StreamWish, view: FeedEvents): Promise<boolean> {
+  const { api, gatewayUrl: gateway } = session;
+  const { tenant, users, as, signal } = wish;
+  const newToken = async (): Promise<string> => {
+    const body = { user: as, expiresSeconds: TOKEN_SECONDS };
+    return (await api.request<{ token: string }>('POST', path`/tenants/${tenant}/tokens`, { body })).body.token;
+  };
+  try {
+    const everybody = users.length > 0 ? users : await usersOf(session, tenant);
+    await streamLamps({ gateway, newToken, users: everybody.slice(0, MOST_STREAMED), signal }, view);
+    return true;
+  } catch (error) {
+    if (!(error instanceof CliFailure) || error.details.exitCode !== EXIT.refused) throw error;
+    session.out.note(`No stream of lamps as ${as}: ${error.message} The HTTP API is asked instead.`);
+    return false;
+  }
+}
+
+const usersOf = async ({ api }: Session, tenant: string): Promise<string[]> =>
+  (await collected(api.items<Account>(path`/tenants/${tenant}/users`))).map(({ user }) => user);
 
 function showOnce({ out }: Session, lamps: readonly Lamp[]): void {
   const columns = [

@@ -316,7 +316,7 @@ describe('how people sign in', () => {
     expect((await json('issuer', 'list')).items).toEqual([
       { issuer, audience: 'blf', jwksUri: `${issuer}keys`, clockSkewSeconds: 30, userClaim: 'ext' },
     ]);
-    expect(await json('tenant', 'show', TENANT)).toMatchObject({ displayName: 'Acme Ltd', policy: expect.anything() });
+    expect(await json('tenant', 'show', TENANT)).toMatchObject({ policy: { minExpiresSeconds: 3 } });
     expect(await run(['issuer', 'set', issuer, '--audience', 'blf'])).toMatchObject({ code: 2 });
     await done('issuer', 'remove', issuer, '--yes');
     expect(await run(['issuer', 'remove', issuer, '--yes'])).toMatchObject({ code: 1 });
@@ -360,6 +360,19 @@ describe('lamps', () => {
     );
     watching.child.kill('SIGINT');
     expect(await watching.ended).toMatchObject({ code: 0, err: expect.stringContaining('trying again') });
+  });
+
+  it('streams what a user may see', async () => {
+    const watching = start(['watch', '1007', '1008', '--as', 'ada', '--json']);
+    const told = () =>
+      watching
+        .out()
+        .split('\n')
+        .flatMap((line) => (line === '' ? [] : [JSON.parse(line)]));
+    const lamps = () => Object.fromEntries(told().map(({ user, to }) => [user, to]));
+    await eventually(() => expect(lamps()).toEqual({ 1007: 'idle', 1008: 'idle' }));
+    watching.child.kill('SIGINT');
+    expect(await watching.ended).toMatchObject({ code: 0 });
   });
 
   it('draws a board on a terminal, leaves it as it was, and has no colours when none are wanted', async () => {
