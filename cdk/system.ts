@@ -14,11 +14,16 @@ export interface FunctionDescription {
     | { readonly kind: 'gateway'; readonly methods: readonly string[] }
     | { readonly kind: 'stream' }
     | { readonly kind: 'schedule'; readonly everySeconds: number }
+    | { readonly kind: 'function' }
     | { readonly kind: 'http' }
     /** Secrets Manager, for the secrets that rotate. */
     | { readonly kind: 'rotation' };
   /** True when the function posts instructions to gateways, so it must stand in their network. */
   readonly reachesGateways: boolean;
+  /** The function that it starts, by an event. */
+  readonly starts?: 'webhook';
+  /** Not more of it at once, so that others always find room in the account's concurrency. */
+  readonly maxConcurrency?: number;
 }
 
 export const FUNCTIONS = {
@@ -87,7 +92,7 @@ export const FUNCTIONS = {
   },
   notify: {
     entry: 'lambdas/handlers/notify.ts',
-    what: 'Stream: a changed state goes to the gateways of its watchers, a changed policy decides who they are',
+    what: 'Stream: a changed state goes to the gateways of its watchers and waits for webhooks, a changed policy decides who they are',
     memoryMb: 1024,
     timeoutSeconds: 30,
     secrets: ['instruction'],
@@ -120,6 +125,7 @@ export const FUNCTIONS = {
     secrets: [],
     trigger: { kind: 'schedule', everySeconds: 60 },
     reachesGateways: false,
+    starts: 'webhook',
   },
   canary: {
     entry: 'lambdas/handlers/canary.ts',
@@ -130,6 +136,17 @@ export const FUNCTIONS = {
     trigger: { kind: 'schedule', everySeconds: 60 },
     // It comes from outside, as clients do.
     reachesGateways: false,
+  },
+  webhook: {
+    entry: 'lambdas/handlers/webhook.ts',
+    what: 'Due webhooks: posts what waits for one of them, signed, to its receiver',
+    memoryMb: 256,
+    timeoutSeconds: 70,
+    secrets: ['vault'],
+    trigger: { kind: 'function' },
+    // It needs the Internet instead, which the subnets of the others have no way to.
+    reachesGateways: false,
+    maxConcurrency: 50,
   },
   api: {
     entry: 'lambdas/handlers/api.ts',

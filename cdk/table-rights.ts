@@ -29,6 +29,8 @@ const SIGN_IN = { GetItem: ['TENANT', 'USER', 'FAILURES'], UpdateItem: ['FAILURE
 const CALL = ['CALL', 'TENANT', 'RECORDS'] as const;
 /** A change by the HTTP API with its line of the audit trail: one transaction. */
 const CHANGED = ['AUDIT', 'KEY', 'LIST', 'PRESENTITY', 'TENANT', 'USER'] as const;
+/** A webhook that is switched off, with its line of the audit trail: one transaction. */
+const SWITCHED_OFF = ['AUDIT', 'TENANT'] as const;
 
 export const TABLE_RIGHTS: Readonly<Record<FunctionName, TableRights>> = {
   register: {
@@ -79,9 +81,9 @@ export const TABLE_RIGHTS: Readonly<Record<FunctionName, TableRights>> = {
     items: {
       GetItem: ['GATEWAY', 'PRESENTITY', 'TENANT', 'USER'],
       BatchGetItem: ['PRESENTITY', 'USER'],
-      Query: ['HISTORY', 'MESSAGES', 'PRESENTITY', 'USER'],
-      UpdateItem: ['PRESENTITY', 'TENANT'],
-      DeleteItem: ['PRESENTITY', 'TENANT'],
+      Query: ['HISTORY', 'MESSAGES', 'PRESENTITY', 'TENANT', 'USER'],
+      UpdateItem: ['PRESENTITY', 'TENANT', 'WAITING'],
+      DeleteItem: ['PRESENTITY', 'TENANT', 'WAITING'],
       BatchWriteItem: ['HISTORY', 'MESSAGES', 'PRESENTITY', 'USER'],
     },
     indexes: ['listed'],
@@ -108,21 +110,32 @@ export const TABLE_RIGHTS: Readonly<Record<FunctionName, TableRights>> = {
       BatchGetItem: PARTITION_KINDS,
       Query: PARTITION_KINDS,
       PutItem: CALL,
-      UpdateItem: [...CALL, 'PRESENTITY', 'USER'],
-      DeleteItem: ['GATEWAY', 'TENANT', 'USER'],
+      UpdateItem: [...CALL, 'PRESENTITY', 'USER', 'WAITING'],
+      DeleteItem: ['GATEWAY', 'TENANT', 'USER', 'WAITING'],
       BatchWriteItem: PARTITION_KINDS,
     },
     indexes: ['due', 'byGateway', 'listed'],
+  },
+  webhook: {
+    items: {
+      GetItem: ['TENANT'],
+      BatchGetItem: ['PRESENTITY', 'USER'],
+      Query: ['WAITING'],
+      PutItem: SWITCHED_OFF,
+      UpdateItem: [...SWITCHED_OFF, 'WAITING'],
+      DeleteItem: ['WAITING'],
+    },
+    indexes: [],
   },
   api: {
     items: {
       GetItem: ['CALL', 'GATEWAY', 'KEY', 'LIST', 'PRESENTITY', 'SOURCE', 'TENANT', 'USER'],
       BatchGetItem: ['CALL', 'KEY', 'LIST', 'PRESENTITY', 'SOURCE', 'TENANT', 'USER'],
-      Query: ['AUDIT', 'CALL', 'HISTORY', 'MESSAGES', 'PRESENTITY', 'RECORDS', 'SOURCE', 'TENANT', 'USER'],
+      Query: ['AUDIT', 'CALL', 'HISTORY', 'MESSAGES', 'PRESENTITY', 'RECORDS', 'SOURCE', 'TENANT', 'USER', 'WAITING'],
       PutItem: [...CHANGED, 'SOURCE'],
-      UpdateItem: [...CHANGED, 'SOURCE'],
+      UpdateItem: [...CHANGED, 'SOURCE', 'WAITING'],
       DeleteItem: [...CHANGED, 'SOURCE'],
-      BatchWriteItem: ['SOURCE'],
+      BatchWriteItem: ['SOURCE', 'WAITING'],
     },
     indexes: ['listed'],
   },

@@ -52,6 +52,8 @@ export function functionsProcess({ settings, secrets }: StackFacts): ProcessSpec
     ADMIN_SECRET: settings.adminKey,
     API_ORIGINS: consoleOrigins(settings).join(','),
     VAULT_SECRET: secrets.vault,
+    LAMBDA_ENDPOINT: lambdaEndpoint(settings),
+    WEBHOOK_FUNCTION: 'lampfield-webhook',
     LOG_LEVEL: settings.logLevel,
     ...canaryEnvironment(settings, secrets.canary),
   });

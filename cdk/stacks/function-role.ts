@@ -12,6 +12,8 @@ import { TABLE_RIGHTS } from '../table-rights.ts';
 interface FunctionRoleProps {
   readonly name: FunctionName;
   readonly functionName: string;
+  /** Of the function that it starts. */
+  readonly startedName: string | undefined;
   readonly table: dynamodb.ITableV2;
   readonly secrets: Readonly<Record<SecretName, ISecret>>;
   readonly logGroup: ILogGroup;
@@ -29,6 +31,7 @@ export function createFunctionRole(scope: Construct, id: string, props: Function
     ...tableStatements(props.name, props.table),
     ...description.secrets.map((secret) => secretStatement(props.secrets[secret])),
     ...(description.trigger.kind === 'stream' ? streamStatements(props.table) : []),
+    ...(props.startedName === undefined ? [] : [startStatement(Stack.of(scope), props.startedName)]),
     ...(description.reachesGateways ? networkInterfaceStatements(Stack.of(scope), props.functionName) : []),
   ];
   for (const statement of statements) role.addToPolicy(statement);
@@ -76,6 +79,18 @@ function secretStatement(secret: ISecret): iam.PolicyStatement {
   return allow(undefined, ['secretsmanager:GetSecretValue'], [secret.secretArn]);
 }
 
+function startStatement(stack: Stack, functionName: string): iam.PolicyStatement {
+  return allow('StartFunction', ['lambda:InvokeFunction'], [functionArnOf(stack, functionName)]);
+}
+
+const functionArnOf = (stack: Stack, functionName: string): string =>
+  stack.formatArn({
+    service: 'lambda',
+    resource: 'function',
+    resourceName: functionName,
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  });
+
 /** Lambda attaches the function to the VPC with the function's role; the function's own code is denied the same. */
 function networkInterfaceStatements(stack: Stack, functionName: string): iam.PolicyStatement[] {
   const describe = ['ec2:DescribeNetworkInterfaces', 'ec2:DescribeSubnets'];
@@ -85,12 +100,7 @@ function networkInterfaceStatements(stack: Stack, functionName: string): iam.Pol
     'ec2:AssignPrivateIpAddresses',
     'ec2:UnassignPrivateIpAddresses',
   ];
-  const functionArn = stack.formatArn({
-    service: 'lambda',
-    resource: 'function',
-    resourceName: functionName,
-    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-  });
+  const functionArn = functionArnOf(stack, functionName);
   return [
     // EC2 has no resource level for Describe, and interfaces get their ids when Lambda makes them.
     allow('FindInterfaces', describe, ['*']),

@@ -79,6 +79,7 @@ export class FunctionsStack extends Stack {
     const description: FunctionDescription = FUNCTIONS[name];
     const functionName = functionNameOf(settings, name);
     const id = constructIdOf(name);
+    const startedName = description.starts && functionNameOf(settings, description.starts);
     const logGroup = createLogGroup(this, `${id}Logs`, settings, `/aws/lambda/${functionName}`);
     return new lambda.Function(this, id, {
       functionName,
@@ -90,13 +91,16 @@ export class FunctionsStack extends Stack {
       memorySize: description.memoryMb,
       timeout: Duration.seconds(description.timeoutSeconds),
       environment: this.#environmentOf(name, description),
-      role: createFunctionRole(this, `${id}Role`, { name, functionName, logGroup, ...data }),
+      role: createFunctionRole(this, `${id}Role`, { name, functionName, startedName, logGroup, ...data }),
       logGroup,
+      // Asynchronous starts of it are not repeated: what they are for stays due.
+      ...(description.trigger.kind === 'function' ? { retryAttempts: 0 } : {}),
+      reservedConcurrentExecutions: description.maxConcurrency,
       ...(description.reachesGateways ? this.#placeInVpc() : {}),
     });
   }
 
-  #environmentOf(name: FunctionName, { secrets }: FunctionDescription): Record<string, string> {
+  #environmentOf(name: FunctionName, { secrets, starts }: FunctionDescription): Record<string, string> {
     const { data, settings } = this.#props;
     const secretArns = secrets.map((secret) => [`${secret.toUpperCase()}_SECRET_ARN`, data.secrets[secret].secretArn]);
     const { function: expire, everySeconds, loopEverySeconds } = EXPIRE_SCHEDULE;
@@ -106,6 +110,7 @@ export class FunctionsStack extends Stack {
       // The last look begins before the next run does, so runs follow each other without a gap.
       ...(name === expire ? { EXPIRE_LOOP_SECONDS: String(everySeconds - loopEverySeconds) } : {}),
       ...(name === 'api' ? { API_ORIGINS: originsOf(settings).join() } : {}),
+      ...(starts === undefined ? {} : { [`${starts.toUpperCase()}_FUNCTION`]: functionNameOf(settings, starts) }),
       ...(name === STREAM_MAPPING.function ? { HISTORY_HOURS: String(settings.historyHours) } : {}),
       ...(name === 'canary' ? canaryEnvironment(settings) : {}),
       METRICS_STAGE: deploymentName(settings),

@@ -4,6 +4,7 @@ import type { Dialog } from './dialog.ts';
 import { DIALOG_INFO_TYPE } from './dialog-info.ts';
 import { dialogView } from './dialog-view.ts';
 import { SipRejection } from './error.ts';
+import { MESSAGES_JSON_TYPE, PRESENCE_JSON_TYPE, renderMessagesJson, renderPresenceJson } from './json-documents.ts';
 import { LAMP_TYPE } from './lamp-document.ts';
 import {
   composeMessageSummary,
@@ -28,7 +29,7 @@ export interface ComposedState {
   /** Equal for states that need no NOTIFY between them. */
   readonly fingerprint: string;
   /**
-   * @param contentType one of the package's `notifiedTypes`
+   * @param contentType one of the package's `notifiedTypes`, or what a webhook is told in (core/webhook-event)
    * @param entity AOR of the presentity
    * @param version of the presentity: what it is in a document that counts by it
    */
@@ -78,7 +79,10 @@ export const DIALOG: EventPackage = {
 function presenceView(presence: Presence): ComposedState {
   return {
     fingerprint: presenceFingerprint(presence),
-    render: (contentType, entity) => (contentType === XPIDF_TYPE ? renderXpidf : renderPidf)(entity, presence),
+    render(contentType, entity, _nowMs, version) {
+      if (contentType === PRESENCE_JSON_TYPE) return renderPresenceJson(presence, version);
+      return (contentType === XPIDF_TYPE ? renderXpidf : renderPidf)(entity, presence);
+    },
     inAccess: (access) => presenceView(isHidden(access) ? NO_PRESENCE : redactedPresence(presence, access)),
   };
 }
@@ -93,7 +97,8 @@ export const PRESENCE: EventPackage = {
 function messagesView(summary: MessageSummary): ComposedState {
   return {
     fingerprint: JSON.stringify(summary),
-    render: (_contentType, entity) => renderMessageSummary(entity, summary),
+    render: (contentType, entity, _nowMs, version) =>
+      contentType === MESSAGES_JSON_TYPE ? renderMessagesJson(summary, version) : renderMessageSummary(entity, summary),
     inAccess: (access) => messagesView(isHidden(access) ? NO_MESSAGES : redactedSummary(summary, access)),
   };
 }

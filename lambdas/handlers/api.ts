@@ -7,6 +7,7 @@ import { createCache } from '#runtime/cache.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { readEnvironment } from '#runtime/environment.ts';
 import { createGatewayClient } from '#runtime/gateway-client.ts';
+import { refusalOf } from '#runtime/guarded-connection.ts';
 import { createKeysReader, createSecretReader } from '#runtime/secret.ts';
 import { createTelemetry, errorFields } from '#runtime/telemetry.ts';
 import { createVaultReader } from '#runtime/vault.ts';
@@ -37,6 +38,7 @@ const ports: ApiPorts = {
   gateways: createGatewayClient(createKeysReader(environment.instructionSecret)),
   vault: createVaultReader(createSecretReader(environment.vaultSecret)),
   random: randomBytes,
+  refusedTarget: (url) => refusalOf(url, environment.dynamoDbEndpoint !== undefined),
   takeRequest: async (tenant, nowMs) => {
     const { apiRequestsPerSecond } = (await tenants(tenant))?.quotas ?? DEFAULT_QUOTAS;
     return rates.take(tenant, apiRequestsPerSecond, nowMs);

@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import { type SweepResult, sweep } from '#roles/sweeper.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { readEnvironment } from '#runtime/environment.ts';
+import { createFunctionStarter } from '#runtime/function-client.ts';
 import { createTelemetry, errorFields } from '#runtime/telemetry.ts';
 import { openDynamoDbTable } from '#table/dynamodb.ts';
 
@@ -12,6 +13,7 @@ const PASS_EVERY_MS = 2_000;
 const environment = readEnvironment();
 const table = openDynamoDbTable({ tableName: environment.tableName, endpoint: environment.dynamoDbEndpoint });
 const telemetry = createTelemetry(environment.logLevel);
+const startWebhook = createFunctionStarter(environment.webhookFunction, environment.lambdaEndpoint);
 
 const schedule = v.object({ loopSeconds: v.optional(v.number()) });
 
@@ -34,7 +36,7 @@ export async function handler(event: unknown): Promise<{ passes: number }> {
 // A pass that fails as a whole (the table is away) is not the end of the loop.
 async function pass(startedMs: number): Promise<void> {
   try {
-    const result = await sweep({ table, telemetry }, startedMs);
+    const result = await sweep({ table, telemetry, startWebhook }, startedMs);
     const level = isQuiet(result) ? 'debug' : 'info';
     telemetry.log(level, 'expire', { ...result, durationMs: systemClock() - startedMs });
   } catch (error) {
@@ -42,5 +44,5 @@ async function pass(startedMs: number): Promise<void> {
   }
 }
 
-const isQuiet = ({ publications, gateways, bindings, calls, removed, failures }: SweepResult): boolean =>
-  publications + gateways + bindings + calls + removed + failures === 0;
+const isQuiet = ({ publications, gateways, bindings, calls, webhooks, removed, failures }: SweepResult): boolean =>
+  publications + gateways + bindings + calls + webhooks + removed + failures === 0;

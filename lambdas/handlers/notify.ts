@@ -1,7 +1,8 @@
 /**
  * Lambda entry of the table's stream: bindings change states, changed states go to the gateways of their watchers,
  * subscriptions that were replaced on another gateway end, changed policies decide anew who may watch, connections end whose
- * proof was taken back, and users who were removed lose what they held. At last the history of lamps is written.
+ * proof was taken back, and users who were removed lose what they held. At last it is written down what webhooks are to be
+ * told, and the history of lamps.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { MetricSample } from '#core/metric.ts';
@@ -13,6 +14,7 @@ import { monitorSignOuts } from '#roles/sign-out-monitor.ts';
 import { closeRemovedTenants } from '#roles/tenant-remover.ts';
 import { removeUsers } from '#roles/user-remover.ts';
 import { monitorWatching } from '#roles/watch-monitor.ts';
+import { feedWebhooks } from '#roles/webhook-feeder.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { readEnvironment } from '#runtime/environment.ts';
 import { createGatewayClient } from '#runtime/gateway-client.ts';
@@ -21,20 +23,21 @@ import { createMetrics, createTelemetry } from '#runtime/telemetry.ts';
 import { openDynamoDbTable } from '#table/dynamodb.ts';
 import { openLeaseBook } from '#table/lease-book.ts';
 import { recordsOf } from '#table/stream-record.ts';
-import { createTenantCheck } from './request-ports.ts';
+import { createTenantFinder } from './request-ports.ts';
 
 const environment = readEnvironment();
 const table = openDynamoDbTable({ tableName: environment.tableName, endpoint: environment.dynamoDbEndpoint });
 const telemetry = createTelemetry(environment.logLevel);
 const metrics = createMetrics(environment.metricsStage, 'notify');
 const latencies = new MetricSample(Math.random);
+const { isServed, webhooksOf } = createTenantFinder(table);
 const ports = {
   table,
   leases: openLeaseBook(table),
   gateways: createGatewayClient(createKeysReader(environment.instructionSecret)),
   telemetry,
   accepted: (changedAtMs: number): void => latencies.add(Math.max(0, systemClock() - changedAtMs)),
-  isServed: createTenantCheck(table),
+  ...{ isServed, webhooksOf },
   historyHours: environment.historyHours,
   pause: (ms: number): Promise<void> => pause(ms, undefined, { ref: false }),
 };
@@ -51,6 +54,7 @@ export async function handler(event: unknown): Promise<{ batchItemFailures: { it
   failed.push(...(await monitorSignOuts(records, ports, startedMs)));
   failed.push(...(await removeUsers(records, ports, startedMs)));
   failed.push(...(await closeRemovedTenants(records, ports, startedMs)));
+  failed.push(...(await feedWebhooks(records, ports, startedMs)));
   await chronicle(records, ports);
   const durationMs = systemClock() - startedMs;
   const counted = { StreamRecords: records.length, StreamRecordsFailed: failed.length };

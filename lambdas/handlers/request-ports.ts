@@ -6,6 +6,7 @@ import type { CallRouterPorts } from '#roles/call-router.ts';
 import type { ListServerPorts } from '#roles/list-server.ts';
 import type { NotifierPorts } from '#roles/notifier.ts';
 import type { KeySetLoader, RequestPorts } from '#roles/request-ports.ts';
+import type { WebhookFeederPorts } from '#roles/webhook-feeder.ts';
 import { createCache } from '#runtime/cache.ts';
 import type { Environment } from '#runtime/environment.ts';
 import { createKeySetLoader } from '#runtime/key-set-client.ts';
@@ -20,6 +21,7 @@ import { isServed, loadTenant } from '#table/tenant-item.ts';
 import { loadTrunk } from '#table/trunk-item.ts';
 import { loadUser } from '#table/user-item.ts';
 import { loadWatchRules } from '#table/watch-rules.ts';
+import { listWebhooks } from '#table/webhook-item.ts';
 
 const KEEP_USERS_MS = 10_000;
 const KEEP_TENANTS_MS = 5_000;
@@ -82,12 +84,33 @@ export function createWatchRulesFinder(table: Table): NotifierPorts['findWatchRu
 }
 
 /** Tells whether a tenant is there and not about to be removed, as it was some seconds ago at most. */
-export function createTenantCheck(table: Table): (domain: string) => Promise<boolean> {
-  const served = createCache(async (domain) => isServed(await loadTenant(table, domain)), {
+export const createTenantCheck = (table: Table): TenantFinder['isServed'] =>
+  createCache(async (domain) => isServed(await loadTenant(table, domain)), {
     keepMs: KEEP_SERVED_MS,
     maxEntries: MAX_CACHED,
   });
-  return served;
+
+/** What the stream's function asks of tenants, as it was some seconds ago at most. */
+export interface TenantFinder {
+  /** Whether a tenant is there and not about to be removed. */
+  readonly isServed: (domain: string) => Promise<boolean>;
+  readonly webhooksOf: WebhookFeederPorts['webhooksOf'];
+}
+
+/** One GetItem a tenant in that time, and one Query for one that has had webhooks. */
+export function createTenantFinder(table: Table): TenantFinder {
+  const find = createCache(
+    async (domain) => {
+      const tenant = await loadTenant(table, domain);
+      if (!isServed(tenant)) return { isServed: false, webhooks: [] };
+      return { isServed: true, webhooks: tenant?.hasWebhooks ? await listWebhooks(table, domain) : [] };
+    },
+    { keepMs: KEEP_SERVED_MS, maxEntries: MAX_CACHED },
+  );
+  return {
+    isServed: async (domain) => (await find(domain)).isServed,
+    webhooksOf: async (domain) => (await find(domain)).webhooks,
+  };
 }
 
 /** Finds the trunk of a tenant, at most {@link KEEP_TENANTS_MS} old: most have none. */

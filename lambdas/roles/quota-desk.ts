@@ -33,7 +33,7 @@ export interface Limits {
 
 const NEAR_SHARE = 0.8;
 
-/** One Query and a POST for each gateway, beside the counting of users and lists. */
+/** One Query and a POST for each gateway, beside the counting of users, lists and webhooks. */
 export async function showLimits({ domain, quotas }: Tenant, ports: QuotaDeskPorts, nowMs: number): Promise<Limits> {
   const gateways = await listGateways(ports.table);
   const [held, ...answers] = await Promise.all([
@@ -51,6 +51,7 @@ export async function showLimits({ domain, quotas }: Tenant, ports: QuotaDeskPor
       ...GATEWAY_LIMITS.map(ofGateways),
       stateOf('users', quotas.users, held.users),
       stateOf('lists', quotas.lists, held.lists),
+      stateOf('webhooks', quotas.webhooks, held.webhooks),
     ],
     gateways: gateways.length,
     answered: uses.length,

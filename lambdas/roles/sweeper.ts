@@ -11,11 +11,15 @@ import {
   presentityOfKey,
   tenantOfKey,
   userOfKey,
+  waitingOfKey,
+  webhookOfKey,
 } from '#table/keys.ts';
 import { loadLease, removeLapsedLease } from '#table/lease-item.ts';
 import { sweepPresentity } from '#table/presentity-sweep.ts';
 import type { Table } from '#table/table.ts';
 import { sweepRemovedUser } from '#table/user-removal.ts';
+import { dropNews, resumeNews } from '#table/waiting-item.ts';
+import { askDelivery } from '#table/webhook-queue.ts';
 import { inParallel } from './batches.ts';
 import { sweepCall, sweepCallOf } from './call-sweeper.ts';
 import { failureFields, type RoleLog } from './role-log.ts';
@@ -24,6 +28,8 @@ import { continueRemoval } from './tenant-remover.ts';
 export interface SweeperPorts {
   readonly table: Table;
   readonly telemetry: RoleLog;
+  /** Starts the deliveries of one webhook, and does not wait for them. */
+  readonly startWebhook: (name: { readonly domain: string; readonly id: string }) => Promise<void>;
 }
 
 export interface SweepResult {
@@ -31,6 +37,8 @@ export interface SweepResult {
   readonly gateways: number;
   readonly bindings: number;
   readonly calls: number;
+  /** Webhooks whose deliveries were started. */
+  readonly webhooks: number;
   /** Items of tenants that are being removed. */
   readonly removed: number;
   /** Left for the next pass. */
@@ -47,7 +55,7 @@ const MAX_ATTEMPTS = 3;
  * One that fails does not stop the others; it is still due in the next pass.
  */
 export async function sweep(ports: SweeperPorts, nowMs: number): Promise<SweepResult> {
-  const total = { publications: 0, gateways: 0, bindings: 0, calls: 0, removed: 0, failures: 0 };
+  const total = { publications: 0, gateways: 0, bindings: 0, calls: 0, webhooks: 0, removed: 0, failures: 0 };
   const sweepShard = async (shard: string): Promise<void> => {
     const due = await dueKeys(ports.table, shard, nowMs);
     await inParallel(due, PARALLEL, async (key) => add(total, await sweepOne(key, ports, nowMs)));
@@ -72,6 +80,7 @@ function add(total: Total, part: Partial<SweepResult>): void {
   total.gateways += part.gateways ?? 0;
   total.bindings += part.bindings ?? 0;
   total.calls += part.calls ?? 0;
+  total.webhooks += part.webhooks ?? 0;
   total.removed += part.removed ?? 0;
   total.failures += part.failures ?? 0;
 }
@@ -89,6 +98,15 @@ async function sweepOne(key: Key, ports: SweeperPorts, nowMs: number): Promise<P
     }
     // The stream tells what this means for the user: role registration-monitor.
     if (user) return { bindings: (await removeExpiredBinding(table, key, nowMs)) ? 1 : 0 };
+    const webhook = webhookOfKey(key);
+    if (webhook) {
+      await ports.startWebhook(webhook);
+      return { webhooks: 1 };
+    }
+    if (waitingOfKey(key)) {
+      await sweepNews(key, table, nowMs);
+      return {};
+    }
     const tenant = tenantOfKey(key.PK);
     if (tenant) return { removed: await continueRemoval(table, tenant, nowMs) };
     const gatewayId = gatewayOfKey(key.PK);
@@ -97,6 +115,13 @@ async function sweepOne(key: Key, ports: SweeperPorts, nowMs: number): Promise<P
     telemetry.log('warn', 'expire', { item: key.PK, ...failureFields(error) });
     return { failures: 1 };
   }
+}
+
+/** What a receiver has refused is tried once more. */
+async function sweepNews(key: Key, table: Table, nowMs: number): Promise<void> {
+  const name = waitingOfKey(key);
+  if (name === undefined || !(await resumeNews(table, key))) return;
+  if (!(await askDelivery(table, name.domain, name.id, nowMs))) await dropNews(table, key);
 }
 
 /** A PUBLISH that came in between is read and decided on again. */

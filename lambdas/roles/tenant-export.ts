@@ -12,6 +12,7 @@ import {
   REPORTED_PREFIX,
   TENANT_SORT_KEY,
   userOfKey,
+  webhookOfKey,
 } from '#table/keys.ts';
 import { decodeList } from '#table/list-item.ts';
 import { decodePresentity } from '#table/presentity-item.ts';
@@ -21,9 +22,11 @@ import { type Item, partitionQuery, type Table } from '#table/table.ts';
 import { readSection, type Section, sectionsOf } from '#table/tenant-inventory.ts';
 import { decodeTenant } from '#table/tenant-item.ts';
 import { decodeUser } from '#table/user-item.ts';
+import { decodeWebhook } from '#table/webhook-item.ts';
 import { showKey } from './key-desk.ts';
 import { viewBinding, viewSubscription } from './live-desk.ts';
 import { showTenant } from './tenant-desk.ts';
+import { showWebhook } from './webhook-desk.ts';
 
 /** Where a page begins: in a section, behind a thing of it. */
 export interface ExportPlace {
@@ -91,7 +94,7 @@ type Lines = readonly object[] | Promise<readonly object[]>;
 function linesOf(table: Table, { name }: Section, item: Item, domain: string, nowMs: number): Lines {
   switch (name) {
     case 'tenant':
-      return tenantLines(item, domain);
+      return tenantLines(item, domain, nowMs);
     case 'users':
       return userLines(table, item, domain);
     case 'bindings':
@@ -120,12 +123,14 @@ function linesOf(table: Table, { name }: Section, item: Item, domain: string, no
   }
 }
 
-function tenantLines(item: Item, domain: string): readonly object[] {
+function tenantLines(item: Item, domain: string, nowMs: number): readonly object[] {
   const [kind = ''] = item.SK.split('#');
   if (item.SK === TENANT_SORT_KEY) return [{ kind: 'tenant', ...showTenant(decodeTenant(item, domain)) }];
+  const webhook = webhookOfKey(item);
+  if (webhook) return [{ kind: 'webhook', ...showWebhook(decodeWebhook(item, domain), nowMs) }];
   if (kind === 'TRUNK')
     return [{ kind: 'trunk', ...only(item, ['transport', 'host', 'port', 'addresses', 'callerId']) }];
-  const counters = ['profile', 'value', 'size', 'processed', 'failed', 'early', 'active', 'users', 'lists'];
+  const counters = ['profile', 'value', 'size', 'processed', 'failed', 'early', 'active', 'users', 'lists', 'webhooks'];
   return [{ kind: 'counter', name: item.SK, ...only(item, counters) }];
 }
 

@@ -15,8 +15,9 @@ import { loadManyWatchRules, saysOfWatching } from '#table/watch-rules.ts';
 import { chunksOf } from './batches.ts';
 import { failureFields } from './role-log.ts';
 import { reviewPresentity, type WatchReviewPorts } from './watch-review.ts';
+import { retellWebhooks, type WebhookFeederPorts } from './webhook-feeder.ts';
 
-export interface WatchMonitorPorts extends Omit<WatchReviewPorts, 'loadTenant'> {
+export interface WatchMonitorPorts extends Omit<WatchReviewPorts, 'loadTenant'>, WebhookFeederPorts {
   readonly clock: () => number;
 }
 
@@ -93,6 +94,7 @@ async function settleAccount(
   const isMoved = String(before.groups.toSorted()) !== String(after.groups.toSorted());
   if (isMoved && dependsOnGroups(tenant.watch, tenant.hasWatchRules))
     await askReview(ports.table, address.domain, nowMs);
+  await retellWebhooks([address], ports, nowMs);
   return reviewPresentity({ presentity: address, decidedBy: sequenceNumber }, ports, nowMs);
 }
 
@@ -128,6 +130,7 @@ async function stepReview(domain: string, ports: SettlePorts, nowMs: number): Pr
       presentities.map((presentity) => reviewPresentity({ presentity, decidedBy }, ports, nowMs)),
     );
     if (!results.every(Boolean)) return false;
+    await retellWebhooks(presentities, ports, nowMs);
     cursor = next;
   } while (cursor !== undefined && ports.clock() - startedMs < STEP_MS);
   if (cursor === undefined) await finishReview(ports.table, domain, review);

@@ -16,6 +16,8 @@ const variables = v.object({
   VAULT_SECRET_ARN: v.optional(text),
   CANARY_SECRET: v.optional(text),
   CANARY_SECRET_ARN: v.optional(text),
+  WEBHOOK_FUNCTION: v.optional(text),
+  LAMBDA_ENDPOINT: v.optional(v.pipe(v.string(), v.url())),
   EXPIRE_LOOP_SECONDS: v.optional(v.pipe(v.string(), v.regex(/^\d+$/), v.transform(Number)), '0'),
   /** Comma list of origins whose pages may use the HTTP API. */
   API_ORIGINS: v.optional(v.string(), ''),
@@ -46,6 +48,10 @@ export interface Environment {
   readonly vaultSecret?: SecretSource;
   /** Password of the canary's account. */
   readonly canarySecret?: SecretSource;
+  /** The function that delivers to webhooks; undefined when this function does not start it. */
+  readonly webhookFunction?: string;
+  /** The Invoke API of one machine; undefined on AWS. */
+  readonly lambdaEndpoint?: string;
   /** How long one scheduled run of `expire` loops; 0 for a single pass. */
   readonly expireLoopSeconds: number;
   /** Origins whose pages may use the HTTP API. */
@@ -70,6 +76,8 @@ export function readEnvironment(source: Readonly<Record<string, string | undefin
     adminSecret: secretSource(known.ADMIN_SECRET, known.ADMIN_SECRET_ARN),
     vaultSecret: secretSource(known.VAULT_SECRET, known.VAULT_SECRET_ARN),
     canarySecret: secretSource(known.CANARY_SECRET, known.CANARY_SECRET_ARN),
+    webhookFunction: known.WEBHOOK_FUNCTION,
+    lambdaEndpoint: known.LAMBDA_ENDPOINT,
     expireLoopSeconds: known.EXPIRE_LOOP_SECONDS,
     apiOrigins: known.API_ORIGINS.split(',').filter(Boolean),
     historyHours: known.HISTORY_HOURS,

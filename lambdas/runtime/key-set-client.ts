@@ -1,14 +1,10 @@
 /** Public keys of token issuers: fetched over https, bounded, kept, and never from inside our own network. */
-import type { LookupAddress } from 'node:dns';
-import { lookup } from 'node:dns/promises';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import type { LookupFunction } from 'node:net';
-import { isIP } from 'node:net';
 import type { JSONWebKeySet } from 'jose';
 import * as v from 'valibot';
 import { DependencyUnavailable } from '#core/error.ts';
-import { isLoopbackAddress, isPublicAddress } from './network-address.ts';
+import { guardedLookup, refusalOf } from './guarded-connection.ts';
 
 export interface KeySetSettings {
   /** Only on one machine: keys may come from the machine itself, without https. */
@@ -103,37 +99,19 @@ function entryOf(entries: Map<string, Entry>, uri: string): Entry {
 
 const originOf = (uri: string): string => (URL.canParse(uri) ? new URL(uri).origin : 'a malformed URI');
 
-/** One GET without redirects. The address is checked where the connection is made, so a name cannot change in between. */
+/** One GET without redirects. */
 export async function fetchKeySet(uri: string, allowsLoopback: boolean): Promise<JSONWebKeySet> {
   const url = new URL(uri);
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  const isAllowed = (address: string): boolean =>
-    isPublicAddress(address) || (allowsLoopback && isLoopbackAddress(address));
-  if (isIP(host) !== 0 && !isAllowed(host)) throw new Error('The address is not public');
-  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && allowsLoopback)) throw new Error('Not https');
-  const text = await get(url, guardedLookup(isAllowed));
+  const refusal = refusalOf(url, allowsLoopback);
+  if (refusal !== undefined) throw new Error(refusal);
+  const text = await get(url, allowsLoopback);
   return v.parse(keySet, JSON.parse(text)) as JSONWebKeySet;
 }
 
-function guardedLookup(isAllowed: (address: string) => boolean): LookupFunction {
-  return (hostname, options, callback) => {
-    lookup(hostname, { all: true, family: options.family === 4 || options.family === 6 ? options.family : 0 }).then(
-      (found: readonly LookupAddress[]) => {
-        const allowed = found.filter(({ address }) => isAllowed(address));
-        const [first] = allowed;
-        if (first === undefined) callback(new Error('The name has no public address'), '', 0);
-        else if (options.all) callback(null, [...allowed]);
-        else callback(null, first.address, first.family);
-      },
-      (error: NodeJS.ErrnoException) => callback(error, '', 0),
-    );
-  };
-}
-
-function get(url: URL, lookupGuarded: LookupFunction): Promise<string> {
+function get(url: URL, allowsLoopback: boolean): Promise<string> {
   const request = url.protocol === 'https:' ? requestHttps : requestHttp;
   return new Promise((resolve, reject) => {
-    const options = { lookup: lookupGuarded, agent: false, signal: AbortSignal.timeout(TIMEOUT_MS) } as const;
+    const options = { lookup: guardedLookup(allowsLoopback), agent: false, signal: AbortSignal.timeout(TIMEOUT_MS) };
     const outgoing = request(url, { ...options, headers: { accept: 'application/json' } }, (incoming) => {
       const chunks: Buffer[] = [];
       let size = 0;

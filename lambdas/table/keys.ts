@@ -10,7 +10,7 @@ export interface Key {
 /** Kinds of partitions, the first part of every partition key; the rights of functions go by them (cdk/table-rights). */
 export const PARTITION_KINDS = [
   ...(['AUDIT', 'CALL', 'FAILURES', 'GATEWAY', 'HISTORY', 'KEY', 'LIST', 'MESSAGES'] as const),
-  ...(['PRESENTITY', 'RECORDS', 'SOURCE', 'TENANT', 'USER'] as const),
+  ...(['PRESENTITY', 'RECORDS', 'SOURCE', 'TENANT', 'USER', 'WAITING'] as const),
 ] as const;
 export type PartitionKind = (typeof PARTITION_KINDS)[number];
 /** How the partition keys of a kind begin. */
@@ -56,6 +56,38 @@ export const trunkKey = (domain: string): Key => ({ PK: tenantKey(domain).PK, SK
 /** The stream filter names it too. */
 export const SIGN_IN_SORT_KEY = 'SIGN-IN';
 export const signInSecretsKey = (domain: string): Key => ({ PK: tenantKey(domain).PK, SK: SIGN_IN_SORT_KEY });
+
+/** Sort-key prefix of a tenant's webhooks. */
+export const WEBHOOK_PREFIX = 'WEBHOOK#';
+export const webhookKey = (domain: string, id: string): Key => ({
+  PK: tenantKey(domain).PK,
+  SK: `${WEBHOOK_PREFIX}${id}`,
+});
+
+/** The webhook of a key; undefined for another kind of item. */
+export function webhookOfKey({ PK, SK }: Key): { readonly domain: string; readonly id: string } | undefined {
+  const domain = tenantOfKey(PK);
+  const isWebhook = domain !== undefined && SK.startsWith(WEBHOOK_PREFIX);
+  return isWebhook ? { domain, id: SK.slice(WEBHOOK_PREFIX.length) } : undefined;
+}
+
+/** Partition of what waits for a tenant's webhooks: one, so that it leads to what was left by a webhook that is gone. */
+export const waitingPartition = (domain: string): string => `WAITING#${domain}`;
+/** Sort-key prefix of what waits for one webhook. */
+export const waitingPrefix = (id: string): string => `NEWS#${id}#`;
+
+/** @param user '' for a test */
+export const waitingKey = (domain: string, id: string, user: string): Key => ({
+  PK: waitingPartition(domain),
+  SK: `${waitingPrefix(id)}${user}`,
+});
+
+/** Whose news wait for which webhook; undefined for another kind of item. */
+export function waitingOfKey({ PK, SK }: Key) {
+  const [, domain] = /^WAITING#(.+)$/s.exec(PK) ?? [];
+  const [, id, user] = /^NEWS#([^#]*)#(.*)$/s.exec(SK) ?? [];
+  return domain === undefined || id === undefined || user === undefined ? undefined : { domain, id, user };
+}
 
 /** Failed sign-ins at a tenant from one address in one quarter of an hour. */
 export const failuresKey = (domain: string, address: string, window: number): Key => ({

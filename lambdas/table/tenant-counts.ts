@@ -1,4 +1,4 @@
-/** How many users and lists a tenant has, counted with each change. */
+/** How many users, lists and webhooks a tenant has, counted with each change. */
 import * as v from 'valibot';
 import { COUNT_PREFIX, countKey, tenantKey } from './keys.ts';
 import { type Item, partitionQuery, type Table, type TransactionWrite } from './table.ts';
@@ -6,11 +6,13 @@ import { type Item, partitionQuery, type Table, type TransactionWrite } from './
 export interface TenantCounts {
   readonly users: number;
   readonly lists: number;
+  readonly webhooks: number;
 }
 
-const countAttributes = v.object({ users: v.optional(v.number(), 0), lists: v.optional(v.number(), 0) });
+const count = v.optional(v.number(), 0);
+const countAttributes = v.object({ users: count, lists: count, webhooks: count });
 
-/** @param name of the user or list: it says which part of the counter is used */
+/** @param name of the user, list or webhook: it says which part of the counter is used */
 export const countWrite = (domain: string, of: keyof TenantCounts, name: string, change: 1 | -1): TransactionWrite => ({
   kind: 'update',
   key: countKey(domain, name),
@@ -20,7 +22,10 @@ export const countWrite = (domain: string, of: keyof TenantCounts, name: string,
 });
 
 /** For whoever puts users and lists into a table without this. */
-export const countItem = (domain: string, counts: TenantCounts): Item => ({ ...countKey(domain, ''), ...counts });
+export const countItem = (domain: string, counts: Partial<TenantCounts>): Item => ({
+  ...countKey(domain, ''),
+  ...counts,
+});
 
 /** One Query. */
 export async function loadCounts(table: Table, domain: string): Promise<TenantCounts> {
@@ -29,5 +34,6 @@ export async function loadCounts(table: Table, domain: string): Promise<TenantCo
   return {
     users: counts.reduce((sum, { users }) => sum + users, 0),
     lists: counts.reduce((sum, { lists }) => sum + lists, 0),
+    webhooks: counts.reduce((sum, { webhooks }) => sum + webhooks, 0),
   };
 }

@@ -25,6 +25,7 @@ import {
   recordPartition,
   tenantKey,
   userOfKey,
+  waitingPartition,
 } from './keys.ts';
 import type { Item, Table } from './table.ts';
 
@@ -69,6 +70,7 @@ export function sectionsOf(domain: string): readonly Section[] {
     { name: 'failures', listedAs: listedFailures(domain), partitionsOf: own },
     { name: 'keys', listedAs: listedKeys(domain), partitionsOf: own },
     { name: 'audit', partition: auditPartition(domain), partitionsOf: none },
+    { name: 'waiting', partition: waitingPartition(domain), partitionsOf: none },
     { name: 'tenant', partition: tenantKey(domain).PK, partitionsOf: none },
   ];
 }

@@ -50,6 +50,8 @@ export interface Tenant {
   readonly version: number;
   /** True once some user has said who may watch: until then no account is read to decide. */
   readonly hasWatchRules: boolean;
+  /** True once it has had a webhook: until then none is looked for when a state changes. */
+  readonly hasWebhooks: boolean;
   /** Of one that is being removed. */
   readonly removal?: Removal;
 }
@@ -145,6 +147,7 @@ const tenantAttributes = v.object({
   ...givenTenant.entries,
   version: v.optional(v.number(), 0),
   hasWatchRules: v.optional(v.boolean(), false),
+  hasWebhooks: v.optional(v.boolean(), false),
   removedSinceMs: v.optional(v.number()),
   removedItems: v.optional(v.number(), 0),
 });
@@ -165,8 +168,8 @@ export function decodeTenant(item: Item, domain: string): Tenant {
   // Without the values: some of them are secrets.
   const problems = result.issues?.map((issue) => v.getDotPath(issue)).join(', ');
   if (!result.success) throw new ContractError(`Item ${item.PK} is not right: ${problems}`);
-  const { version, hasWatchRules, removedSinceMs, removedItems, ...given } = result.output;
-  const tenant = { ...completeTenant(domain, given, version), hasWatchRules };
+  const { version, hasWatchRules, hasWebhooks, removedSinceMs, removedItems, ...given } = result.output;
+  const tenant = { ...completeTenant(domain, given, version), hasWatchRules, hasWebhooks };
   if (removedSinceMs === undefined) return tenant;
   return { ...tenant, removal: { sinceMs: removedSinceMs, items: removedItems } };
 }
@@ -174,7 +177,7 @@ export function decodeTenant(item: Item, domain: string): Tenant {
 /** A tenant that sets this, with the defaults for the rest. */
 export function completeTenant(domain: string, given: GivenTenant, version = 0): Tenant {
   return {
-    ...{ domain, version, given, hasWatchRules: false },
+    ...{ domain, version, given, hasWatchRules: false, hasWebhooks: false },
     policy: completePolicy(given.policy ?? {}),
     signIn: completeSignIn(given.signIn ?? {}),
     watch: completeWatch(given.watch ?? {}),

@@ -7,6 +7,8 @@ const amount = (maximum: number, description: string) =>
 
 const MANY = 10_000_000;
 const FAST = 100_000;
+/** Each change of a state is one write for each of them. */
+const MAX_WEBHOOKS = 50;
 
 /** What a tenant may be given. */
 export const givenQuotas = v.object({
@@ -28,6 +30,7 @@ export const givenQuotas = v.object({
   ),
   users: amount(MANY, 'Users and publishers'),
   lists: amount(MANY, 'Lists'),
+  webhooks: amount(MAX_WEBHOOKS, 'Webhooks'),
 });
 export type GivenQuotas = v.InferOutput<typeof givenQuotas>;
 
@@ -45,6 +48,7 @@ export const DEFAULT_QUOTAS: TenantQuotas = {
   apiRequestsPerSecond: 100,
   users: 20_000,
   lists: 1_000,
+  webhooks: 10,
 };
 
 /** What is set, over the defaults. */

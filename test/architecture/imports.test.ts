@@ -118,6 +118,7 @@ test('the SDK is known only where its service is reached: table, functions, secr
   expect(named).toEqual([
     'edge-gateway/backend.ts',
     'edge-gateway/instruction-keys.ts',
+    'lambdas/runtime/function-client.ts',
     'lambdas/runtime/secret-rotation.ts',
     'lambdas/runtime/secret.ts',
     'lambdas/table/dynamodb.ts',

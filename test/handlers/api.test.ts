@@ -49,6 +49,7 @@ beforeEach(async () => {
     loadTenant: (each) => loadTenant(table, each),
     gateways: client,
     random: randomBytes,
+    refusedTarget: () => undefined,
     takeRequest: async () => ({}),
     takeChanges: () => undefined,
     vault: async () => TEST_VAULT,

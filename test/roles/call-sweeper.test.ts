@@ -47,7 +47,8 @@ const talk = (sequence: number, nowMs = T0) => {
   const told = { sequence, state: 'confirmed' as const, forks, more: { answeredAtMs: T0 + 1_000, callee } };
   return reportCalls({ snapshots: [snapshotOf(call, T0, told)] }, { table, telemetry }, nowMs);
 };
-const sweepAt = (nowMs: number, on: Table = table) => sweep({ table: on, telemetry }, nowMs);
+const sweepAt = (nowMs: number, on: Table = table) =>
+  sweep({ table: on, telemetry, startWebhook: async () => undefined }, nowMs);
 const stateOf = async (user: string) =>
   composeDialogs((await loadPresentity(table, { domain, user })).publications, T0).map(({ state, event }) => [
     state,

@@ -83,7 +83,7 @@ class Office {
     return outcome;
   }
 
-  sweep = (nowMs: number) => sweep(this.#ports, nowMs);
+  sweep = (nowMs: number) => sweep({ ...this.#ports, startWebhook: async () => undefined }, nowMs);
 
   /** The stream comes by. */
   async fanOut(nowMs: number): Promise<void> {

@@ -233,7 +233,7 @@ describe('beside publications', () => {
     expect((await statesOf('1002')).toSorted()).toEqual(['confirmed', 'early']);
     await tell(over());
     expect(await statesOf('1002')).toEqual(['early']);
-    await sweep({ table, telemetry }, T0 + 31_000);
+    await sweep({ table, telemetry, startWebhook: async () => undefined }, T0 + 31_000);
     const { publications } = await presentity('1002');
     expect(publications.map(({ publisher }) => publisher)).toEqual([`sip:pbx@${domain}`]);
     expect(await presentity('1002')).toMatchObject({ publicationCount: 1, dueAtMs: T0 + 3_600_000 });
@@ -244,9 +244,9 @@ describe('beside publications', () => {
     await tell(over());
     const before = await presentity('1002');
     expect(before.publications).toHaveLength(1);
-    await sweep({ table, telemetry }, T0 + 29_000);
+    await sweep({ table, telemetry, startWebhook: async () => undefined }, T0 + 29_000);
     expect((await presentity('1002')).publications).toHaveLength(1);
-    await sweep({ table, telemetry }, T0 + 31_000);
+    await sweep({ table, telemetry, startWebhook: async () => undefined }, T0 + 31_000);
     const after = await presentity('1002');
     expect([after.publications, after.version]).toEqual([[], before.version]);
     expect(await tell({ ...talking(), sequence: 8 }, T0 + 62_000)).toEqual({ taken: 0, stale: 1 });

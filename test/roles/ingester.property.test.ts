@@ -168,7 +168,7 @@ async function holds({ all, order, faults }: Case, table: Table, workers: number
       const one = all[index];
       if (one) await takeAtLast(world, one, nowMs);
       nowMs += STEP_MS;
-      await sweep({ table, telemetry: { log: () => undefined } }, nowMs);
+      await sweep({ table, telemetry: { log: () => undefined }, startWebhook: async () => undefined }, nowMs);
     }
   };
   await Promise.all(Array.from({ length: workers }, worker));

@@ -81,13 +81,13 @@ describe('words of a source', () => {
 
   it('are refused when an end that came earlier is later, for some minutes', async () => {
     expect(await say('1001', dialog('a', 'terminated', 8))).toEqual({ kind: 'applied' });
-    await sweep({ table, telemetry: { log: () => undefined } }, T0 + 200_000);
+    await sweep({ table, telemetry: { log: () => undefined }, startWebhook: async () => undefined }, T0 + 200_000);
     expect(await say('1001', dialog('a', 'early', 7, 'pbx', T0 + 200_000), T0 + 200_000)).toEqual({
       kind: 'late',
       sequence: 8,
     });
     const { version } = await stateOf('1001');
-    await sweep({ table, telemetry: { log: () => undefined } }, T0 + 300_001);
+    await sweep({ table, telemetry: { log: () => undefined }, startWebhook: async () => undefined }, T0 + 300_001);
     const after = await stateOf('1001');
     // Nobody is told that a dialog which had ended is now forgotten.
     expect([after.publications, after.version]).toEqual([[], version]);
@@ -104,7 +104,7 @@ describe('words of a source', () => {
   it('end with their lease, as a change that is published', async () => {
     await say('1001', dialog('a', 'confirmed', 5));
     const { version } = await stateOf('1001');
-    await sweep({ table, telemetry: { log: () => undefined } }, T0 + 60_000);
+    await sweep({ table, telemetry: { log: () => undefined }, startWebhook: async () => undefined }, T0 + 60_000);
     const after = await stateOf('1001');
     expect([after.publications, after.version]).toEqual([[], version + 1]);
   });
@@ -266,7 +266,7 @@ describe('a snapshot', () => {
   it('renews the leases of what it names', async () => {
     await say('1001', dialog('a', 'confirmed', 1));
     await snapshot(2, { 1001: [['a', 'confirmed']] }, T0 + 50_000);
-    await sweep({ table, telemetry: { log: () => undefined } }, T0 + 60_000);
+    await sweep({ table, telemetry: { log: () => undefined }, startWebhook: async () => undefined }, T0 + 60_000);
     expect(await lamps('1001', T0 + 60_000)).toEqual(['a confirmed']);
   });
 

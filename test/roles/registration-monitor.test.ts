@@ -157,7 +157,7 @@ describe('registration monitor', () => {
 
 describe('sweep of bindings', () => {
   it('removes a binding that has run out, and leaves one that was refreshed', async () => {
-    const pass = (nowMs: number) => sweep({ table, telemetry }, nowMs);
+    const pass = (nowMs: number) => sweep({ table, telemetry, startWebhook: async () => undefined }, nowMs);
     // What other tests left behind.
     await pass(T0 + 2_000);
     await saveBinding(table, address(), binding('short', { expiresAtMs: T0 + 3_000 }));

@@ -47,7 +47,8 @@ beforeEach(() => {
 
 const key = () => stateKey('demo.example', user);
 const item = () => table.get(key(), { consistent: true });
-const sweepAt = (nowMs: number, over: Table = table) => sweep({ table: over, telemetry }, nowMs);
+const sweepAt = (nowMs: number, over: Table = table) =>
+  sweep({ table: over, telemetry, startWebhook: async () => undefined }, nowMs);
 
 async function change(request: TestPublish, nowMs = T0): Promise<string> {
   const { response } = await publish(
@@ -68,7 +69,7 @@ describe('sweep of publications', () => {
       gateways: 0,
       bindings: 0,
       calls: 0,
-      removed: 0,
+      ...{ webhooks: 0, removed: 0 },
       failures: 0,
     });
     expect(await sweepAt(T0 + 60_000)).toEqual({
@@ -76,7 +77,7 @@ describe('sweep of publications', () => {
       gateways: 0,
       bindings: 0,
       calls: 0,
-      removed: 0,
+      ...{ webhooks: 0, removed: 0 },
       failures: 0,
     });
     const { version, changedAtMs, publications } = await loadPresentity(table, { domain: 'demo.example', user });
@@ -106,7 +107,7 @@ describe('sweep of publications', () => {
       gateways: 0,
       bindings: 0,
       calls: 0,
-      removed: 0,
+      ...{ webhooks: 0, removed: 0 },
       failures: 0,
     });
     expect(await item()).toMatchObject({ version: T0 + 2, dueAtMs: T0 + 90_000 });
@@ -121,7 +122,7 @@ describe('sweep of publications', () => {
       gateways: 0,
       bindings: 0,
       calls: 0,
-      removed: 0,
+      ...{ webhooks: 0, removed: 0 },
       failures: 0,
     });
     expect((await item())?.dueAtMs).toBeUndefined();
@@ -143,7 +144,7 @@ describe('sweep of publications', () => {
       gateways: 0,
       bindings: 0,
       calls: 0,
-      removed: 0,
+      ...{ webhooks: 0, removed: 0 },
       failures: 0,
     });
     expect(await item()).toMatchObject({ pubCount: 1, dueAtMs: T0 + 125_000 });
@@ -157,7 +158,7 @@ describe('sweep of publications', () => {
       gateways: 0,
       bindings: 0,
       calls: 0,
-      removed: 0,
+      ...{ webhooks: 0, removed: 0 },
       failures: 1,
     });
     expect(logged).toHaveLength(1);

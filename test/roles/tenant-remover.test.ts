@@ -52,7 +52,7 @@ describe('the removal of a tenant', () => {
       ...['AUDIT CHANGE', 'CALL CALL', 'HISTORY CHANGE', 'KEY KEY', 'LIST LIST', 'MESSAGES MESSAGE'],
       ...['PRESENTITY DEVICE', 'PRESENTITY STATE', 'PRESENTITY WATCHER', 'RECORDS RECORD'],
       ...['SOURCE PRESENTITY', 'SOURCE SOURCE', 'TENANT COUNT', 'TENANT SIZE', 'TENANT STATISTICS'],
-      ...['TENANT TENANT', 'TENANT TRUNK', 'USER BINDING', 'USER PROFILE'],
+      ...['TENANT TENANT', 'TENANT TRUNK', 'TENANT WEBHOOK', 'USER BINDING', 'USER PROFILE', 'WAITING NEWS'],
     ]);
     const { status, body } = await rig.ask('DELETE', `/v1/tenants/${A}`);
     expect([status, body]).toMatchObject([202, { domain: A, state: 'deleting', removal: { items: 0 } }]);
@@ -179,7 +179,7 @@ describe('the export of a tenant', () => {
     expect(await exported(7)).toEqual(all);
     expect([...new Set(all.map(({ kind }) => kind))].sort()).toEqual([
       ...['audit', 'binding', 'call', 'change', 'counter', 'device', 'key', 'list', 'message', 'presentity'],
-      ...['record', 'source', 'subscription', 'tenant', 'trunk', 'user'],
+      ...['record', 'source', 'subscription', 'tenant', 'trunk', 'user', 'webhook'],
     ]);
     const text = JSON.stringify(all);
     expect(text).not.toContain(B);

@@ -171,7 +171,7 @@ export class World {
   }
 
   sweep(): Promise<unknown> {
-    return sweep({ table: this.table, telemetry }, this.nowMs);
+    return sweep({ table: this.table, telemetry, startWebhook: async () => undefined }, this.nowMs);
   }
 
   /** The gateways tell what they no longer hold. */

@@ -1,6 +1,7 @@
 /** The HTTP API over a table in memory, as API Gateway would call it: a request in, an answer out. */
 import { randomBytes } from 'node:crypto';
 import { identifyCaller } from '#roles/key-authenticator.ts';
+import { refusalOf } from '#runtime/guarded-connection.ts';
 import { openLeaseBook } from '#table/lease-book.ts';
 import type { Table } from '#table/table.ts';
 import { loadTenant } from '#table/tenant-item.ts';
@@ -46,6 +47,7 @@ export function openApiRig(over: Partial<ApiPorts> = {}): ApiRig {
     gateways: { deliver: async () => ({ kind: 'failed', reason: 'no gateway here' }) },
     vault: async () => TEST_VAULT,
     random: randomBytes,
+    refusedTarget: (url) => refusalOf(url, true),
     takeRequest: async () => ({}),
     takeChanges: () => undefined,
     ...over,

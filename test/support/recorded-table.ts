@@ -1,4 +1,4 @@
-/** The table in memory with its stream: every write that the product's filter lets through is a record. */
+/** A table with its stream: every write that the product's filter lets through is a record. */
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { matchesFilter } from '#cdk/local/streams/filter-criteria.ts';
 import { STREAM_MAPPING } from '#cdk/system.ts';
@@ -13,8 +13,8 @@ export interface RecordedTable extends Table {
   readonly counts: Record<keyof Table, number>;
 }
 
-export function openRecordedTable(): RecordedTable {
-  const table = openMemoryTable();
+/** @param table what is written to; one in memory without it */
+export function openRecordedTable(table: Table = openMemoryTable()): RecordedTable {
   const records: unknown[] = [];
   const counts = { get: 0, getBatch: 0, query: 0, put: 0, update: 0, delete: 0, transact: 0, writeBatch: 0 };
   let last: Promise<unknown> = Promise.resolve();

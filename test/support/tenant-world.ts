@@ -14,6 +14,7 @@ import { storeMessage } from '#table/message-item.ts';
 import type { Table } from '#table/table.ts';
 import { loadTenant } from '#table/tenant-item.ts';
 import { loadUser } from '#table/user-item.ts';
+import { addNews } from '#table/waiting-item.ts';
 import { loadWatchRules } from '#table/watch-rules.ts';
 import { ADMIN_KEY, type ApiRig } from './api-rig.ts';
 import { dialogElement, dialogInfo, publishOf, subscribeOf } from './dialogs.ts';
@@ -56,6 +57,8 @@ export async function populateTenant(rig: ApiRig, domain: string): Promise<Popul
   await must('PUT', `${T}/lists/team`, { members: [{ uri: `sip:1002@${domain}` }, { uri: `sip:ghost@${domain}` }] });
   const account = { username: 'us', realm: 'x', password: `trunk password of ${domain}` };
   await must('PUT', `${T}/trunk`, { transport: 'TCP', host: 'sip.example', addresses: ['192.0.2.7'], account });
+  const { id } = await must('POST', `${T}/webhooks`, { url: `https://hooks.example/${domain}`, users: ['1001'] });
+  await addNews(table, { domain, id, user: '1001' }, { mark: domain, atMs: nowMs });
   const { key } = await must('POST', `${T}/keys`, { name: 'own', permission: 'admin' });
   await must('PUT', `${T}/presentities/1001/dialogs/d1`, {
     source: 'pbx',

@@ -81,7 +81,7 @@ export function startWorld(through: (table: Table) => Table = (table) => table):
     findWatchRules: (address) => rules(`${address.domain} ${address.user}`),
   };
   const streamPorts = {
-    ...{ table: seenTable, telemetry: { log: () => undefined }, clock: now },
+    ...{ table: seenTable, telemetry: { log: () => undefined }, clock: now, webhooksOf: async () => [] },
     leases: { find: async () => LEASE, drop: () => undefined },
     gateways: { deliver: async (_id: unknown, _address: string, all: readonly Instruction[]) => deliverTo(all) },
   };

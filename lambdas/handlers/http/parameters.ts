@@ -60,6 +60,11 @@ export const PARAMETERS = {
     v.description('Id of a token, as it was handed out'),
   ),
   connection: v.pipe(anyText, v.description('Id of a connection, as the list shows it')),
+  webhook: v.pipe(
+    v.string(),
+    v.regex(/^[0-9a-f]{12}$/, 'is no id of a webhook'),
+    v.description('Id of the webhook, as it was given when it was made'),
+  ),
   watcher: v.pipe(anyText, v.description('Who watches: a user name of the tenant, or an address (sip:user@domain)')),
   callId: v.pipe(anyText, v.description('Call-ID, percent-encoded')),
   profile: v.pipe(anyText, v.description('Profile of calls')),

@@ -13,6 +13,8 @@ export interface ApiPorts extends OperatorDeskPorts {
   readonly takeChanges: (tenant: Pick<Tenant, 'domain' | 'quotas'>, count: number, nowMs: number) => void;
   /** Seals what is secret in the table, and opens it. */
   readonly vault: VaultReader;
+  /** Why a webhook must not be sent to this address; undefined when it may be. */
+  readonly refusedTarget: (url: URL) => string | undefined;
   /** Bytes from a cryptographic source. */
   readonly random: (bytes: number) => Buffer;
 }

@@ -16,6 +16,7 @@ import { TOKEN_ROUTES } from './tokens.ts';
 import { TRUNK_ROUTES } from './trunks.ts';
 import { USER_ROUTES } from './users.ts';
 import { WATCHER_ROUTES } from './watchers.ts';
+import { WEBHOOK_ROUTES } from './webhooks.ts';
 
 const RESOURCES: readonly Route[] = [
   ...TENANT_ROUTES,
@@ -32,6 +33,7 @@ const RESOURCES: readonly Route[] = [
   ...LIMIT_ROUTES,
   ...WATCHER_ROUTES,
   ...INGEST_ROUTES,
+  ...WEBHOOK_ROUTES,
   ...CALL_ROUTES,
 ];
 

@@ -63,7 +63,8 @@ describe('limits of a tenant', () => {
     expect(named(body, 'requestsPerSecond')).toMatchObject({ limit: 100, use: 1.5, share: 0.015, state: 'normal' });
     expect(named(body, 'users')).toEqual({ name: 'users', limit: 4, use: 2, share: 0.5, state: 'normal' });
     expect(named(body, 'lists')).toMatchObject({ limit: 1_000, use: 1 });
-    expect(body.items).toHaveLength(8);
+    expect(named(body, 'webhooks')).toMatchObject({ limit: 10, use: 0 });
+    expect(body.items).toHaveLength(9);
   });
 
   it('say when a gateway does not answer', async () => {

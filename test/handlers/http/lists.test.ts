@@ -31,10 +31,10 @@ describe('an event list', () => {
       'all',
       'team',
     ]);
-    expect(await loadCounts(rig.table, 'a.example')).toEqual({ users: 0, lists: 2 });
+    expect(await loadCounts(rig.table, 'a.example')).toEqual({ users: 0, lists: 2, webhooks: 0 });
     expect((await rig.ask('DELETE', `${A}/lists/team`)).status).toBe(204);
     expect((await rig.ask('GET', `${A}/lists/team`)).status).toBe(404);
-    expect(await loadCounts(rig.table, 'a.example')).toEqual({ users: 0, lists: 1 });
+    expect(await loadCounts(rig.table, 'a.example')).toEqual({ users: 0, lists: 1, webhooks: 0 });
   });
 
   it.each([
