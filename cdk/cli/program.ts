@@ -15,11 +15,12 @@ import { addTenantCommands } from './commands/tenants.ts';
 import { addTrunkCommands } from './commands/trunk.ts';
 import { addUserCommands } from './commands/users.ts';
 import { addWatchCommand } from './commands/watch.ts';
+import { addWebhookCommands } from './commands/webhooks.ts';
 import { EXIT } from './failure.ts';
 
 const FAMILIES = [
   ...[addProfileCommands, addTenantCommands, addUserCommands, addListCommands, addKeyCommands, addTokenCommands],
-  ...[addSecretCommands, addIssuerCommands, addTrunkCommands, addConnectionCommands],
+  ...[addSecretCommands, addIssuerCommands, addTrunkCommands, addConnectionCommands, addWebhookCommands],
   ...[addWatchCommand, addLampCommands, addCallCommands, addOversightCommands, addDoctorCommand],
 ];
 

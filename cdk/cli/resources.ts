@@ -18,6 +18,7 @@ import type {
 import type { tenantResource } from '../../lambdas/handlers/http/tenants.ts';
 import type { secretResource } from '../../lambdas/handlers/http/tokens.ts';
 import type { userResource } from '../../lambdas/handlers/http/users.ts';
+import type { webhookResource } from '../../lambdas/handlers/http/webhooks.ts';
 import type { issuerResource } from '../../lambdas/table/tenant-sign-in.ts';
 
 /** `state` while it is being deleted. */
@@ -26,6 +27,8 @@ export type Account = InferOutput<typeof userResource>;
 export type List = InferOutput<typeof listResource>;
 /** `key` when it has just been made. */
 export type Key = InferOutput<typeof keyResource> & { readonly key?: string };
+/** `secret` when it has just been made. */
+export type Webhook = InferOutput<typeof webhookResource> & { readonly secret?: string };
 export type LampState = InferOutput<typeof lampResource>;
 export type Presentity = InferOutput<typeof presentityResource>;
 export type HistoryChange = InferOutput<typeof changeResource>;

@@ -1,7 +1,7 @@
 /** Where in the console one is: a place in words, and as the fragment of the address. Pure. */
 
 export const TENANT_TABS = [
-  ...['lamps', 'users', 'connections', 'subscriptions', 'calls', 'limits', 'keys', 'settings', 'audit'],
+  ...['lamps', 'users', 'connections', 'subscriptions', 'calls', 'limits', 'keys', 'webhooks', 'settings', 'audit'],
 ] as const;
 export type TenantTab = (typeof TENANT_TABS)[number];
 

@@ -12,6 +12,7 @@ const TAB_NAMES = {
   calls: 'Calls',
   limits: 'Limits',
   keys: 'Keys',
+  webhooks: 'Webhooks',
   settings: 'Settings',
   audit: 'Audit',
 } as const satisfies Record<TenantTab, string>;
@@ -19,7 +20,7 @@ const TAB_NAMES = {
 const OPERATOR_PLACES = { tenants: 'Tenants', keys: 'Keys of operators', audit: 'Audit of operators' } as const;
 
 /** What only a key that may change things is shown at all. */
-const FOR_ADMINS: readonly string[] = ['keys', 'audit'];
+const FOR_ADMINS: readonly string[] = ['keys', 'webhooks', 'audit'];
 
 const isOpen = (tab: string, { mayChange }: Account): boolean => mayChange || !FOR_ADMINS.includes(tab);
 

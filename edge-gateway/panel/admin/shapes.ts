@@ -19,6 +19,19 @@ export const KEY = object({
 export type Key = Checked<typeof KEY>;
 export const MADE_KEY = object({ prefix: text, key: text });
 
+const MOMENT = object({ at: text, reason: text });
+export const WEBHOOK = object({
+  ...{ id: text, url: text, events: list(text), enabled: flag, description: maybe(text) },
+  ...{ users: maybe(list(text)), groups: maybe(list(text)), watcher: maybe(text) },
+  delivery: object({
+    ...{ state: text, lastSuccessAt: maybe(text), lastFailure: maybe(MOMENT), disabled: maybe(MOMENT) },
+    ...{ waiting: maybe(number), lastTest: maybe(object({ id: text, outcome: text })) },
+  }),
+});
+export type Webhook = Checked<typeof WEBHOOK>;
+export const WEBHOOK_SECRET = object({ id: text, secret: text });
+export const SENT_TEST = object({ id: text });
+
 export const LAMP = object({
   ...{ user: text, lamp: text, registered: flag, version: number },
   changedAt: maybe(text),

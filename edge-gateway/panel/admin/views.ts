@@ -11,6 +11,7 @@ import { subscriptionsView } from '#gateway/panel/admin/subscriptions-view.ts';
 import { tenantsView } from '#gateway/panel/admin/tenants-view.ts';
 import { usersView } from '#gateway/panel/admin/users-view.ts';
 import type { View, ViewPorts } from '#gateway/panel/admin/view.ts';
+import { webhooksView } from '#gateway/panel/admin/webhooks-view.ts';
 import { whyView } from '#gateway/panel/admin/why-view.ts';
 
 const TENANT_VIEWS = {
@@ -21,6 +22,7 @@ const TENANT_VIEWS = {
   calls: callsView,
   limits: limitsView,
   keys: keysView,
+  webhooks: webhooksView,
   settings: settingsView,
   audit: auditView,
 } as const satisfies Record<TenantTab, (ports: ViewPorts, domain: string) => View>;
