@@ -1,7 +1,8 @@
-/** What a PBX says over HTTP is what SIP watchers see: the whole local stack. */
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+/** What a PBX says over HTTP is what SIP watchers see, and what it says by SIP is told over HTTP: the whole local stack. */
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
-import { dialogStates, SipClient } from '#test/support/sip-client.ts';
+import { dialogInfo, dialogStates, SipClient } from '#test/support/sip-client.ts';
+import { isGoodSignature, type Received, startReceiver, type WebhookReceiver } from '#test/support/webhook-receiver.ts';
 
 let stack: LocalStack;
 beforeAll(async () => {
@@ -10,6 +11,7 @@ beforeAll(async () => {
 afterAll(() => stack.stop());
 
 const SOON = { timeoutMs: 15_000 };
+const VISIBLE = { timeout: 30_000, interval: 200 };
 
 async function watch(user: string) {
   const client = await SipClient.connect(stack.url(), '1001', 'demo.example');
@@ -67,4 +69,83 @@ describe('a lamp that is driven by HTTP', () => {
     expect(snapshot.body).toMatchObject({ applied: true, ended: 1 });
     await lost.nextNotify('>terminated</state>', { ...SOON, since });
   });
+});
+
+describe('webhooks', () => {
+  const AOR = 'sip:1015@demo.example';
+  const lampOf =
+    (state: string) =>
+    ({ type, data }: Received): boolean =>
+      type === 'lamp' && data.user === '1015' && data.state === state;
+
+  async function open(): Promise<{ receiver: WebhookReceiver; id: string; secret: string }> {
+    const receiver = await startReceiver();
+    onTestFinished(() => receiver.stop());
+    const made = await ask('POST', '/webhooks', { url: receiver.url, users: ['1015'] });
+    expect(made).toMatchObject({ status: 201, body: { events: ['lamp'], delivery: { state: 'fine' } } });
+    onTestFinished(async () => void (await fetchDelete(`/webhooks/${made.body.id}`)));
+    return { receiver, ...made.body };
+  }
+  const fetchDelete = (path: string) =>
+    fetch(`${stack.apiUrl}/tenants/demo.example${path}`, {
+      method: 'DELETE',
+      headers: { authorization: 'Bearer local-admin-key' },
+    });
+  const deliveryOf = async (id: string) => (await ask('GET', `/webhooks/${id}`)).body.delivery;
+
+  it('are told what happens, the last state after an outage, by both secrets of a rotation, and what they may see', async () => {
+    const [{ receiver, id, secret }, fence] = [await open(), await open()];
+    const pbx = await SipClient.connect(stack.url(), 'pbx', 'demo.example');
+    onTestFinished(() => pbx.close());
+    let tag: string | undefined;
+    const say = async (state: string): Promise<void> => {
+      const body = dialogInfo(AOR, { state, callId: 'call-of-1015' });
+      const { status, header } = await pbx.publish('1015', body, tag === undefined ? {} : { ifMatch: tag });
+      expect(status).toBe(200);
+      tag = header('sip-etag');
+    };
+    const sent = await ask('POST', `/webhooks/${id}/test`);
+    expect((await receiver.next(({ type }) => type === 'test', 0)).id).toBe(sent.body.id);
+    await vi.waitFor(async () => expect((await deliveryOf(id)).lastTest.outcome).toBe('delivered'), VISIBLE);
+
+    // It is told of what happens five seconds after it was made, or sooner.
+    await vi.waitFor(async () => {
+      await say(tag === undefined ? 'early' : 'confirmed');
+      await say('early');
+      await Promise.all([receiver, fence.receiver].map((each) => each.next(lampOf('ringing'), 0, 1_000)));
+    }, VISIBLE);
+    const since = receiver.received.length;
+    await say('confirmed');
+    const busy = await receiver.next(lampOf('busy'), since);
+    expect(isGoodSignature(secret, busy.headers, busy.text, Date.now())).toBe(true);
+    expect(busy.data.dialogs).toMatchObject([{ state: 'confirmed', callId: 'call-of-1015' }]);
+
+    await receiver.stop();
+    await say('early');
+    await vi.waitFor(async () => {
+      expect(await deliveryOf(id)).toMatchObject({ state: 'failing', lastFailure: { reason: 'connection refused' } });
+    }, VISIBLE);
+    await say('terminated');
+    const { body: rotated } = await ask('POST', `/webhooks/${id}/rotate`);
+    const before = receiver.received.length;
+    await receiver.start();
+    const idle = await receiver.next(lampOf('idle'), before, 20_000);
+    expect(receiver.received.slice(before).map(({ data }) => data.state)).toEqual(['idle']);
+    expect(idle.data.sequence).toBeGreaterThan(busy.data.sequence);
+    for (const each of [secret, rotated.secret])
+      expect(isGoodSignature(each, idle.headers, idle.text, Date.now())).toBe(true);
+
+    const blockedFrom = receiver.received.length;
+    expect((await ask('PUT', '/users/1015', { watch: { block: [`webhook-${id}`] } })).status).toBe(200);
+    expect((await receiver.next(({ type }) => type === 'ended', blockedFrom)).data).toMatchObject({
+      ...{ user: '1015', reason: 'rejected' },
+    });
+    expect((await fetchDelete(`/webhooks/${id}`)).status).toBe(204);
+    const fencedFrom = fence.receiver.received.length;
+    await say('confirmed');
+    await fence.receiver.next(lampOf('busy'), fencedFrom);
+    expect(receiver.received.slice(blockedFrom).map(({ type }) => type)).toEqual(['ended']);
+    expect((await ask('GET', `/webhooks/${id}`)).status).toBe(404);
+    expect((await ask('PUT', '/users/1015', {})).status).toBe(200);
+  }, 120_000);
 });

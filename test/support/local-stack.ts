@@ -111,9 +111,9 @@ export async function startStack(options: StackOptions = {}): Promise<LocalStack
 
 const logFolderIn = (output: string): string | undefined => /^ {2}Logs +(.+)$/m.exec(output)?.[1];
 
-/** Every stack of every test is looked through: passwords of seeded users, credentials on the wire, tokens, keys. */
+/** Every stack of every test is looked through: passwords of seeded users, credentials on the wire, tokens, keys, webhooks. */
 const SECRETS = new RegExp(
-  String.raw`\b(?:demo|acme|keep|p4ssw0rd)-(?:10\d\d|pbx)\b|Digest username=|\beyJ[\w-]+\.eyJ|\blf_[0-9a-f]{12}_|${VAULT_KEY}`,
+  String.raw`\b(?:demo|acme|keep|p4ssw0rd)-(?:10\d\d|pbx)\b|Digest username=|\beyJ[\w-]+\.eyJ|\blf_[0-9a-f]{12}_|whsec_|s3cret-of-the-address|${VAULT_KEY}`,
 );
 
 function secretsInLogs(folder: string | undefined): string[] {
