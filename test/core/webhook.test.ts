@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { concerns, judge, mayConcern, retryDelayMs } from '#core/webhook.ts';
@@ -95,13 +96,19 @@ describe('whom a webhook is told of', () => {
   });
 });
 
-it('a receiver of the documentation verifies in so many lines', () => {
-  const secret = webhookSecretOf(new Uint8Array(32).fill(7));
-  const fields = signedFields([secret], 'm', T0, '{}');
-  const key = Buffer.from(secret.slice(6), 'base64');
-  const expected = createHmac('sha256', key)
-    .update(`m.${T0 / 1_000}.{}`)
-    .digest();
-  const given = Buffer.from(fields['webhook-signature'].slice(3), 'base64');
-  expect(timingSafeEqual(expected, given)).toBe(true);
+it('the receiver of the documentation tells a genuine message from others', () => {
+  const page = readFileSync(new URL('../../lambdas/webhooks.md', import.meta.url), 'utf8');
+  const [, code = ''] = /^ {4}(function isGenuine[\s\S]*?^ {4}\}$)/m.exec(page) ?? [];
+  const isGenuine = new Function('createHmac', 'timingSafeEqual', `${code}; return isGenuine;`)(
+    createHmac,
+    timingSafeEqual,
+  );
+  const [secret, next] = [7, 8].map((byte) => webhookSecretOf(new Uint8Array(32).fill(byte)));
+  const fields = signedFields([next ?? '', secret ?? ''], 'm', T0, '{}');
+  const nowSeconds = T0 / 1_000;
+  expect([secret, next].map((each) => isGenuine(each, fields, '{}', nowSeconds))).toEqual([true, true]);
+  expect(isGenuine(secret, fields, '{ }', nowSeconds)).toBe(false);
+  expect(isGenuine('whsec_AAAA', fields, '{}', nowSeconds)).toBe(false);
+  expect([300, 301].map((later) => isGenuine(secret, fields, '{}', nowSeconds + later))).toEqual([true, false]);
+  expect(isGenuine(secret, {}, '{}', nowSeconds)).toBe(false);
 });

@@ -1,7 +1,8 @@
 /** The console in real Chromium against the real local stack. */
 import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type LocalStack, startStack } from '../support/local-stack.ts';
+import { isGoodSignature, startReceiver } from '../support/webhook-receiver.ts';
 import { FAKE_MICROPHONE, launchBrowser, openPanel } from './browser.ts';
 import { apiOf, type Console, openConsole, SOON } from './console.ts';
 import { openPhone } from './phone.ts';
@@ -282,6 +283,38 @@ describe('keys, limits, settings, audit', () => {
     await expect(apiOf(stack.apiUrl, rotated)('GET', '/key')).rejects.toThrow('401');
   });
 
+  test('a webhook is made, its secret shown once, tested, changed and removed', async () => {
+    const receiver = await startReceiver();
+    onTestFinished(() => receiver.stop());
+    await enter('#/tenants/acme.example/webhooks');
+    await admin.says(/No webhook yet/);
+    await admin.press('Make a webhook');
+    await admin.send({ url: 'http://10.0.0.1/', description: 'CRM' });
+    await admin.says(/This goes nowhere/);
+    await admin.send({ url: receiver.url });
+    const secret = await admin.page.locator('dialog .secret').inputValue();
+    expect(secret).toMatch(/^whsec_/);
+    await admin.press('I have kept it');
+    await expect
+      .poll(rows, SOON)
+      .toEqual([expect.stringMatching(/CRM[\s\S]*lamp of everybody[\s\S]*Fine[\s\S]*Never/)]);
+    expect(await admin.page.content()).not.toContain(secret);
+    await admin.press('Test CRM');
+    await admin.says(/CRM took the test/);
+    const [got] = receiver.received;
+    expect(isGoodSignature(secret, got?.headers ?? {}, got?.text ?? '', Date.now())).toBe(true);
+    receiver.answer = 500;
+    await admin.press('Test CRM');
+    await admin.says(/CRM did not: answered 500/);
+    await admin.press('Change CRM');
+    await admin.page.uncheck('dialog [name=enabled]');
+    await admin.send({ users: '1001, 1002' });
+    await expect.poll(rows, SOON).toEqual([expect.stringMatching(/lamp of 1001, 1002[\s\S]*Switched off/)]);
+    await admin.press('Remove CRM');
+    await admin.press('Remove');
+    await admin.says(/CRM was removed[\s\S]*No webhook yet/);
+  });
+
   test('a limit that is nearly used up is marked', async () => {
     await api('PUT', '/tenants/full.example', { quotas: { users: 5, lists: 0 } });
     for (const user of ['1', '2', '3', '4']) await api('PUT', `/tenants/full.example/users/${user}`, {});
@@ -365,7 +398,17 @@ describe('for everybody', () => {
     });
     await phone.enter(KEY);
     await phone.says(/Harbor Books/);
-    for (const tab of ['lamps', 'lamps/2001', 'users', 'subscriptions', 'limits', 'keys', 'settings', 'audit']) {
+    for (const tab of [
+      'lamps',
+      'lamps/2001',
+      'users',
+      'subscriptions',
+      'limits',
+      'keys',
+      'webhooks',
+      'settings',
+      'audit',
+    ]) {
       await phone.go(`#/tenants/${TENANT}/${tab}`);
       await phone.page.waitForLoadState('networkidle');
       expect(await phone.page.evaluate(() => document.documentElement.scrollWidth), tab).toBeLessThanOrEqual(360);

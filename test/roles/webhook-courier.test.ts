@@ -140,7 +140,7 @@ describe('an event', () => {
     expect(await deliver(id)).toBe('not due');
   });
 
-  it('costs two requests where it happens, and eight to be told, whatever else the tenant has', async () => {
+  it('costs two requests where it happens, and seven to be told, whatever else the tenant has', async () => {
     const { id } = await make();
     for (let user = 0; user < 20; user += 1) await setUser(`20${user}`);
     await say('1001');

@@ -11,7 +11,7 @@ import {
   testWebhook,
 } from '#roles/webhook-desk.ts';
 import { userGroups } from '#table/watch-rules.ts';
-import { changedAnswer, changeOf } from './change-answer.ts';
+import { changedAnswer, changeOf, requireSame } from './change-answer.ts';
 import { listAnswer, listOf, PAGE, pageAfter, time, userName } from './parameters.ts';
 import { type Route, route, tenantOf } from './route.ts';
 
@@ -69,6 +69,11 @@ const previousSecretUntil = v.optional(
 );
 export const webhookResource = v.object({
   ...{ id: text, ...settings, events, enabled: v.boolean(), createdAt: time, previousSecretUntil, delivery },
+});
+/** What was read may be put back: these are left as they are. */
+const replacement = v.object({
+  ...webhookBody.entries,
+  ...{ id: v.optional(text), createdAt: v.optional(time), previousSecretUntil, delivery: v.optional(delivery) },
 });
 const secret = v.pipe(
   text,
@@ -129,12 +134,14 @@ export const WEBHOOK_ROUTES: readonly Route[] = [
     summary: 'Replaces what is set of a webhook; its secret stays',
     description: 'Switched on again it is told at once of whom it was still to be told, whatever went wrong before.',
     permission: 'admin',
-    body: webhookBody,
+    body: replacement,
     success: { 200: webhookResource },
     refusals: [412],
     answer: async (context) => {
       const { ports, names, body } = context;
-      const changed = await putWebhook(ports, changeOf(context), tenantOf(context).domain, names.webhook, body);
+      requireSame('id', body.id, names.webhook);
+      const given = v.parse(webhookBody, body);
+      const changed = await putWebhook(ports, changeOf(context), tenantOf(context).domain, names.webhook, given);
       return changedAnswer(context, changed);
     },
   }),

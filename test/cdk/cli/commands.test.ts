@@ -1,9 +1,10 @@
 /** The command line against a whole local stack that begins with an empty table. */
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { CliHome, type CliOptions, type CliResult } from '#test/support/lampfield-cli.ts';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
 import { SipClient } from '#test/support/sip-client.ts';
+import { isGoodSignature, startReceiver } from '#test/support/webhook-receiver.ts';
 import { freePort } from '../../support/ports.ts';
 
 const ADMIN_KEY = 'the-admin-key-of-this-test';
@@ -441,5 +442,39 @@ describe('in a shell', () => {
     const running = start(['user', 'list']);
     running.child.stdout?.destroy();
     expect(await running.ended).toMatchObject({ code: 0, err: '' });
+  });
+});
+
+describe('webhook', () => {
+  it('is made with a secret, tested, rotated, switched off and on, and removed', async () => {
+    const receiver = await startReceiver();
+    onTestFinished(() => receiver.stop());
+    expect(await done('webhook', 'list')).toBe('No webhook yet: lampfield webhook add <url>.');
+    const made = await json('webhook', 'add', receiver.url, '--event', 'lamp', '--event', 'presence', '--user', '1001');
+    expect(made).toMatchObject({
+      events: ['lamp', 'presence'],
+      users: ['1001'],
+      secret: expect.stringMatching(/^whsec_/),
+    });
+    const { id } = made;
+    expect(await done('webhook', 'test', id)).toBe('The test was delivered.');
+    const [got] = receiver.received;
+    expect(isGoodSignature(made.secret, got?.headers ?? {}, got?.text ?? '', Date.now())).toBe(true);
+    receiver.answer = 500;
+    expect(await run(['webhook', 'test', id])).toMatchObject({
+      ...{ code: 1, err: expect.stringContaining('The test was not taken: answered 500.') },
+    });
+    const secret = await done('webhook', 'rotate', id, '--grace', '1h');
+    expect(secret).toMatch(/^whsec_/);
+    expect(await done('webhook', 'show', id)).toMatch(/old secret ends +in 1 h|old secret ends +in 60 min/);
+    expect(await done('webhook', 'disable', id)).toBe(`${id} is switched off.`);
+    expect(await done('webhook', 'list')).toMatch(/disabled/);
+    expect(await done('webhook', 'enable', id)).toBe(`${id} is switched on.`);
+    expect(await run(['webhook', 'add', 'http://10.0.0.1/'])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('/url'),
+    });
+    expect(await done('webhook', 'remove', id, '--yes')).toBe(`Removed the webhook ${id}.`);
+    expect((await run(['webhook', 'show', id])).code).toBe(1);
   });
 });
