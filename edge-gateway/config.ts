@@ -75,6 +75,10 @@ const environment = v.object({
   /** Empty allows every Origin; `self` is the host that serves the panel. */
   ALLOWED_ORIGINS: commaList,
   MAX_FLOWS: integer(50_000, 1, 1_000_000),
+  /** From so many flows on ECS is asked to stop another gateway when there are too many; 0: never. */
+  PROTECTED_FLOWS: integer(0, 0, 1_000_000),
+  /** Set by ECS: where its agent listens. */
+  ECS_AGENT_URI: v.optional(v.pipe(v.string(), v.url())),
   MAX_FLOWS_PER_ADDRESS: integer(10_000, 1, 1_000_000),
   /** Beside as many at once as an address may have: who comes and goes faster than this is refused. */
   MAX_HANDSHAKES_PER_SECOND_PER_ADDRESS: integer(100, 1, 100_000),

@@ -10,6 +10,7 @@ import { type GatewayConfig, readTlsFiles } from './config.ts';
 import { FlowGuard } from './flow-guard.ts';
 import { type Flow, FlowTable } from './flow-table.ts';
 import { ForwardPath } from './forward-path.ts';
+import { FunctionReach } from './function-reach.ts';
 import { gaugesOf } from './gauges.ts';
 import { createSignIn, type SignInByToken } from './handshake-token.ts';
 import { createHttpListener } from './health.ts';
@@ -28,6 +29,7 @@ import { ReportQueue } from './report-queue.ts';
 import { RequestPath } from './request-path.ts';
 import { SignOuts } from './sign-outs.ts';
 import { SubscriptionTable } from './subscription-table.ts';
+import { TaskProtection } from './task-protection.ts';
 import { createTelemetry, registerGauges, type Telemetry } from './telemetry.ts';
 import { closersOf, type TenantCloserPorts } from './tenant-closer.ts';
 import { TenantLedger } from './tenants/tenant-ledger.ts';
@@ -61,6 +63,7 @@ interface Parts {
   readonly gatewayId: GatewayId;
   readonly telemetry: Telemetry;
   readonly invoke: Invoke;
+  readonly reach: FunctionReach;
   readonly functions: ReadonlyMap<string, FunctionQueue>;
   readonly flows: FlowTable;
   readonly subscriptions: SubscriptionTable;
@@ -89,16 +92,21 @@ interface Parts {
 /**
  * Starts a gateway and gives it when both ports listen.
  * @param advertisedHost where functions reach the instruction port
+ * @param generation start of its id, which says what deployment it is of
  */
-export async function startGateway(config: GatewayConfig, advertisedHost: string): Promise<RunningGateway> {
-  const parts = await assemble(config);
+export async function startGateway(
+  config: GatewayConfig,
+  advertisedHost: string,
+  generation = '',
+): Promise<RunningGateway> {
+  const parts = await assemble(config, generation);
   const intake = intakeOf(parts);
   const instructionPort = await listen(intake, config.INSTRUCTION_PORT, config.HOST);
   parts.address = `http://${advertisedHost}:${instructionPort}`;
   const lease = leaseOf(config, parts);
   const sip = sipServerOf(config, parts, lease);
   const metricLog = metricLogOf(config, parts, lease);
-  const clocks = startClocks(parts, metricLog);
+  const clocks = startClocks(parts, metricLog, protectionOf(config, parts, lease));
   const trunkPorts = await parts.trunks?.open();
   const port = await sip.listen();
   await lease.keep();
@@ -123,13 +131,14 @@ export async function startGateway(config: GatewayConfig, advertisedHost: string
   };
 }
 
-async function assemble(config: GatewayConfig): Promise<Parts> {
-  const gatewayId = gatewayIdOf(`${hostname()}-${randomBytes(6).toString('hex')}`.slice(-64));
+async function assemble(config: GatewayConfig, generation: string): Promise<Parts> {
+  const gatewayId = gatewayIdOf(generation + `${hostname()}-${randomBytes(6).toString('hex')}`.slice(-64));
   const telemetry = createTelemetry(config.LOG_LEVEL, gatewayId);
   const { log, counts } = telemetry;
   const nowMs = Date.now;
   const keys = await openInstructionKeys(config, { log, nowMs });
-  const invoke = createInvoke(config.LAMBDA_ENDPOINT);
+  const reach = new FunctionReach(nowMs);
+  const invoke = reach.listen(createInvoke(config.LAMBDA_ENDPOINT));
   const flows = new FlowTable();
   const subscriptions = new SubscriptionTable();
   const outbox = new Outbox();
@@ -206,7 +215,7 @@ async function assemble(config: GatewayConfig): Promise<Parts> {
   });
   const tables = { flows, subscriptions, outbox, reports, notifyPath, forwardPath, requestPath, guard, tenants };
   const parts: Parts = {
-    ...{ gatewayId, telemetry, invoke, functions, ...tables, nowMs, identities, signOuts, signIn, lampStreams },
+    ...{ gatewayId, telemetry, invoke, reach, functions, ...tables, nowMs, identities, signOuts, signIn, lampStreams },
     ...{ keys, callParts, flowEvents, trunks, address: '', draining: false },
   };
   return parts;
@@ -287,7 +296,9 @@ function sipServerOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): S
     iceServers: iceServersFor(config.ICE_SERVERS, parts.nowMs()),
     apiUrl: config.API_URL,
   });
-  const http = createHttpListener({ panel, registry: telemetry.registry, publicMetrics, readiness, panelConfig });
+  const reachesFunctions = () => parts.reach.isReachable;
+  const { registry } = telemetry;
+  const http = createHttpListener({ panel, registry, publicMetrics, readiness, reachesFunctions, panelConfig });
   return createSipWebSocketServer(config, readTlsFiles(config), http, {
     ...parts,
     events: parts.flowEvents,
@@ -302,7 +313,13 @@ function metricLogOf(config: GatewayConfig, parts: Parts, lease: LeaseKeeper): M
   return new MetricLog(config.METRICS_STAGE, ports, parts.nowMs());
 }
 
-function startClocks(parts: Parts, metricLog: MetricLog): NodeJS.Timeout[] {
+function protectionOf(config: GatewayConfig, { flows, telemetry }: Parts, lease: LeaseKeeper): TaskProtection {
+  const settings = { agentUri: config.ECS_AGENT_URI, protectedFlows: config.PROTECTED_FLOWS };
+  const ports = { flows: () => flows.size, isSuperseded: () => lease.isSuperseded, log: telemetry.log };
+  return new TaskProtection(settings, ports);
+}
+
+function startClocks(parts: Parts, metricLog: MetricLog, protection: TaskProtection): NodeJS.Timeout[] {
   const { notifyPath, guard, identities, lampStreams, requestPath, tenants, nowMs, callParts } = parts;
   const everySecond = (): void => {
     notifyPath.advance(nowMs());
@@ -311,6 +328,7 @@ function startClocks(parts: Parts, metricLog: MetricLog): NodeJS.Timeout[] {
     tenants.advance();
     lampStreams.advance(nowMs());
     metricLog.advance(nowMs());
+    void protection.advance(nowMs());
   };
   return [
     setInterval(everySecond, 1_000),

@@ -14,6 +14,8 @@ export function createHttpListener(ports: {
   registry: Registry;
   publicMetrics: boolean;
   readiness: () => Readiness;
+  /** Whether functions can be reached, whatever they answer. */
+  reachesFunctions: () => boolean;
   /** What panel and console ask for, made anew for each visitor. */
   panelConfig: () => unknown;
 }): RequestListener {
@@ -33,7 +35,10 @@ async function answerHttp(
     return;
   }
   if (path === '/healthz') end(response, 200, 'application/json', '{"status":"ok"}\n');
-  else if (path === '/readyz') {
+  else if (path === '/healthz/functions') {
+    const reachesFunctions = ports.reachesFunctions();
+    end(response, reachesFunctions ? 200 : 503, 'application/json', `${JSON.stringify({ reachesFunctions })}\n`);
+  } else if (path === '/readyz') {
     const { ready, detail } = ports.readiness();
     end(response, ready ? 200 : 503, 'application/json', `${JSON.stringify({ ready, ...detail })}\n`);
   } else if (path === '/metrics' && ports.publicMetrics) await answerMetrics(response, ports.registry);

@@ -20,6 +20,7 @@ export class LeaseKeeper {
   readonly #load: () => { flows: number; subscriptions: number; draining: boolean };
   /** Told how many gateways there are. */
   readonly #takeGateways: (count: number) => void;
+  #isSuperseded = false;
   readonly #nowMs: () => number;
   #renewedAtMs = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -47,6 +48,11 @@ export class LeaseKeeper {
     return this.#nowMs() - this.#renewedAtMs < this.#settings.leaseSeconds * 1000;
   }
 
+  /** True while a newer generation of gateways is there. */
+  get isSuperseded(): boolean {
+    return this.#isSuperseded;
+  }
+
   /** Renews now and then again and again: three times within a lease, quicker while it fails. */
   async keep(): Promise<void> {
     const renewed = await this.renew();
@@ -66,7 +72,10 @@ export class LeaseKeeper {
     try {
       const answer = await this.#invoke(functionName, report, Math.min(4_000, (leaseSeconds * 1000) / 3));
       const grant = v.safeParse(leaseGrant, answer);
-      if (grant.success) this.#takeGateways(grant.output.gateways);
+      if (grant.success) {
+        this.#takeGateways(grant.output.gateways);
+        this.#isSuperseded = grant.output.superseded;
+      }
       this.#renewedAtMs = this.#nowMs();
       return true;
     } catch (error) {

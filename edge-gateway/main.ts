@@ -2,6 +2,7 @@
 import { resolveAdvertisedHost } from './advertised-host.ts';
 import { describeConfig, readConfig } from './config.ts';
 import { startGateway } from './gateway.ts';
+import { readGeneration } from './task-generation.ts';
 
 async function main(): Promise<void> {
   if (process.argv.includes('--help')) {
@@ -10,8 +11,9 @@ async function main(): Promise<void> {
   }
   const config = readConfig(process.env);
   process.title = config.GATEWAY_TITLE;
-  const host = await resolveAdvertisedHost(config.ADVERTISED_HOST, process.env.ECS_CONTAINER_METADATA_URI_V4);
-  const gateway = await startGateway(config, host);
+  const { ECS_CONTAINER_METADATA_URI_V4: metadataUri, AWS_REGION: region } = process.env;
+  const host = await resolveAdvertisedHost(config.ADVERTISED_HOST, metadataUri);
+  const gateway = await startGateway(config, host, await readGeneration(metadataUri, region));
   let stopping = false;
   const stop = (): void => {
     if (stopping) process.exit(1);

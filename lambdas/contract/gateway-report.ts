@@ -20,6 +20,8 @@ export const leaseGrant = v.object({
   leaseEndsAtMs: v.optional(v.number()),
   /** How many gateways there are: each gives a tenant such a share of its quotas. */
   gateways: v.optional(v.pipe(v.number(), v.minValue(1)), 1),
+  /** A newer generation of gateways is there: this one is to let its flows go when it is asked to stop. */
+  superseded: v.optional(v.boolean(), false),
 });
 export type LeaseGrant = v.InferInput<typeof leaseGrant>;
 

@@ -34,7 +34,7 @@ export async function handler(event: unknown): Promise<{ passes: number }> {
 // A pass that fails as a whole (the table is away) is not the end of the loop.
 async function pass(startedMs: number): Promise<void> {
   try {
-    const result = await sweep({ table, telemetry }, startedMs);
+    const result = await sweep({ table, telemetry }, startedMs, environment.expireLagSeconds * 1_000);
     const level = isQuiet(result) ? 'debug' : 'info';
     telemetry.log(level, 'expire', { ...result, durationMs: systemClock() - startedMs });
   } catch (error) {

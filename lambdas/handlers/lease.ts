@@ -12,6 +12,6 @@ const table = openDynamoDbTable({ tableName: environment.tableName, endpoint: en
 export const handler = createReportHandler(
   'lease',
   leaseReport,
-  (report, nowMs) => grantLease(report, table, nowMs),
+  (report, nowMs) => grantLease(report, { table, region: environment.region }, nowMs),
   createTelemetry(environment.logLevel),
 );

@@ -36,8 +36,13 @@ const ports = {
   accepted: (changedAtMs: number): void => latencies.add(Math.max(0, systemClock() - changedAtMs)),
   isServed: createTenantCheck(table),
   historyHours: environment.historyHours,
+  isReplicated: environment.regionRole !== 'only',
+  ownRegion: environment.regionRole === 'only' ? undefined : environment.region,
   pause: (ms: number): Promise<void> => pause(ms, undefined, { ref: false }),
 };
+
+/** Every region's stream has every record: what all would write alike, one of them writes. */
+const isDecider = environment.regionRole !== 'further';
 
 /** The event source mapping hands the records over again from the first failure on. */
 export async function handler(event: unknown): Promise<{ batchItemFailures: { itemIdentifier: string }[] }> {
@@ -46,12 +51,12 @@ export async function handler(event: unknown): Promise<{ batchItemFailures: { it
   // Lamps first: a herd that registers, or loses its gateway, must not hold them up.
   const failed = await fanOut(records, ports, startedMs);
   failed.push(...(await endReplaced(records, ports, startedMs)));
-  failed.push(...(await monitorWatching(records, { ...ports, clock: systemClock }, startedMs)));
+  if (isDecider) failed.push(...(await monitorWatching(records, { ...ports, clock: systemClock }, startedMs)));
   failed.push(...(await monitorRegistrations(records, ports, startedMs)));
   failed.push(...(await monitorSignOuts(records, ports, startedMs)));
   failed.push(...(await removeUsers(records, ports, startedMs)));
   failed.push(...(await closeRemovedTenants(records, ports, startedMs)));
-  await chronicle(records, ports);
+  if (isDecider) await chronicle(records, ports);
   const durationMs = systemClock() - startedMs;
   const counted = { StreamRecords: records.length, StreamRecordsFailed: failed.length };
   metrics({ ...counted, LampAcceptedMs: latencies.take() });

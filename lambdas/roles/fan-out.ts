@@ -11,7 +11,8 @@ import { decodeStateChange, type StateChange, sequenceNumberOf } from '#table/st
 import type { Table } from '#table/table.ts';
 import { deleteHeldWatcher, type HeldSubscription, queryWatchersByEvent } from '#table/watcher-item.ts';
 import { chunksOf } from './batches.ts';
-import { type DeliveryPorts, deliverTo } from './gateway-delivery.ts';
+import { healConflict } from './conflict-healer.ts';
+import { type DeliveryPorts, deliverTo, isElsewhere } from './gateway-delivery.ts';
 import { failureFields, type RoleLog } from './role-log.ts';
 
 export interface FanOutPorts extends DeliveryPorts {
@@ -19,6 +20,8 @@ export interface FanOutPorts extends DeliveryPorts {
   readonly telemetry: RoleLog;
   /** Told of each change that a gateway has taken. */
   readonly accepted?: (changedAtMs: number) => void;
+  /** True when other regions change the same items. */
+  readonly isReplicated?: boolean;
 }
 
 /** Subscriptions named in one POST. */
@@ -31,9 +34,10 @@ const HOP = 'notify';
  * @returns sequence numbers of the records to hand over again
  */
 export async function fanOut(records: readonly unknown[], ports: FanOutPorts, nowMs: number): Promise<string[]> {
-  const groups = apart(runsOf(records, ports.telemetry));
+  const unsettled = new Set<string>();
+  const groups = apart(runsOf(await settledChanges(records, ports, unsettled, nowMs)));
   const failed = await Promise.all(groups.map((runs) => fanOutRuns(runs, ports, nowMs)));
-  return failed.flat();
+  return [...unsettled, ...failed.flat()];
 }
 
 /** A tenant with so much of a batch goes its own way: the others do not wait until all its watchers are found. */
@@ -80,20 +84,42 @@ interface Parcel {
   readonly instruction: NotifyInstruction;
 }
 
-function runsOf(records: readonly unknown[], telemetry: RoleLog): Run[] {
+/** Where items are in several regions: with what a conflict has left mended. */
+async function settledChanges(
+  records: readonly unknown[],
+  ports: FanOutPorts,
+  failed: Set<string>,
+  nowMs: number,
+): Promise<StateChange[]> {
+  const changes = records.flatMap((record) => decodeOrSkip(record, ports.telemetry) ?? []);
+  if (ports.isReplicated !== true) return changes;
+  const settled: StateChange[] = [];
+  for (const change of changes) {
+    try {
+      settled.push(await healConflict(change, ports, nowMs));
+    } catch (error) {
+      ports.telemetry.log('warn', HOP, { ...presentityFields(change.presentity), ...failureFields(error) });
+      failed.add(change.sequenceNumber);
+    }
+  }
+  return settled;
+}
+
+function runsOf(all: readonly StateChange[]): Run[] {
   const runs = new Map<string, StateChange[]>();
-  for (const record of records) {
-    const change = decodeOrSkip(record, telemetry);
+  for (const change of all) {
     // A write that is no new version (a sweep that only tidies) shows watchers nothing.
-    if (change === undefined || change.before.version === change.after.version) continue;
+    if (change.before.version === change.after.version) continue;
     const key = `${change.presentity.domain}#${change.presentity.user}`;
     const known = runs.get(key);
     if (known) known.push(change);
     else runs.set(key, [change]);
   }
   return [...runs.values()].flatMap((changes): Run[] => {
-    const [first, newest] = [changes[0], changes.at(-1)];
-    if (!first || !newest) return [];
+    const [first] = changes;
+    if (!first) return [];
+    // The last one, unless a conflict was mended after it was written.
+    const newest = changes.reduce((one, other) => (other.after.version >= one.after.version ? other : one));
     const { presentity, sequenceNumber } = first;
     return [{ presentity, firstSequenceNumber: sequenceNumber, changes, newest: newest.after }];
   });
@@ -164,6 +190,7 @@ async function deliverAll(parcels: readonly Parcel[], ports: FanOutPorts, nowMs:
   const byGateway = Map.groupBy(parcels, ({ gatewayId }) => gatewayId);
   const undelivered = [...byGateway].map(async ([gatewayId, all]) => {
     const failed: Parcel[] = [];
+    if (await isElsewhere(gatewayId, ports, nowMs)) return failed;
     for (const post of postsOf(all)) if (!(await deliverPost(gatewayId, post, ports, nowMs))) failed.push(...post);
     return failed;
   });

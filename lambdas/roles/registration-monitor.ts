@@ -4,9 +4,10 @@ import { loadBindings } from '#table/binding-item.ts';
 import { markRegistered, markUnregistered, takeBackUnregistered } from '#table/presentity-changes.ts';
 import { type BindingChange, decodeBindingChange, sequenceNumberOf } from '#table/stream-record.ts';
 import type { Table } from '#table/table.ts';
+import { type DeliveryPorts, isLivingElsewhere } from './gateway-delivery.ts';
 import { failureFields, type RoleLog } from './role-log.ts';
 
-export interface RegistrationMonitorPorts {
+export interface RegistrationMonitorPorts extends Partial<Pick<DeliveryPorts, 'leases' | 'ownRegion'>> {
   readonly table: Table;
   readonly telemetry: RoleLog;
   /** False for a tenant that is removed, or is about to be: its presentities get no new state. */
@@ -26,9 +27,23 @@ export async function monitorRegistrations(
   nowMs: number,
 ): Promise<string[]> {
   const changes = records.flatMap((record) => decodeOrSkip(record, ports.telemetry) ?? []);
-  const byUser = Map.groupBy(changes, ({ user }) => `${user.domain}#${user.user}`);
+  const ours = await Promise.all(changes.map((change) => isOurs(change, ports, nowMs)));
+  const byUser = Map.groupBy(
+    changes.filter((_, index) => ours[index]),
+    ({ user }) => `${user.domain}#${user.user}`,
+  );
   const failed = await Promise.all([...byUser.values()].map((all) => settleOrReport(all, ports, nowMs)));
   return failed.flat();
+}
+
+/** The region that holds a binding says what it means: two that did so would take each other's place. */
+async function isOurs(
+  { gatewayId }: BindingChange,
+  { leases, ownRegion }: RegistrationMonitorPorts,
+  nowMs: number,
+): Promise<boolean> {
+  if (leases === undefined || gatewayId === undefined) return true;
+  return !(await isLivingElsewhere(gatewayId, { leases, ownRegion }, nowMs));
 }
 
 // A record that cannot be read now cannot be read later: repeating it would only hold up the shard.

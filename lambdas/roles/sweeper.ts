@@ -45,11 +45,12 @@ const MAX_ATTEMPTS = 3;
 /**
  * One pass: one Query a shard of the index `due`, then one read and one conditional write an item that is due.
  * One that fails does not stop the others; it is still due in the next pass.
+ * @param lagMs what is due for less than this is left to who sweeps the same items earlier
  */
-export async function sweep(ports: SweeperPorts, nowMs: number): Promise<SweepResult> {
+export async function sweep(ports: SweeperPorts, nowMs: number, lagMs = 0): Promise<SweepResult> {
   const total = { publications: 0, gateways: 0, bindings: 0, calls: 0, removed: 0, failures: 0 };
   const sweepShard = async (shard: string): Promise<void> => {
-    const due = await dueKeys(ports.table, shard, nowMs);
+    const due = await dueKeys(ports.table, shard, nowMs - lagMs);
     await inParallel(due, PARALLEL, async (key) => add(total, await sweepOne(key, ports, nowMs)));
   };
   await Promise.all(DUE_SHARDS.map(sweepShard));

@@ -20,6 +20,9 @@ const variables = v.object({
   /** Comma list of origins whose pages may use the HTTP API. */
   API_ORIGINS: v.optional(v.string(), ''),
   HISTORY_HOURS: v.optional(v.pipe(v.string(), v.regex(/^\d{1,3}$/), v.transform(Number)), '24'),
+  EXPIRE_LAG_SECONDS: v.optional(v.pipe(v.string(), v.regex(/^\d{1,4}$/), v.transform(Number)), '0'),
+  REGION_ROLE: v.optional(v.picklist(['only', 'first', 'further']), 'only'),
+  AWS_REGION: v.optional(text),
   LOG_LEVEL: v.optional(v.picklist(['debug', 'info', 'warn', 'error', 'silent']), 'info'),
   METRICS_STAGE: v.optional(v.pipe(v.string(), v.regex(/^[\w.-]{1,64}$/))),
 });
@@ -50,6 +53,12 @@ export interface Environment {
   readonly expireLoopSeconds: number;
   /** Origins whose pages may use the HTTP API. */
   readonly apiOrigins: readonly string[];
+  /** What is due for less than this is left to the sweep of another region. */
+  readonly expireLagSeconds: number;
+  /** Which of several regions this one is, that change the same items. */
+  readonly regionRole: 'only' | 'first' | 'further';
+  /** Where this function runs; set by Lambda. */
+  readonly region: string | undefined;
   /** How long the changes of lamps are kept to tell why; 0: they are not written. */
   readonly historyHours: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -72,6 +81,9 @@ export function readEnvironment(source: Readonly<Record<string, string | undefin
     canarySecret: secretSource(known.CANARY_SECRET, known.CANARY_SECRET_ARN),
     expireLoopSeconds: known.EXPIRE_LOOP_SECONDS,
     apiOrigins: known.API_ORIGINS.split(',').filter(Boolean),
+    expireLagSeconds: known.EXPIRE_LAG_SECONDS,
+    regionRole: known.REGION_ROLE,
+    region: known.AWS_REGION,
     historyHours: known.HISTORY_HOURS,
     logLevel: known.LOG_LEVEL,
     metricsStage: known.METRICS_STAGE,

@@ -9,6 +9,7 @@ const TTL_GRACE_SECONDS = 3_600;
 const leaseAttributes = v.object({
   gatewayId: v.string(),
   address: v.string(),
+  region: v.optional(v.string()),
   grantedAtMs: v.number(),
   leaseEndsAtMs: v.number(),
   flows: v.number(),
@@ -20,6 +21,8 @@ export interface Lease {
   readonly gatewayId: string;
   /** Base URL of the private port, such as `http://10.0.3.7:9090`. */
   readonly address: string;
+  /** Functions of another region reach it, but leave it the news of its own region's stream. */
+  readonly region?: string | undefined;
   /** When the gateway last reported; a report that was overtaken by a later one changes nothing. */
   readonly grantedAtMs: number;
   readonly leaseEndsAtMs: number;

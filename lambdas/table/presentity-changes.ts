@@ -112,6 +112,27 @@ export async function markSeenAnew(table: Table, { domain, user }: Address, nowM
   return result.item ? decodePresentity(result.item) : NO_STATE;
 }
 
+/**
+ * What stands gets a version above one that gateways have seen: it may have come from a region that counted less.
+ * One UpdateItem; a second one when it has been changed meanwhile.
+ */
+export async function raiseVersion(
+  table: Table,
+  address: Address,
+  seenVersion: number,
+  nowMs: number,
+): Promise<Presentity> {
+  const result = await table.update(stateKey(address.domain, address.user), {
+    update: 'SET #version = :next, #changed = :now',
+    condition: '#version < :next',
+    names: { '#version': 'version', '#changed': 'changedAtMs' },
+    values: { ':next': seenVersion + 1, ':now': nowMs },
+    returning: 'ALL_NEW',
+  });
+  // Refused: a newer one stands, which its own record may show as no change.
+  return result.kind === 'done' && result.item ? decodePresentity(result.item) : markSeenAnew(table, address, nowMs);
+}
+
 const COUNT_CHANGE = '#changes = if_not_exists(#changes, :none) + :one';
 
 function registrationUpdate(

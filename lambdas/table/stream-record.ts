@@ -1,5 +1,6 @@
 /** Records of the table's stream, as Lambda hands them over, to presentity states. */
 import * as v from 'valibot';
+import { type GatewayId, gatewayIdOf } from '#contract/ids.ts';
 import { ContractError } from '#core/error.ts';
 import type { Address } from '#core/identity.ts';
 import { NO_STATE, type Presentity } from '#core/presentity.ts';
@@ -21,6 +22,8 @@ export interface BindingChange {
   readonly sequenceNumber: string;
   readonly user: Address;
   readonly kind: 'came' | 'gone';
+  /** Who holds it, or held it. */
+  readonly gatewayId: GatewayId | undefined;
 }
 
 const image = v.optional(v.record(v.string(), v.unknown()));
@@ -53,9 +56,15 @@ export const decodeStateChange = (input: unknown): StateChange | undefined => re
  * @throws {ContractError} when it cannot be read
  */
 export function decodeBindingChange(input: unknown): BindingChange | undefined {
-  const { sequenceNumber, partitionKey, sortKey, eventName } = readingOf(input);
+  const reading = readingOf(input);
+  const { sequenceNumber, partitionKey, sortKey, eventName } = reading;
   const user = sortKey.startsWith(BINDING_PREFIX) ? userOfKey(partitionKey) : undefined;
-  return user && { sequenceNumber, user, kind: eventName === 'REMOVE' ? 'gone' : 'came' };
+  if (user === undefined) return undefined;
+  const { gatewayId } = reading.after ?? reading.before ?? {};
+  return {
+    ...{ sequenceNumber, user, kind: eventName === 'REMOVE' ? 'gone' : 'came' },
+    gatewayId: typeof gatewayId === 'string' ? gatewayIdOf(gatewayId) : undefined,
+  };
 }
 
 /** Any record, its images as items. */

@@ -21,6 +21,7 @@ const report = (id: string, address = 'http://10.0.0.1:9090') => ({
 describe('lease', () => {
   let local: TestTable;
   let table: DynamoDbTable;
+  const ports = (region?: string) => ({ table, region });
   beforeAll(async () => {
     local = await startTable();
     table = openDynamoDbTable(local);
@@ -33,7 +34,9 @@ describe('lease', () => {
   it('says where the gateway is and until when, with one PutItem and one Query', async () => {
     expect(await loadLease(table, 'g1')).toBeUndefined();
     const before = { ...table.requestCounts };
-    expect(await grantLease(report('g1'), table, T0)).toEqual({ leaseEndsAtMs: T0 + 30_000, gateways: 1 });
+    expect(await grantLease(report('g1'), ports(), T0)).toEqual({
+      ...{ leaseEndsAtMs: T0 + 30_000, gateways: 1, superseded: false },
+    });
     expect(table.requestCounts).toEqual({ ...before, PutItem: before.PutItem + 1, Query: before.Query + 1 });
     expect(await loadLease(table, 'g1')).toEqual({
       gatewayId: 'g1',
@@ -47,13 +50,13 @@ describe('lease', () => {
   });
 
   it('is renewed, and a late report changes nothing', async () => {
-    await grantLease(report('g2', 'http://10.0.0.2:1'), table, T0 + 10_000);
-    await grantLease(report('g2', 'http://10.0.0.2:0'), table, T0);
+    await grantLease(report('g2', 'http://10.0.0.2:1'), ports(), T0 + 10_000);
+    await grantLease(report('g2', 'http://10.0.0.2:0'), ports(), T0);
     expect(await loadLease(table, 'g2')).toMatchObject({ address: 'http://10.0.0.2:1', leaseEndsAtMs: T0 + 40_000 });
   });
 
   it('stands in the index of what is due, at its end', async () => {
-    await grantLease(report('g3'), table, T0);
+    await grantLease(report('g3'), ports(), T0);
     const due = await table.query({
       index: DUE_INDEX,
       keyCondition: 'dueShard = :shard AND dueAtMs <= :now',
@@ -63,7 +66,7 @@ describe('lease', () => {
   });
 
   it('is removed once it has lapsed, not before', async () => {
-    await grantLease(report('g4'), table, T0);
+    await grantLease(report('g4'), ports(), T0);
     expect(await removeLapsedLease(table, 'g4', T0 + 29_999)).toBe(false);
     expect(await loadLease(table, 'g4')).toBeDefined();
     expect(await removeLapsedLease(table, 'g4', T0 + 30_000)).toBe(true);
@@ -72,9 +75,9 @@ describe('lease', () => {
 
   it('tells how many gateways there are, without those whose lease was swept', async () => {
     const known = async (): Promise<string[]> => (await listGateways(table)).filter((id) => id.startsWith('n'));
-    await grantLease(report('n1'), table, T0);
-    await grantLease(report('n2'), table, T0);
-    const { gateways } = await grantLease(report('n1'), table, T0 + 5_000);
+    await grantLease(report('n1'), ports(), T0);
+    await grantLease(report('n2'), ports(), T0);
+    const { gateways } = await grantLease(report('n1'), ports(), T0 + 5_000);
     expect(gateways).toBe((await listGateways(table)).length);
     expect(await known()).toEqual(['n1', 'n2']);
     await removeLapsedLease(table, 'n1', T0 + 60_000);
