@@ -17,6 +17,8 @@ export interface FunctionDescription {
     | { readonly kind: 'http' }
     /** Secrets Manager, for the secrets that rotate. */
     | { readonly kind: 'rotation' };
+  /** In production it never runs more often at once, and so often always: what storms must not take from the others. */
+  readonly reservedConcurrency?: number;
   /** True when the function posts instructions to gateways, so it must stand in their network. */
   readonly reachesGateways: boolean;
 }
@@ -92,6 +94,8 @@ export const FUNCTIONS = {
     timeoutSeconds: 30,
     secrets: ['instruction'],
     trigger: { kind: 'stream' },
+    // 30 shards with all their lanes; what comes faster waits in the stream, in order.
+    reservedConcurrency: 300,
     reachesGateways: true,
   },
   'flow-closed': {
@@ -119,6 +123,8 @@ export const FUNCTIONS = {
     timeoutSeconds: 75,
     secrets: [],
     trigger: { kind: 'schedule', everySeconds: 60 },
+    // A run, and the next one that begins while it ends.
+    reservedConcurrency: 2,
     reachesGateways: false,
   },
   canary: {
@@ -138,6 +144,8 @@ export const FUNCTIONS = {
     timeoutSeconds: 20,
     secrets: ['instruction', 'admin', 'vault'],
     trigger: { kind: 'http' },
+    // Operators, imports and PBXs: their storm must leave room for lamps and calls.
+    reservedConcurrency: 100,
     reachesGateways: true,
   },
   rotate: {
@@ -186,11 +194,19 @@ export const TABLE = {
 /** How stream records reach `notify` (Lambda event source mapping). */
 export const STREAM_MAPPING = {
   function: 'notify',
+  /** Several changes of one presentity in a batch are one NOTIFY; more would make a slow batch hold up more lamps. */
   batchSize: 100,
+  /** A lamp waits for nobody: a lone record goes at once, and batches grow by themselves while notify is busy. */
+  maximumBatchingWindowSeconds: 0,
+  /** The most there is: lanes by partition key, so order holds for each presentity, and a slow one delays a tenth. */
   parallelizationFactor: 10,
+  /** Within the age below; a gateway that does not answer is known to be dead by its lease, 15 s, after two. */
   maximumRetryAttempts: 10,
+  /** A lamp that is two minutes late is wrong anyway; who watches learns the newest state at its next refresh. */
   maximumRecordAgeSeconds: 120,
+  /** One record that breaks notify must not take its neighbours to the failure queue. */
   bisectBatchOnFunctionError: true,
+  /** What was delivered is not delivered again with what was not. */
   reportBatchItemFailures: true,
   /**
    * Lambda filter syntax: a presentity's state makes NOTIFYs, a binding that comes, changes or goes a new state, and a
@@ -233,6 +249,8 @@ export const EXPIRE_SCHEDULE = {
   function: 'expire',
   everySeconds: FUNCTIONS.expire.trigger.everySeconds,
   loopEverySeconds: 2,
+  /** How much later each further region sweeps what the regions before it should have swept. */
+  lagSeconds: 30,
 } as const;
 
 /** The tenant of the canary at a deployment of this name. */

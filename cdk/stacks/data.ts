@@ -4,6 +4,8 @@ import * as dynamodb from 'aws-cdk-lib/aws-dynamodb';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { type SecretName, TABLE } from '../system.ts';
+import type { Data } from './data-replica.ts';
+import { hasNames, secretNameOf, tableNameOf } from './names.ts';
 import { removalPolicyOf } from './retention.ts';
 import type { Settings } from './settings.ts';
 
@@ -21,7 +23,7 @@ interface DataProps extends StackProps {
   readonly settings: Settings;
 }
 
-export class DataStack extends Stack {
+export class DataStack extends Stack implements Data {
   readonly table: dynamodb.TableV2;
   readonly secrets: Readonly<Record<SecretName, secretsmanager.Secret>>;
 
@@ -29,12 +31,13 @@ export class DataStack extends Stack {
     super(scope, id, { terminationProtection: settings.keepData, ...props });
     const removalPolicy = removalPolicyOf(settings);
     this.table = this.#createTable(settings, removalPolicy);
+    const createSecret = (id: string, name: SecretName) => this.#createSecret(id, name, settings, removalPolicy);
     this.secrets = {
-      nonce: this.#createSecret('NonceSecret', 'nonce', removalPolicy),
-      instruction: this.#createSecret('InstructionSecret', 'instruction', removalPolicy),
-      admin: this.#createSecret('AdminSecret', 'admin', removalPolicy),
-      vault: this.#createSecret('VaultSecret', 'vault', removalPolicy),
-      canary: this.#createSecret('CanarySecret', 'canary', removalPolicy),
+      nonce: createSecret('NonceSecret', 'nonce'),
+      instruction: createSecret('InstructionSecret', 'instruction'),
+      admin: createSecret('AdminSecret', 'admin'),
+      vault: createSecret('VaultSecret', 'vault'),
+      canary: createSecret('CanarySecret', 'canary'),
     };
   }
 
@@ -42,7 +45,9 @@ export class DataStack extends Stack {
     return new dynamodb.TableV2(this, 'Table', {
       partitionKey: { name: TABLE.partitionKey, type: dynamodb.AttributeType.STRING },
       sortKey: { name: TABLE.sortKey, type: dynamodb.AttributeType.STRING },
-      billing: dynamodb.Billing.onDemand(),
+      ...(hasNames(settings) ? { tableName: tableNameOf(settings) } : {}),
+      billing: billingOf(settings),
+      replicas: otherRegions(settings).map((region) => ({ region })),
       dynamoStream: dynamodb.StreamViewType[TABLE.streamView],
       timeToLiveAttribute: TABLE.ttlAttribute,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
@@ -58,11 +63,29 @@ export class DataStack extends Stack {
     });
   }
 
-  #createSecret(id: string, name: SecretName, removalPolicy: RemovalPolicy): secretsmanager.Secret {
+  #createSecret(id: string, name: SecretName, settings: Settings, removalPolicy: RemovalPolicy): secretsmanager.Secret {
     return new secretsmanager.Secret(this, id, {
+      ...(hasNames(settings) ? { secretName: secretNameOf(settings, name) } : {}),
+      replicaRegions: otherRegions(settings).map((region) => ({ region })),
       description: SECRETS[name],
       generateSecretString: { passwordLength: 64, excludePunctuation: true },
       removalPolicy,
     });
   }
 }
+
+const otherRegions = ({ regions }: Settings): readonly string[] => regions.slice(1);
+
+/** Capacity that is paid by the hour follows the use, from the least that there is. */
+function billingOf({ tableBilling, tableMostReadUnits, tableMostWriteUnits }: Settings): dynamodb.Billing {
+  const most = { maxReadRequestUnits: tableMostReadUnits, maxWriteRequestUnits: tableMostWriteUnits };
+  if (tableBilling === 'onDemand') return dynamodb.Billing.onDemand(most);
+  const following = (maxCapacity = LEAST_UNITS) =>
+    dynamodb.Capacity.autoscaled({ minCapacity: LEAST_UNITS, maxCapacity, targetUtilizationPercent: 60 });
+  return dynamodb.Billing.provisioned({
+    readCapacity: following(tableMostReadUnits),
+    writeCapacity: following(tableMostWriteUnits),
+  });
+}
+
+const LEAST_UNITS = 5;

@@ -6,18 +6,21 @@ import * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { ARecord, HostedZone, RecordTarget } from 'aws-cdk-lib/aws-route53';
 import { LoadBalancerTarget } from 'aws-cdk-lib/aws-route53-targets';
 import type { Construct } from 'constructs';
-import type { DataStack } from './data.ts';
+import type { Data } from './data-replica.ts';
 import type { FunctionsStack } from './functions.ts';
+import { scaleGateways } from './gateway-scaling.ts';
 import { createGatewayTask } from './gateway-task.ts';
 import { deploymentName } from './names.ts';
 import { type NetworkStack, PORTS } from './network.ts';
+import { isReplicated, type Place } from './places.ts';
 import { createLogGroup } from './retention.ts';
 import { certificateOf, type Settings } from './settings.ts';
 
 interface EdgeProps extends StackProps {
   readonly settings: Settings;
+  readonly place: Place;
   readonly network: NetworkStack;
-  readonly data: DataStack;
+  readonly data: Data;
   readonly functions: FunctionsStack;
   /** Build context of the gateway's image: the folder that holds `edge-gateway/Dockerfile` and `dist/gateway`. */
   readonly imageDirectory: string;
@@ -57,7 +60,7 @@ export class EdgeStack extends Stack {
   }
 
   #certificate(): ICertificate {
-    const arn = certificateOf(this.#props.settings, this.#props.env?.region);
+    const arn = certificateOf(this.#props.settings, this.#props.place.region);
     return Certificate.fromCertificateArn(this, 'Certificate', arn ?? this.#certificateParameter());
   }
 
@@ -76,12 +79,10 @@ export class EdgeStack extends Stack {
       vpc: network.vpc,
       containerInsightsV2: settings.stage === 'prod' ? ecs.ContainerInsights.ENABLED : ecs.ContainerInsights.DISABLED,
     });
-    return new ecs.FargateService(this, 'Gateway', {
+    const service = new ecs.FargateService(this, 'Gateway', {
       cluster,
       taskDefinition: createGatewayTask(this, 'GatewayTask', {
-        settings,
-        imageDirectory: this.#props.imageDirectory,
-        logGroup,
+        ...{ settings, cluster, logGroup, imageDirectory: this.#props.imageDirectory },
         instructionSecret: this.#props.data.secrets.instruction,
         functions: this.#props.functions.functions,
         apiUrl: this.#props.functions.apiUrl,
@@ -90,12 +91,15 @@ export class EdgeStack extends Stack {
       vpcSubnets: network.gatewaySubnets,
       assignPublicIp: settings.gatewaySubnets === 'public',
       securityGroups: [network.gatewayGroup],
-      // New gateways stand before old ones drain.
+      // New gateways stand before old ones drain, some at a time: never do all clients look for another one at once.
       minHealthyPercent: 100,
-      maxHealthyPercent: 200,
+      maxHealthyPercent: 100 + waveOf(settings.gatewayCount),
       circuitBreaker: { rollback: true },
-      healthCheckGracePeriod: Duration.seconds(30),
+      // From the start of a gateway until the load balancer has seen that it reaches the functions.
+      healthCheckGracePeriod: Duration.seconds(60),
     });
+    scaleGateways(service, settings);
+    return service;
   }
 
   #addTargets(listener: elbv2.NetworkListener): elbv2.NetworkTargetGroup {
@@ -108,7 +112,8 @@ export class EdgeStack extends Stack {
       healthCheck: {
         protocol: elbv2.Protocol.HTTP,
         port: String(PORTS.client),
-        path: '/healthz',
+        // Not /readyz, which needs the table: an outage of that must not make ECS replace every gateway.
+        path: '/healthz/functions',
         interval: Duration.seconds(10),
         timeout: Duration.seconds(5),
         healthyThresholdCount: 2,
@@ -127,9 +132,20 @@ export class EdgeStack extends Stack {
       new ARecord(this, 'Record', {
         zone: HostedZone.fromHostedZoneAttributes(this, 'Zone', { hostedZoneId, zoneName: domainName }),
         recordName: `${domainName}.`,
-        target: RecordTarget.fromAlias(new LoadBalancerTarget(loadBalancer)),
+        target: RecordTarget.fromAlias(new LoadBalancerTarget(loadBalancer, { evaluateTargetHealth: true })),
+        ...this.#latencyRouting(),
       });
     new CfnOutput(this, 'LoadBalancerName', { value: loadBalancer.loadBalancerDnsName });
     if (domainName !== undefined) new CfnOutput(this, 'WebSocketAddress', { value: `wss://${domainName}/` });
   }
+
+  /** Of several regions clients are sent to the nearest that has a healthy gateway. */
+  #latencyRouting(): { region: string; setIdentifier: string } | undefined {
+    const { settings, place } = this.#props;
+    if (!isReplicated(settings) || place.region === undefined) return undefined;
+    return { region: place.region, setIdentifier: place.region };
+  }
 }
+
+/** Percent of the gateways that a deployment replaces at a time: a quarter, but at least one. */
+const waveOf = (gatewayCount: number): number => Math.max(25, Math.ceil(100 / gatewayCount));

@@ -18,11 +18,12 @@ import {
   ROTATION,
   STREAM_MAPPING,
 } from '../system.ts';
-import type { DataStack } from './data.ts';
+import type { Data } from './data-replica.ts';
 import { createFunctionRole } from './function-role.ts';
 import { createHttpApi, originsOf } from './http-api.ts';
 import { deploymentName, functionNameOf } from './names.ts';
 import type { NetworkStack } from './network.ts';
+import { isReplicated, type Place } from './places.ts';
 import { exportRecords } from './record-export.ts';
 import { createLogGroup } from './retention.ts';
 import { rotateSecrets } from './rotation.ts';
@@ -31,8 +32,9 @@ import type { Watched } from './watched-metrics.ts';
 
 interface FunctionsProps extends StackProps {
   readonly settings: Settings;
+  readonly place: Place;
   readonly network: NetworkStack;
-  readonly data: DataStack;
+  readonly data: Data;
   /** Folder with one bundle per function: `<name>/index.mjs`. */
   readonly bundlesDirectory: string;
 }
@@ -54,11 +56,12 @@ export class FunctionsStack extends Stack {
     this.#notifyFailures = this.#mapStream();
     this.#scheduleExpire();
     this.#scheduleCanary();
-    rotateSecrets(this.functions[ROTATION.function], props.data.secrets);
+    // The others have replicas of the secrets, which follow.
+    if (props.place.index === 0) rotateSecrets(this.functions[ROTATION.function], props.data.secrets);
     const api = createHttpApi(this, props.settings, this.functions.api);
     this.apiUrl = api.url;
     this.#apiServerErrors = api.serverErrors;
-    this.#recordFailures = exportRecords(this, props.settings, props.data.table);
+    this.#recordFailures = exportRecords(this, props.settings, props.data.table, props.place);
   }
 
   /** What is looked after here. */
@@ -90,6 +93,8 @@ export class FunctionsStack extends Stack {
       memorySize: description.memoryMb,
       timeout: Duration.seconds(description.timeoutSeconds),
       environment: this.#environmentOf(name, description),
+      tracing: lambda.Tracing.ACTIVE,
+      ...reservedFor(settings, description),
       role: createFunctionRole(this, `${id}Role`, { name, functionName, logGroup, ...data }),
       logGroup,
       ...(description.reachesGateways ? this.#placeInVpc() : {}),
@@ -97,15 +102,16 @@ export class FunctionsStack extends Stack {
   }
 
   #environmentOf(name: FunctionName, { secrets }: FunctionDescription): Record<string, string> {
-    const { data, settings } = this.#props;
+    const { data, settings, place } = this.#props;
     const secretArns = secrets.map((secret) => [`${secret.toUpperCase()}_SECRET_ARN`, data.secrets[secret].secretArn]);
     const { function: expire, everySeconds, loopEverySeconds } = EXPIRE_SCHEDULE;
     return {
       TABLE_NAME: data.table.tableName,
       ...Object.fromEntries(secretArns),
       // The last look begins before the next run does, so runs follow each other without a gap.
-      ...(name === expire ? { EXPIRE_LOOP_SECONDS: String(everySeconds - loopEverySeconds) } : {}),
       ...(name === 'api' ? { API_ORIGINS: originsOf(settings).join() } : {}),
+      ...(name === expire ? { EXPIRE_LOOP_SECONDS: String(everySeconds - loopEverySeconds), ...lagOf(place) } : {}),
+      ...(isReplicated(settings) ? { REGION_ROLE: place.index === 0 ? 'first' : 'further' } : {}),
       ...(name === STREAM_MAPPING.function ? { HISTORY_HOURS: String(settings.historyHours) } : {}),
       ...(name === 'canary' ? canaryEnvironment(settings) : {}),
       METRICS_STAGE: deploymentName(settings),
@@ -136,6 +142,7 @@ export class FunctionsStack extends Stack {
       retryAttempts: STREAM_MAPPING.maximumRetryAttempts,
       maxRecordAge: Duration.seconds(STREAM_MAPPING.maximumRecordAgeSeconds),
       bisectBatchOnError: STREAM_MAPPING.bisectBatchOnFunctionError,
+      maxBatchingWindow: Duration.seconds(STREAM_MAPPING.maximumBatchingWindowSeconds),
       reportBatchItemFailures: STREAM_MAPPING.reportBatchItemFailures,
       filters: [{ pattern: JSON.stringify(STREAM_MAPPING.filterPattern) }],
       onFailure: new SqsDlq(failures),
@@ -176,4 +183,16 @@ function canaryEnvironment({ domainName }: Settings): Record<string, string> {
 /** `flow-closed` becomes `FlowClosed`. */
 function constructIdOf(name: FunctionName): string {
   return name.replaceAll(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** An account for trials may have no concurrency to reserve. */
+function reservedFor({ stage }: Settings, { reservedConcurrency }: FunctionDescription): lambda.FunctionOptions {
+  return stage === 'dev' || reservedConcurrency === undefined
+    ? {}
+    : { reservedConcurrentExecutions: reservedConcurrency };
+}
+
+/** What the first region has not swept by then, the second one sweeps, and so on: nobody else must notice its death. */
+function lagOf({ index }: Place): Record<string, string> {
+  return index === 0 ? {} : { EXPIRE_LAG_SECONDS: String(index * EXPIRE_SCHEDULE.lagSeconds) };
 }

@@ -1,5 +1,5 @@
 /** One gateway as an ECS task: its image, environment, rights and health. */
-import { Duration } from 'aws-cdk-lib';
+import { ArnFormat, Duration, Stack } from 'aws-cdk-lib';
 import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -8,6 +8,7 @@ import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { FUNCTION_NAMES, FUNCTIONS, type FunctionDescription, type FunctionName } from '../system.ts';
+import { heapFor, openFilesFor } from './gateway-size.ts';
 import { deploymentName, functionNameOf } from './names.ts';
 import { PORTS } from './network.ts';
 import type { Settings } from './settings.ts';
@@ -16,14 +17,16 @@ import type { Settings } from './settings.ts';
 const STOP_SECONDS = 120;
 /** Flows are closed spread over this time; what is left of the stop serves the last reports. */
 const DRAIN_SECONDS = 90;
-/** A flow needs one file descriptor. */
-const OPEN_FILES = 131_072;
+
+/** So full a gateway is not stopped to save one: half of what makes more gateways come. */
+const PROTECTED_SHARE = 0.3;
 
 // ECS does not look at the image's own HEALTHCHECK.
 const HEALTH_SCRIPT = `fetch('http://127.0.0.1:${PORTS.client}/healthz').then((r)=>process.exit(r.ok?0:1),()=>process.exit(1))`;
 
 interface GatewayTaskProps {
   readonly settings: Settings;
+  readonly cluster: ecs.ICluster;
   readonly imageDirectory: string;
   readonly logGroup: ILogGroup;
   readonly instructionSecret: ISecret;
@@ -45,6 +48,7 @@ export function createGatewayTask(scope: Construct, id: string, props: GatewayTa
   });
   task.addToTaskRolePolicy(invokeStatement(props.functions));
   task.addToTaskRolePolicy(readStatement(instructionSecret));
+  task.addToTaskRolePolicy(protectStatement(scope, props.cluster));
   const container = task.addContainer('gateway', {
     image: ecs.ContainerImage.fromAsset(imageDirectory, {
       file: 'edge-gateway/Dockerfile',
@@ -64,7 +68,8 @@ export function createGatewayTask(scope: Construct, id: string, props: GatewayTa
     readonlyRootFilesystem: true,
     stopTimeout: Duration.seconds(STOP_SECONDS),
   });
-  container.addUlimits({ name: ecs.UlimitName.NOFILE, softLimit: OPEN_FILES, hardLimit: OPEN_FILES });
+  const openFiles = openFilesFor(settings.flowsPerGateway);
+  container.addUlimits({ name: ecs.UlimitName.NOFILE, softLimit: openFiles, hardLimit: openFiles });
   return task;
 }
 
@@ -90,6 +95,20 @@ function readStatement({ secretArn }: ISecret): iam.PolicyStatement {
   return new iam.PolicyStatement({ sid: 'ReadInstructionSecret', actions, resources: [secretArn] });
 }
 
+/** A gateway with many flows asks ECS not to choose it when there are too many gateways. */
+function protectStatement(scope: Construct, cluster: ecs.ICluster): iam.PolicyStatement {
+  const tasks = Stack.of(scope).formatArn({
+    ...{ service: 'ecs', resource: 'task', resourceName: `${cluster.clusterName}/*` },
+    arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
+  });
+  return new iam.PolicyStatement({
+    sid: 'ProtectItself',
+    actions: ['ecs:GetTaskProtection', 'ecs:UpdateTaskProtection'],
+    // Tasks get their ids when they start; those of other clusters are out of reach.
+    resources: [tasks],
+  });
+}
+
 function gatewayEnvironment({ settings, apiUrl, instructionSecret }: GatewayTaskProps): Record<string, string> {
   return {
     HOST: '0.0.0.0',
@@ -103,8 +122,11 @@ function gatewayEnvironment({ settings, apiUrl, instructionSecret }: GatewayTask
     ALLOWED_ORIGINS: settings.allowedOrigins,
     INSTRUCTION_SECRET_ARN: instructionSecret.secretArn,
     API_URL: apiUrl,
+    MAX_FLOWS: String(settings.flowsPerGateway),
+    PROTECTED_FLOWS: String(Math.floor(settings.flowsPerGateway * PROTECTED_SHARE)),
     DRAIN_SECONDS: String(DRAIN_SECONDS),
     METRICS_STAGE: deploymentName(settings),
+    NODE_OPTIONS: `--max-old-space-size=${heapFor(settings.gatewayMemoryMb)}`,
     LOG_LEVEL: settings.logLevel,
   };
 }

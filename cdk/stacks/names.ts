@@ -1,5 +1,5 @@
 /** Physical names, the same in every stack, so that no stack must import another one's just to know what it is called. */
-import type { FunctionName } from '../system.ts';
+import type { FunctionName, SecretName } from '../system.ts';
 import type { Settings } from './settings.ts';
 
 /** Start of every physical name and of the stacks' ids, such as `lampfield-dev`. */
@@ -11,3 +11,10 @@ export function deploymentName({ prefix, stage }: Settings): string {
 export function functionNameOf(settings: Settings, name: FunctionName): string {
   return `${deploymentName(settings)}-${name}`;
 }
+
+/** Name of the table and start of the names of the secrets, where they have names: see {@link hasNames}. */
+export const tableNameOf = (settings: Settings): string => deploymentName(settings);
+export const secretNameOf = (settings: Settings, name: SecretName): string => `${deploymentName(settings)}/${name}`;
+
+/** What outlives its stack, or stands in several regions, is found by its name; what goes with its stack has none. */
+export const hasNames = ({ keepData, regions }: Settings): boolean => keepData || regions.length > 1;

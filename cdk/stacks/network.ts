@@ -1,8 +1,9 @@
 /** Network: where gateways and `notify` stand, and who may open a connection to whom. */
-import { Fn, Stack, type StackProps } from 'aws-cdk-lib';
+import { Annotations, Fn, Stack, type StackProps } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type { Construct } from 'constructs';
 import { deploymentName } from './names.ts';
+import type { Place } from './places.ts';
 import { createLogGroup } from './retention.ts';
 import type { Settings } from './settings.ts';
 
@@ -26,10 +27,11 @@ const GATEWAY_TASK_ENDPOINTS = {
 
 interface NetworkProps extends StackProps {
   readonly settings: Settings;
+  readonly place: Place;
 }
 
 export class NetworkStack extends Stack {
-  readonly vpc: ec2.Vpc;
+  readonly vpc: ec2.IVpc;
   readonly gatewaySubnets: ec2.SubnetSelection;
   readonly functionSubnets: ec2.SubnetSelection = { subnetType: ec2.SubnetType.PRIVATE_ISOLATED };
   readonly loadBalancerGroup: ec2.SecurityGroup;
@@ -37,18 +39,22 @@ export class NetworkStack extends Stack {
   readonly notifyGroup: ec2.SecurityGroup;
   readonly #zoneCount: number;
 
-  constructor(scope: Construct, id: string, { settings, ...props }: NetworkProps) {
+  constructor(scope: Construct, id: string, { settings, place, ...props }: NetworkProps) {
     super(scope, id, props);
     this.#zoneCount = settings.availabilityZones;
     const isPrivate = settings.gatewaySubnets === 'private';
     this.gatewaySubnets = { subnetType: isPrivate ? ec2.SubnetType.PRIVATE_ISOLATED : ec2.SubnetType.PUBLIC };
-    this.vpc = this.#createVpc(settings);
+    const { vpcId } = settings;
+    this.vpc = vpcId === undefined ? this.#createVpc(settings, place) : this.#importVpc(vpcId, settings);
     this.loadBalancerGroup = this.#createGroup('LoadBalancerGroup', 'Load balancer: TLS from anywhere');
     this.gatewayGroup = this.#createGroup('GatewayGroup', 'Gateways: clients by the load balancer, instructions');
     this.notifyGroup = this.#createGroup('NotifyGroup', 'Functions that reach gateways: notify, message');
     this.#connect();
     this.#logRefused(settings);
-    this.#createEndpoints({ ...FUNCTION_ENDPOINTS, ...(isPrivate ? GATEWAY_TASK_ENDPOINTS : {}) });
+    this.#connectRegions(place.otherCidrs);
+    // A VPC that is there has its own ways to the AWS services; a second endpoint with the same name is refused.
+    if (vpcId === undefined)
+      this.#createEndpoints({ ...FUNCTION_ENDPOINTS, ...(isPrivate ? GATEWAY_TASK_ENDPOINTS : {}) });
   }
 
   /** Zones by position, resolved when deploying: no account is asked while synthesizing. */
@@ -56,10 +62,10 @@ export class NetworkStack extends Stack {
     return Array.from({ length: this.#zoneCount }, (_, index) => Fn.select(index, Fn.getAzs()));
   }
 
-  #createVpc(settings: Settings): ec2.Vpc {
+  #createVpc(settings: Settings, { cidr }: Place): ec2.Vpc {
     const gatewayEndpoints = Object.entries(GATEWAY_ENDPOINTS).map(([name, service]) => [name, { service }]);
     return new ec2.Vpc(this, 'Vpc', {
-      ipAddresses: ec2.IpAddresses.cidr(settings.vpcCidr),
+      ipAddresses: ec2.IpAddresses.cidr(cidr),
       maxAzs: settings.availabilityZones,
       natGateways: 0,
       subnetConfiguration: [
@@ -80,6 +86,19 @@ export class NetworkStack extends Stack {
     });
   }
 
+  /** By what the settings say alone: nothing is looked up. */
+  #importVpc(vpcId: string, { vpcZones, vpcPublicSubnets, vpcPrivateSubnets }: Settings): ec2.IVpc {
+    const vpc = ec2.Vpc.fromVpcAttributes(this, 'Vpc', {
+      vpcId,
+      availabilityZones: vpcZones,
+      publicSubnetIds: vpcPublicSubnets,
+      isolatedSubnetIds: vpcPrivateSubnets,
+    });
+    for (const subnet of [...vpc.publicSubnets, ...vpc.isolatedSubnets])
+      Annotations.of(subnet).acknowledgeWarning('@aws-cdk/aws-ec2:noSubnetRouteTableId', 'No route is made here.');
+    return vpc;
+  }
+
   #createGroup(id: string, description: string): ec2.SecurityGroup {
     return new ec2.SecurityGroup(this, id, { vpc: this.vpc, description, allowAllOutbound: false });
   }
@@ -97,6 +116,17 @@ export class NetworkStack extends Stack {
       ec2.Port.tcp(tls),
       'AWS APIs; the subnets have no other way out',
     );
+  }
+
+  /** Calls and messages go from a gateway or function to the gateway of the other party, wherever that stands. */
+  #connectRegions(otherCidrs: readonly string[]): void {
+    const instruction = ec2.Port.tcp(PORTS.instruction);
+    for (const cidr of otherCidrs) {
+      const peer = ec2.Peer.ipv4(cidr);
+      this.gatewayGroup.addIngressRule(peer, instruction, 'Gateways and functions of another region');
+      this.gatewayGroup.addEgressRule(peer, instruction, 'Gateways of another region');
+      this.notifyGroup.addEgressRule(peer, instruction, 'Gateways of another region');
+    }
   }
 
   #createEndpoints(services: Readonly<Record<string, ec2.InterfaceVpcEndpointAwsService>>): void {

@@ -8,13 +8,19 @@ import * as sqs from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import { RECORD_EXPORT } from '../system.ts';
 import { deploymentName } from './names.ts';
+import type { Place } from './places.ts';
 import type { Settings } from './settings.ts';
 
 /**
  * Makes bus, pipe and the queue of what could not be put; the pipe may read the stream and put events, nothing else.
  * @returns the queue
  */
-export function exportRecords(scope: Construct, settings: Settings, table: dynamodb.ITableV2): sqs.IQueue {
+export function exportRecords(
+  scope: Construct,
+  settings: Settings,
+  table: dynamodb.ITableV2,
+  { index }: Place,
+): sqs.IQueue {
   const stream = table.tableStreamArn;
   if (stream === undefined) throw new Error('The table has no stream.');
   const name = `${deploymentName(settings)}-calls`;
@@ -37,6 +43,8 @@ export function exportRecords(scope: Construct, settings: Settings, table: dynam
     name,
     description: 'Records of calls that have ended',
     roleArn: role.roleArn,
+    // Every region's stream has every record: those of the others stand by.
+    desiredState: index === 0 ? 'RUNNING' : 'STOPPED',
     source: stream,
     sourceParameters: {
       dynamoDbStreamParameters: {
