@@ -7,6 +7,7 @@ import type { Instruction } from '#contract/instruction.ts';
 import { createInvoke, FunctionQueue, type Invoke, type TakeQuotas } from './backend.ts';
 import { assembleCalls, type CallParts } from './calls/assemble-calls.ts';
 import { type GatewayConfig, readTlsFiles } from './config.ts';
+import { drainFlows } from './drain.ts';
 import { FlowGuard } from './flow-guard.ts';
 import { type Flow, FlowTable } from './flow-table.ts';
 import { ForwardPath } from './forward-path.ts';
@@ -47,7 +48,6 @@ import {
 const TRANSACTION_ROTATION_MS = 6_000;
 const PEER_PROBE_MS = 3_000;
 const PEER_DRAIN_MS = 2_000;
-const SERVICE_RESTART = 1012; // WebSocket close code: come back, elsewhere or later
 
 export interface RunningGateway {
   readonly port: number;
@@ -117,7 +117,10 @@ export async function startGateway(
     trunkPorts,
     async drain() {
       parts.draining = true;
-      await drainFlows(parts, sip, lease, config.DRAIN_SECONDS);
+      sip.stopAccepting();
+      parts.trunks?.close();
+      await lease.renew();
+      await drainFlows({ ...parts, callPath: parts.callParts?.callPath }, config.DRAIN_SECONDS);
       for (const clock of clocks) clearInterval(clock);
       lease.stop();
       parts.keys.close();
@@ -336,32 +339,6 @@ function startClocks(parts: Parts, metricLog: MetricLog, protection: TaskProtect
     setInterval(() => callParts?.callPath.probePeers(), PEER_PROBE_MS),
   ];
 }
-
-/** Closes flows evenly over the drain window, so that their clients come back elsewhere one after the other. */
-async function drainFlows(parts: Parts, sip: SipWebSocketServer, lease: LeaseKeeper, seconds: number): Promise<void> {
-  const { flows, outbox, telemetry } = parts;
-  sip.stopAccepting();
-  parts.trunks?.close();
-  await lease.renew();
-  const { callPath } = parts.callParts ?? {};
-  const rank = (flow: Flow): number => Number(callPath?.carriesCall(flow) ?? false);
-  // Calls end last.
-  const all = [...flows.values()].sort((one, other) => rank(one) - rank(other));
-  telemetry.log.info({ hop: 'drain', flows: all.length, seconds }, 'draining');
-  const steps = Math.max(1, Math.min(all.length, seconds * 10));
-  for (let step = 0; step < steps; step++) {
-    const from = Math.floor((step * all.length) / steps);
-    const to = Math.floor(((step + 1) * all.length) / steps);
-    for (const flow of all.slice(from, to)) {
-      callPath?.endCallsOf(flow);
-      closeFlow(flow, outbox, SERVICE_RESTART, 'gateway restarts');
-    }
-    await pause(step + 1 < steps ? 100 : Math.min(all.length, 1) * 200);
-  }
-  for (const flow of flows.values()) flow.socket.terminate();
-}
-
-const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 function stop(server: Server): Promise<void> {
   server.closeAllConnections();

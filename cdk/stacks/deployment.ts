@@ -1,7 +1,7 @@
 /** One deployment: how the stacks stand on each other, in each of its regions. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type App, Tags } from 'aws-cdk-lib';
+import { type App, type Stack, Tags } from 'aws-cdk-lib';
 import { DataStack } from './data.ts';
 import { type Data, DataReplicaStack } from './data-replica.ts';
 import { EdgeStack } from './edge.ts';
@@ -17,7 +17,7 @@ import type { Settings } from './settings.ts';
 export interface RegionStacks {
   readonly place: Place;
   readonly network: NetworkStack;
-  readonly data: Data;
+  readonly data: Data & Stack;
   readonly functions: FunctionsStack;
   readonly edge: EdgeStack;
   readonly observability: ObservabilityStack;

@@ -2,16 +2,9 @@
 import { Duration } from 'aws-cdk-lib';
 import { Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { FargateService } from 'aws-cdk-lib/aws-ecs';
+import { METRIC_NAMESPACE, METRICS, type MetricName } from '#core/metric.ts';
 import { deploymentName } from './names.ts';
 import type { Settings } from './settings.ts';
-
-/** The gateways say these once a minute; an average is over gateways. */
-export const SCALING_METRICS = {
-  namespace: 'Lampfield',
-  service: 'gateway',
-  flows: 'Flows',
-  backlog: 'SendBacklogBytes',
-};
 
 /** Of the flows that a gateway takes: the others have room for those of one that dies, and for a busy hour. */
 const FLOWS_SHARE = 0.6;
@@ -24,17 +17,18 @@ const COOLDOWN = { scaleOutCooldown: Duration.minutes(1), scaleInCooldown: Durat
 export function scaleGateways(service: FargateService, settings: Settings): void {
   const { gatewayCount, gatewayCountMost, flowsPerGateway } = settings;
   const count = service.autoScaleTaskCount({ minCapacity: gatewayCount, maxCapacity: gatewayCountMost });
-  const metricOf = (metricName: string) =>
+  // The gateways say these once a minute; an average is over gateways.
+  const metricOf = (metricName: MetricName) =>
     new Metric({
-      ...{ namespace: SCALING_METRICS.namespace, metricName, statistic: Stats.AVERAGE, period: Duration.minutes(1) },
-      dimensionsMap: { Stage: deploymentName(settings), Service: SCALING_METRICS.service },
+      ...{ namespace: METRIC_NAMESPACE, metricName, statistic: Stats.AVERAGE, period: Duration.minutes(1) },
+      dimensionsMap: { Stage: deploymentName(settings), Service: METRICS[metricName].service },
     });
   count.scaleToTrackCustomMetric('Flows', {
-    ...{ metric: metricOf(SCALING_METRICS.flows), targetValue: Math.floor(flowsPerGateway * FLOWS_SHARE) },
+    ...{ metric: metricOf('Flows'), targetValue: Math.floor(flowsPerGateway * FLOWS_SHARE) },
     ...COOLDOWN,
   });
   count.scaleToTrackCustomMetric('Backlog', {
-    ...{ metric: metricOf(SCALING_METRICS.backlog), targetValue: flowsPerGateway * BACKLOG_BYTES_PER_FLOW },
+    ...{ metric: metricOf('SendBacklogBytes'), targetValue: flowsPerGateway * BACKLOG_BYTES_PER_FLOW },
     ...COOLDOWN,
   });
   count.scaleOnCpuUtilization('Cpu', { targetUtilizationPercent: CPU_PERCENT, ...COOLDOWN });

@@ -546,6 +546,7 @@ describe('health', () => {
     const base = `http://127.0.0.1:${gateway.port}`;
     expect((await fetch(`${base}/healthz`)).status).toBe(200);
     expect((await fetch(`${base}/readyz`)).status).toBe(200);
+    expect((await fetch(`${base}/healthz/functions`)).status).toBe(200);
     const privateBase = `http://127.0.0.1:${gateway.instructionPort}`;
     expect(await (await fetch(`${privateBase}/metrics`)).text()).toContain('lampfield_flows');
     const metrics = await (await fetch(`${base}/metrics`)).text();
@@ -579,6 +580,8 @@ describe('health', () => {
     functions.leaseStatus = 500;
     const alone = await startGateway(readConfig(settings()), '127.0.0.1');
     expect((await fetch(`http://127.0.0.1:${alone.port}/readyz`)).status).toBe(503);
+    // No function has answered yet: nor may it replace a gateway that works.
+    expect((await fetch(`http://127.0.0.1:${alone.port}/healthz/functions`)).status).toBe(503);
     functions.leaseStatus = 200;
     await expect.poll(async () => (await fetch(`http://127.0.0.1:${alone.port}/readyz`)).status).toBe(200);
     await alone.drain();

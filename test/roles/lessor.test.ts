@@ -83,4 +83,13 @@ describe('lease', () => {
     await removeLapsedLease(table, 'n1', T0 + 60_000);
     expect(await known()).toEqual(['n2']);
   });
+
+  it('says where the gateway is, and whether a newer generation is there', async () => {
+    const region = 'eu-north-1';
+    const [older, newer] = ['r7.eu-north-1.g', 'r8.eu-north-1.g'];
+    expect(await grantLease(report(older), ports(region), T0)).toMatchObject({ superseded: false });
+    expect(await loadLease(table, older)).toMatchObject({ region });
+    expect(await grantLease(report(newer), ports(region), T0)).toMatchObject({ superseded: false });
+    expect(await grantLease(report(older), ports(region), T0)).toMatchObject({ superseded: true });
+  });
 });

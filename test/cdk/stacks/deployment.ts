@@ -6,7 +6,7 @@ import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import * as v from 'valibot';
 import { ROOT } from '#cdk/dist.ts';
-import { deploy } from '#cdk/stacks/deployment.ts';
+import { deploy, type RegionStacks } from '#cdk/stacks/deployment.ts';
 import { readSettings } from '#cdk/stacks/settings.ts';
 import { FUNCTION_NAMES } from '#cdk/system.ts';
 
@@ -41,7 +41,22 @@ export function placeholderRoot(): string {
 export function synthesize(given: Readonly<Record<string, unknown>> = {}, root = placeholderRoot()): Templates {
   const app = new App({ context: readCdkJson().context, outdir: join(root, 'cdk.out'), analyticsReporting: false });
   const settings = readSettings((name) => given[name]);
-  const { network, data, functions, edge, observability } = deploy(app, settings, root);
+  return templatesOf(deploy(app, settings, root));
+}
+
+/** Synthesizes several regions; the first one is the first of the setting. */
+export function synthesizeRegions(given: Readonly<Record<string, unknown>>): Templates[] {
+  const root = placeholderRoot();
+  const app = new App({ context: readCdkJson().context, outdir: join(root, 'cdk.out'), analyticsReporting: false });
+  const deployment = deploy(
+    app,
+    readSettings((name) => given[name]),
+    root,
+  );
+  return [deployment, ...deployment.others].map(templatesOf);
+}
+
+function templatesOf({ network, data, functions, edge, observability }: RegionStacks): Templates {
   return {
     network: Template.fromStack(network),
     data: Template.fromStack(data),

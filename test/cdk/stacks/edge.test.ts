@@ -61,7 +61,7 @@ describe('the listener', () => {
       Protocol: 'TCP',
       TargetType: 'ip',
       HealthCheckProtocol: 'HTTP',
-      HealthCheckPath: '/healthz',
+      HealthCheckPath: '/healthz/functions',
       TargetGroupAttributes: Match.arrayWith([
         { Key: 'preserve_client_ip.enabled', Value: 'true' },
         { Key: 'deregistration_delay.connection_termination.enabled', Value: 'false' },
@@ -83,7 +83,23 @@ describe('the listener', () => {
 const statements = statementsOf(dev, 'GatewayTaskTaskRole');
 
 describe('the gateway task', () => {
-  it('runs on arm64 Fargate, read-only, with descriptors for 50,000 flows and 120 s to stop', () => {
+  it('has room for 50,000 flows in production: descriptors, memory, and a heap that fits in it', () => {
+    prod.hasResourceProperties('AWS::ECS::TaskDefinition', {
+      Memory: '3072',
+      ContainerDefinitions: [
+        Match.objectLike({
+          Ulimits: [{ Name: 'nofile', SoftLimit: 104_096, HardLimit: 104_096 }],
+          Environment: Match.arrayWith([
+            { Name: 'MAX_FLOWS', Value: '50000' },
+            { Name: 'PROTECTED_FLOWS', Value: '15000' },
+            { Name: 'NODE_OPTIONS', Value: '--max-old-space-size=2304' },
+          ]),
+        }),
+      ],
+    });
+  });
+
+  it('runs on arm64 Fargate, read-only, with descriptors for its flows and 120 s to stop', () => {
     dev.hasResourceProperties('AWS::ECS::TaskDefinition', {
       RuntimePlatform: { CpuArchitecture: 'ARM64', OperatingSystemFamily: 'LINUX' },
       RequiresCompatibilities: ['FARGATE'],
@@ -91,7 +107,7 @@ describe('the gateway task', () => {
         Match.objectLike({
           ReadonlyRootFilesystem: true,
           StopTimeout: 120,
-          Ulimits: [{ Name: 'nofile', SoftLimit: 131_072, HardLimit: 131_072 }],
+          Ulimits: [{ Name: 'nofile', SoftLimit: 14_096, HardLimit: 14_096 }],
           HealthCheck: Match.objectLike({ Command: Match.arrayWith([Match.stringLikeRegexp('/healthz')]) }),
         }),
       ],
@@ -147,6 +163,9 @@ describe('the gateway task', () => {
       lease: 'lampfield-dev-lease',
     });
     expect(config.DRAIN_SECONDS).toBeLessThan(120);
+    // The load balancer forgets a TLS connection that is idle for 350 s, which is no setting.
+    expect(config.PING_SECONDS * 2).toBeLessThan(350);
+    expect(config.MAX_FLOWS).toBe(5_000);
   });
 
   it('is told where the instruction secret is, and reads it itself, since it rotates', () => {
@@ -163,11 +182,22 @@ describe('the gateway task', () => {
       isAllowed(statements, 'lambda:InvokeFunction', `<${name}Arn>`),
     );
     expect(invocable).toEqual(needed);
-    expect(statements.flatMap(({ actions }) => actions)).toEqual([
-      'lambda:InvokeFunction',
-      'secretsmanager:GetSecretValue',
+    const actions = statements.flatMap((statement) => statement.actions);
+    expect(actions).toEqual([
+      ...['lambda:InvokeFunction', 'secretsmanager:GetSecretValue'],
+      ...['ecs:GetTaskProtection', 'ecs:UpdateTaskProtection'],
     ]);
-    expect(statements.flatMap(({ resources }) => resources).filter((arn) => arn.includes('*'))).toEqual([]);
+    const wide = statements.flatMap(({ resources }) => resources).filter((arn) => arn.includes('*'));
+    expect(wide).toEqual(['arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:task/<Cluster>/*']);
+  });
+
+  it('passes a health check only once functions answer it', () => {
+    const { HealthCheck } = v.parse(
+      v.looseObject({ HealthCheck: v.object({ Command: v.array(v.string()) }) }),
+      container,
+    );
+    // Of the process alone: ECS must not kill a gateway with flows because something behind it is away.
+    expect(HealthCheck.Command.at(-1)).toContain("/healthz'");
   });
 });
 
@@ -186,6 +216,43 @@ describe('the service', () => {
       DesiredCount: 2,
       NetworkConfiguration: { AwsvpcConfiguration: Match.objectLike({ AssignPublicIp: 'DISABLED' }) },
     });
+  });
+});
+
+describe('scaling', () => {
+  const targets = (name: string, value: number, metric: object) => ({
+    PolicyType: 'TargetTrackingScaling',
+    TargetTrackingScalingPolicyConfiguration: Match.objectLike({
+      ...{ TargetValue: value, ScaleInCooldown: 900, ScaleOutCooldown: 60 },
+      ...(name === 'cpu'
+        ? { PredefinedMetricSpecification: { PredefinedMetricType: 'ECSServiceAverageCPUUtilization' } }
+        : { CustomizedMetricSpecification: Match.objectLike(metric) }),
+    }),
+  });
+  const dimensions = Match.arrayWith([
+    { Name: 'Service', Value: 'gateway' },
+    { Name: 'Stage', Value: 'lampfield-prod' },
+  ]);
+
+  it('follows flows, CPU and what sockets hold back, between the counts that are set', () => {
+    prod.hasResourceProperties('AWS::ApplicationAutoScaling::ScalableTarget', { MinCapacity: 2, MaxCapacity: 20 });
+    const metric = { Namespace: 'Lampfield', Statistic: 'Average', Dimensions: dimensions };
+    const flows = targets('flows', 30_000, { ...metric, MetricName: 'Flows' });
+    prod.hasResourceProperties('AWS::ApplicationAutoScaling::ScalingPolicy', flows);
+    const backlog = targets('backlog', 51_200_000, { ...metric, MetricName: 'SendBacklogBytes' });
+    prod.hasResourceProperties('AWS::ApplicationAutoScaling::ScalingPolicy', backlog);
+    prod.hasResourceProperties('AWS::ApplicationAutoScaling::ScalingPolicy', targets('cpu', 60, {}));
+  });
+
+  it('replaces a quarter of the gateways at a time, and never fewer than one', () => {
+    for (const [gatewayCount, MaximumPercent] of [
+      [2, 150],
+      [3, 134],
+      [8, 125],
+    ])
+      synthesize({ gatewayCount }, root).edge.hasResourceProperties('AWS::ECS::Service', {
+        DeploymentConfiguration: Match.objectLike({ MinimumHealthyPercent: 100, MaximumPercent }),
+      });
   });
 });
 

@@ -1,4 +1,4 @@
-import { Match } from 'aws-cdk-lib/assertions';
+import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
 import {
   EXPIRE_SCHEDULE,
@@ -89,11 +89,11 @@ describe.each(FUNCTION_NAMES)('function %s', (name) => {
     }
   });
 
-  it('has no wildcard action, and a wildcard resource only where EC2 knows no other', () => {
+  it('has no wildcard action, and a wildcard resource only where EC2 and X-Ray know no other', () => {
     for (const { effect, actions, resources } of statements) {
       expect(actions.filter((action) => action.includes('*'))).toEqual([]);
       if (effect === 'Allow' && resources.includes('*'))
-        expect(actions.filter((action) => !action.startsWith('ec2:Describe'))).toEqual([]);
+        expect(actions.filter((action) => !/^(ec2:Describe|xray:Put)/.test(action))).toEqual([]);
     }
   });
 
@@ -167,12 +167,40 @@ describe('a function that stands in the VPC', () => {
   });
 });
 
+describe('in production', () => {
+  const prod = synthesize({ stage: 'prod' }).functions;
+  const reserved = (from: Template) =>
+    Object.values(from.findResources('AWS::Lambda::Function')).flatMap(({ Properties }) =>
+      Properties.ReservedConcurrentExecutions === undefined
+        ? []
+        : [[Properties.FunctionName, Properties.ReservedConcurrentExecutions]],
+    );
+
+  it('bounds what storms may take, and in dev nothing: a new account has no concurrency to reserve', () => {
+    const described = FUNCTION_NAMES.map((name) => [name, describeFunction(name).reservedConcurrency] as const);
+    const bounded = described.flatMap(([name, count]) =>
+      count === undefined ? [] : [[`lampfield-prod-${name}`, count]],
+    );
+    expect(Object.fromEntries(reserved(prod))).toEqual(Object.fromEntries(bounded));
+    expect(bounded.map(([name]) => name)).toEqual(
+      expect.arrayContaining(['lampfield-prod-notify', 'lampfield-prod-expire', 'lampfield-prod-api']),
+    );
+    expect(reserved(template)).toEqual([]);
+  });
+
+  it('traces every function', () => {
+    const functionCount = Object.keys(prod.findResources('AWS::Lambda::Function')).length;
+    prod.resourcePropertiesCountIs('AWS::Lambda::Function', { TracingConfig: { Mode: 'Active' } }, functionCount);
+  });
+});
+
 describe('the stream mapping', () => {
   it('brings changed states to notify, bounded in retries and age, failures to a queue', () => {
     template.resourceCountIs('AWS::Lambda::EventSourceMapping', 1);
     template.hasResourceProperties('AWS::Lambda::EventSourceMapping', {
       BatchSize: 100,
       ParallelizationFactor: 10,
+      MaximumBatchingWindowInSeconds: 0,
       MaximumRetryAttempts: 10,
       MaximumRecordAgeInSeconds: 120,
       BisectBatchOnFunctionError: true,
