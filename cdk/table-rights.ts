@@ -79,7 +79,7 @@ export const TABLE_RIGHTS: Readonly<Record<FunctionName, TableRights>> = {
     items: {
       GetItem: ['GATEWAY', 'PRESENTITY', 'TENANT', 'USER'],
       BatchGetItem: ['PRESENTITY', 'USER'],
-      Query: ['HISTORY', 'MESSAGES', 'PRESENTITY', 'USER'],
+      Query: ['CALL', 'HISTORY', 'MESSAGES', 'PRESENTITY', 'USER'],
       UpdateItem: ['PRESENTITY', 'TENANT'],
       DeleteItem: ['PRESENTITY', 'TENANT'],
       BatchWriteItem: ['HISTORY', 'MESSAGES', 'PRESENTITY', 'USER'],

@@ -12,6 +12,8 @@ describe('readEnvironment', () => {
       vaultSecret: undefined,
       expireLoopSeconds: 0,
       apiOrigins: [],
+      expireLagSeconds: 0,
+      regionRole: 'only',
       historyHours: 24,
       logLevel: 'info',
     });
@@ -48,6 +50,7 @@ describe('readEnvironment', () => {
     [{ TABLE_NAME: 't', DYNAMODB_ENDPOINT: 'here' }, 'DYNAMODB_ENDPOINT'],
     [{ TABLE_NAME: 't', LOG_LEVEL: 'loud' }, 'LOG_LEVEL'],
     [{ TABLE_NAME: 't', EXPIRE_LOOP_SECONDS: 'long' }, 'EXPIRE_LOOP_SECONDS'],
+    [{ TABLE_NAME: 't', REGION_ROLE: 'second' }, 'REGION_ROLE'],
   ])('names what is wrong in %j', (source, name) => {
     expect(() => readEnvironment(source)).toThrow(name);
   });

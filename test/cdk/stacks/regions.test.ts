@@ -67,8 +67,8 @@ describe('several regions', () => {
   });
 
   it('put the records of calls on the bus of the first one, once', () => {
-    first.functions.resourceCountIs('AWS::Pipes::Pipe', 1);
-    second.functions.resourceCountIs('AWS::Pipes::Pipe', 0);
+    first.functions.hasResourceProperties('AWS::Pipes::Pipe', { DesiredState: 'RUNNING' });
+    second.functions.hasResourceProperties('AWS::Pipes::Pipe', { DesiredState: 'STOPPED' });
   });
 
   it('are found by latency, the nearest that is healthy, each with its own certificate', () => {
