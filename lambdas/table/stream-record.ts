@@ -60,7 +60,7 @@ export function decodeBindingChange(input: unknown): BindingChange | undefined {
   const { sequenceNumber, partitionKey, sortKey, eventName } = reading;
   const user = sortKey.startsWith(BINDING_PREFIX) ? userOfKey(partitionKey) : undefined;
   if (user === undefined) return undefined;
-  const { gatewayId } = reading.after ?? reading.before ?? {};
+  const gatewayId = (reading.after ?? reading.before)?.gatewayId;
   return {
     ...{ sequenceNumber, user, kind: eventName === 'REMOVE' ? 'gone' : 'came' },
     gatewayId: typeof gatewayId === 'string' ? gatewayIdOf(gatewayId) : undefined,
