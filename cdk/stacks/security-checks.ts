@@ -75,7 +75,8 @@ const ACCEPTED: Readonly<Record<'network' | 'data' | 'functions' | 'edge', reado
     {
       rule: 'IAM5[Resource::arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:task/<ClusterEB0386A7>/*]',
       at: ['GatewayTask'],
-      reason: 'It protects itself from scale-in; tasks get their ids when they start, those of other clusters are out of reach.',
+      reason:
+        'It protects itself from scale-in; tasks get their ids when they start, those of other clusters are out of reach.',
     },
     { rule: 'ECS2', at: ['GatewayTask'], reason: 'No secret is among the variables: the gateway reads it by its ARN.' },
   ],
@@ -100,7 +101,11 @@ const FINDS_STREAM: readonly Accepted[] = [
     at: ['AWS679f53fac002430cb0da5b7982bd2287'],
     reason: "CDK's own function, which asks once for the replica's stream, writes its log.",
   },
-  { rule: 'L1', at: ['AWS679f53fac002430cb0da5b7982bd2287'], reason: "CDK's own function; its version comes with CDK." },
+  {
+    rule: 'L1',
+    at: ['AWS679f53fac002430cb0da5b7982bd2287'],
+    reason: "CDK's own function; its version comes with CDK.",
+  },
 ];
 
 /** cdk-nag names a value of another stack by its export. */
@@ -123,6 +128,8 @@ function accept(stack: Stack, accepted: readonly Accepted[]): void {
       Validations.of(construct).acknowledge({ id: `AwsSolutions-${inRegionOf(stack, rule)}`, reason });
 }
 
-/** A stack that names its region has that in its ARNs. */
-const inRegionOf = ({ region }: Stack, rule: string): string =>
-  Token.isUnresolved(region) ? rule : rule.replaceAll('<AWS::Region>', region);
+/** A stack that names its region has that, and the partition, in its ARNs. */
+function inRegionOf({ region, partition }: Stack, rule: string): string {
+  if (Token.isUnresolved(region)) return rule;
+  return rule.replaceAll('<AWS::Region>', region).replaceAll('<AWS::Partition>', partition);
+}
