@@ -21,7 +21,7 @@ import {
 import type { Data } from './data-replica.ts';
 import { createFunctionRole } from './function-role.ts';
 import { createHttpApi, originsOf } from './http-api.ts';
-import { deploymentName, functionNameOf } from './names.ts';
+import { constructIdOf, deploymentName, functionNameOf, roleIdOf } from './names.ts';
 import type { NetworkStack } from './network.ts';
 import { isReplicated, type Place } from './places.ts';
 import { exportRecords } from './record-export.ts';
@@ -96,7 +96,7 @@ export class FunctionsStack extends Stack {
       environment: this.#environmentOf(name, description),
       tracing: lambda.Tracing.ACTIVE,
       ...reservedFor(settings, description),
-      role: createFunctionRole(this, `${id}Role`, { name, functionName, startedName, logGroup, ...data }),
+      role: createFunctionRole(this, roleIdOf(name), { name, functionName, startedName, logGroup, ...data }),
       logGroup,
       // Asynchronous starts of it are not repeated: what they are for stays due.
       ...(description.trigger.kind === 'function' ? { retryAttempts: 0 } : {}),
@@ -182,11 +182,6 @@ export class FunctionsStack extends Stack {
 function canaryEnvironment({ domainName }: Settings): Record<string, string> {
   if (domainName === undefined) return {};
   return { CANARY_GATEWAY_URL: `wss://${domainName}/`, CANARY_DOMAIN: canaryDomain(domainName) };
-}
-
-/** `flow-closed` becomes `FlowClosed`. */
-function constructIdOf(name: FunctionName): string {
-  return name.replaceAll(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 /** An account for trials may have no concurrency to reserve. */

@@ -18,3 +18,10 @@ export const secretNameOf = (settings: Settings, name: SecretName): string => `$
 
 /** What outlives its stack, or stands in several regions, is found by its name; what goes with its stack has none. */
 export const hasNames = ({ keepData, regions }: Settings): boolean => keepData || regions.length > 1;
+
+/** `flow-closed` becomes `FlowClosed`. */
+export function constructIdOf(name: FunctionName): string {
+  return name.replaceAll(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+export const roleIdOf = (name: FunctionName): string => `${constructIdOf(name)}Role`;

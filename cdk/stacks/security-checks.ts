@@ -1,8 +1,10 @@
 /** The rules of cdk-nag's AwsSolutions over all stacks, and why some of them do not apply to some resource. */
-import { type App, type Stack, Validations } from 'aws-cdk-lib';
+import { type App, type Stack, Token, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { FUNCTION_NAMES } from '../system.ts';
 import type { DataStack } from './data.ts';
 import type { Deployment } from './deployment.ts';
+import { roleIdOf } from './names.ts';
 
 interface Accepted {
   readonly rule: string;
@@ -35,8 +37,8 @@ const ACCEPTED: Readonly<Record<'network' | 'data' | 'functions' | 'edge', reado
   functions: [
     {
       rule: 'IAM5[Resource::*]',
-      at: ['MessageRole', 'ApiRole', 'NotifyRole'],
-      reason: 'EC2 has no resource level for Describe; the code of the function is denied it.',
+      at: FUNCTION_NAMES.map(roleIdOf),
+      reason: 'X-Ray has no resource level; nor has EC2 for Describe, which the code of the function is denied.',
     },
     {
       rule: 'IAM5[Resource::arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:*/*]',
@@ -70,6 +72,12 @@ const ACCEPTED: Readonly<Record<'network' | 'data' | 'functions' | 'edge', reado
       at: ['Cluster'],
       reason: 'A deployment for trials pays for no Container Insights; production has them.',
     },
+    {
+      rule: 'IAM5[Resource::arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:task/<ClusterEB0386A7>/*]',
+      at: ['GatewayTask'],
+      reason:
+        'It protects itself from scale-in; tasks get their ids when they start, those of other clusters are out of reach.',
+    },
     { rule: 'ECS2', at: ['GatewayTask'], reason: 'No secret is among the variables: the gateway reads it by its ARN.' },
   ],
 };
@@ -77,15 +85,38 @@ const ACCEPTED: Readonly<Record<'network' | 'data' | 'functions' | 'edge', reado
 /** From now on a synthesis fails that breaks a rule. */
 export function checkSecurity(app: App, deployment: Deployment): void {
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
-  for (const name of ['network', 'data', 'functions', 'edge'] as const) accept(deployment[name], ACCEPTED[name]);
+  for (const stacks of [deployment, ...deployment.others])
+    for (const name of ['network', 'data', 'functions', 'edge'] as const) accept(stacks[name], ACCEPTED[name]);
   accept(deployment.functions, [listStreams(deployment.data)]);
+  for (const { data, functions } of deployment.others) {
+    const tableArn = 'arn:<AWS::Partition>:dynamodb:<AWS::Region>:<AWS::AccountId>:table';
+    accept(functions, [listStreamsOf(`${tableArn}/${data.table.tableName}`)]);
+    accept(data, FINDS_STREAM);
+  }
 }
+
+const FINDS_STREAM: readonly Accepted[] = [
+  {
+    rule: 'IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]',
+    at: ['AWS679f53fac002430cb0da5b7982bd2287'],
+    reason: "CDK's own function, which asks once for the replica's stream, writes its log.",
+  },
+  {
+    rule: 'L1',
+    at: ['AWS679f53fac002430cb0da5b7982bd2287'],
+    reason: "CDK's own function; its version comes with CDK.",
+  },
+];
 
 /** cdk-nag names a value of another stack by its export. */
 function listStreams(data: DataStack): Accepted {
   const imported: Readonly<Record<string, string>> = data.resolve(data.exportValue(data.table.tableArn));
+  return listStreamsOf(String(imported['Fn::ImportValue']));
+}
+
+function listStreamsOf(tableArn: string): Accepted {
   return {
-    rule: `IAM5[Resource::${imported['Fn::ImportValue']}/stream/*]`,
+    rule: `IAM5[Resource::${tableArn}/stream/*]`,
     at: ['NotifyRole', 'RecordPipeRole'],
     reason: 'ListStreams names the streams of this table and reads none; their ids are times.',
   };
@@ -94,5 +125,11 @@ function listStreams(data: DataStack): Accepted {
 function accept(stack: Stack, accepted: readonly Accepted[]): void {
   for (const { rule, at, reason } of accepted)
     for (const construct of at.map((id) => stack.node.tryFindChild(id)).filter((each) => each !== undefined))
-      Validations.of(construct).acknowledge({ id: `AwsSolutions-${rule}`, reason });
+      Validations.of(construct).acknowledge({ id: `AwsSolutions-${inRegionOf(stack, rule)}`, reason });
+}
+
+/** A stack that names its region has that, and the partition, in its ARNs. */
+function inRegionOf({ region, partition }: Stack, rule: string): string {
+  if (Token.isUnresolved(region)) return rule;
+  return rule.replaceAll('<AWS::Region>', region).replaceAll('<AWS::Partition>', partition);
 }
