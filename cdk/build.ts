@@ -55,6 +55,8 @@ async function buildNode(): Promise<void> {
 }
 
 async function buildPanel(): Promise<void> {
+  // All of the folder goes into the image: nothing may be left there from a build of yesterday.
+  await rm(PANEL_FOLDER, { recursive: true, force: true });
   await mkdir(PANEL_FOLDER, { recursive: true });
   await build({
     ...COMMON,

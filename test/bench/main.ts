@@ -6,13 +6,16 @@ import { type LocalStack, startStack } from '#test/support/local-stack.ts';
 import { measureCallRequests, measureCalls } from './calls.ts';
 import { measureColdStarts } from './cold.ts';
 import { type FanoutCase, measureFanout } from './fanout.ts';
+import { measureFunctions } from './functions.ts';
 import { measureLatency } from './latency.ts';
+import { keepMeasured } from './measured-file.ts';
 import { measureMemory } from './memory.ts';
 import { measureNeighbour, STORMS } from './neighbour.ts';
 import { measureRefusals } from './refusals.ts';
 import { measureRequests } from './requests.ts';
 import { measureSignIn } from './sign-in.ts';
 import type { StormKind } from './storm.ts';
+import { measureUnits } from './units.ts';
 
 const print = (text: string): boolean => process.stdout.write(`${text}\n`);
 
@@ -62,6 +65,24 @@ async function requests(stack: LocalStack): Promise<void> {
   print('\nDynamoDB requests per operation');
   for (const [operation, counts] of Object.entries(await measureRequests(stack.dynamoDbEndpoint)))
     print(`  ${operation.padEnd(44)}${counts}`);
+}
+
+async function units(stack: LocalStack, isKept: boolean): Promise<void> {
+  const measured = await measureUnits(stack.dynamoDbEndpoint);
+  print('\nDynamoDB request units per operation, caches empty: read, write, write of indexes; stream records; notify');
+  for (const [name, one] of Object.entries(measured.operations)) {
+    const indexes = Object.entries(one.indexWriteUnits).map(([index, number]) => `${index} ${number}`);
+    const own = `${one.readUnits}, ${one.writeUnits}, ${indexes.join(' ') || 0}; ${one.records}`;
+    print(`  ${name.padEnd(20)}${own}; ${one.notify.invocations} (${one.notify.readUnits}, ${one.notify.writeUnits})`);
+  }
+  if (isKept) keepMeasured('units', measured);
+}
+
+async function functions(stack: LocalStack, isKept: boolean): Promise<void> {
+  const measured = await measureFunctions(stack.dynamoDbEndpoint);
+  print('\nCPU of one warm invocation of each function, one request or record');
+  for (const [name, ms] of Object.entries(measured.cpuMs)) print(`  ${name.padEnd(20)}${ms.toFixed(2)} ms`);
+  if (isKept) keepMeasured('functions', measured);
 }
 
 async function calls(stack: LocalStack): Promise<void> {
@@ -127,7 +148,8 @@ function cold(): void {
 /** Seeded in each tenant, so that a flow of a crowd has a user of its own. */
 const USERS = 2_100;
 
-type Bench = (stack: LocalStack) => Promise<void>;
+/** @param isKept the result is written where the cost model reads it */
+type Bench = (stack: LocalStack, isKept: boolean) => Promise<void>;
 
 /** Each case gets a stack of its own: what one leaves behind, parked watchers say, is no load for the next. */
 const WITH_STACK: Readonly<Record<string, readonly Bench[]>> = {
@@ -140,6 +162,8 @@ const WITH_STACK: Readonly<Record<string, readonly Bench[]>> = {
   race: [race],
   memory: [memory],
   requests: [requests],
+  units: [units],
+  functions: [functions],
   calls: [calls],
   refusals: [refusals],
   neighbour: (Object.keys(STORMS) as StormKind[]).map(
@@ -153,7 +177,7 @@ const WITH_STACK: Readonly<Record<string, readonly Bench[]>> = {
 const ALONE: Readonly<Record<string, () => void | Promise<void>>> = { parse, cold, 'sign-in': signIn };
 const NAMES = [...Object.keys(ALONE), ...Object.keys(WITH_STACK)];
 
-async function run(names: readonly string[]): Promise<void> {
+async function run(names: readonly string[], { write = false }: { readonly write?: boolean }): Promise<void> {
   const wanted = names.length > 0 ? names : NAMES;
   const unknown = wanted.filter((name) => !NAMES.includes(name));
   if (unknown.length > 0) throw new Error(`no bench ${unknown.join(', ')}; there are ${NAMES.join(', ')}`);
@@ -161,7 +185,7 @@ async function run(names: readonly string[]): Promise<void> {
   for (const measure of wanted.flatMap((name) => WITH_STACK[name] ?? [])) {
     const stack = await startStack({ env: { LOG_LEVEL: 'warn', LOCAL_USERS: String(USERS) } });
     try {
-      await measure(stack);
+      await measure(stack, write);
     } finally {
       await stack.stop();
     }
@@ -171,5 +195,6 @@ async function run(names: readonly string[]): Promise<void> {
 await new Command('bench')
   .description('Measures the local stack. CPU figures are of the gateway process; compare ratios, not seconds.')
   .argument('[names...]', `${NAMES.join(', ')}; all when none is given`)
+  .option('--write', 'keeps what the cost model reads (cdk/cost/measured.json): of units and functions')
   .action(run)
   .parseAsync();
