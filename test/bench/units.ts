@@ -223,15 +223,15 @@ async function measureHouseKeeping({ operation, work, meter, tableName }: World)
   const report = { contractVersion: CONTRACT_VERSION, gatewayId, flows, subscriptions };
   await operation('flowClosed', 'flow-closed', report);
   const table = openDynamoDbTable({ tableName, endpoint: meter.endpoint });
-  await work('expirePass', 'expire', () => sweep({ table, telemetry: SILENT }, 0));
+  await work('expirePass', 'expire', () => sweep({ table, ...QUIET }, 0));
   table.close();
 }
 
-const SILENT = { log: () => undefined };
+const QUIET = { telemetry: { log: () => undefined }, startWebhook: async () => undefined };
 
 async function sweepLater({ work, meter, tableName }: World, name: string, afterMs: number): Promise<void> {
   const table = openDynamoDbTable({ tableName, endpoint: meter.endpoint });
-  await work(name, 'expire', () => sweep({ table, telemetry: SILENT }, Date.now() + afterMs));
+  await work(name, 'expire', () => sweep({ table, ...QUIET }, Date.now() + afterMs));
   table.close();
 }
 

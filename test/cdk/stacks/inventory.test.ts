@@ -23,7 +23,9 @@ function linesOf(stack: string, template: Template): string[] {
   return Object.entries(resources).flatMap(([id, { Type, DeletionPolicy, Properties = {} }]) => {
     const names = KEPT_IN_PLACE[Type];
     if (names === undefined) return [];
-    const facts = names.flatMap((name) => (typeof Properties[name] === 'string' ? [`${name}=${Properties[name]}`] : []));
+    const facts = names.flatMap((name) =>
+      typeof Properties[name] === 'string' ? [`${name}=${Properties[name]}`] : [],
+    );
     return [`${stack}/${id}  ${Type}  ${DeletionPolicy ?? 'Delete'}  ${facts.join(' ')}`.trimEnd()];
   });
 }
