@@ -33,7 +33,7 @@ export interface AlarmDescription {
 /** Who waits for an answer. */
 const ANSWERING = ['register', 'sign-in', 'subscribe', 'publish', 'message', 'call', 'api'] as const;
 /** Whose failure is found by nobody else. */
-const BACKGROUND = ['notify', 'expire', 'call-report', 'flow-closed', 'lease', 'rotate'] as const;
+const BACKGROUND = ['notify', 'expire', 'webhook', 'call-report', 'flow-closed', 'lease', 'rotate'] as const;
 /** Ten, which is what one alarm can look at. */
 const BURSTING = [
   'register',
@@ -101,7 +101,7 @@ export const ALARMS = {
     ...{ metric: sum(ANSWERING, 'Errors'), threshold: inStage(5, 2), minutes: [2, 5] },
   },
   'background-failing': {
-    what: 'Functions fail that nobody waits for, and whose work is then not done: notify, expire, reports of gateways.',
+    what: 'Functions fail that nobody waits for, and whose work is then not done: notify, expire, webhooks, reports of gateways.',
     ...{ metric: sum(BACKGROUND, 'Errors'), threshold: inStage(5, 2), minutes: [2, 5] },
   },
   'functions-throttled': {

@@ -14,6 +14,7 @@ import { monitorRegistrations } from '#roles/registration-monitor.ts';
 import { sweep } from '#roles/sweeper.ts';
 import { stateKey } from '#table/keys.ts';
 import { openLeaseBook } from '#table/lease-book.ts';
+import { completeTenant } from '#table/tenant-item.ts';
 import { dialogElement, dialogInfo, publishOf, subscribeOf } from '#test/support/dialogs.ts';
 import { T0 } from '#test/support/envelope.ts';
 import { Replica, WriteClock } from '#test/support/replicas.ts';
@@ -44,7 +45,7 @@ class Region {
     this.#leases = openLeaseBook(this.replica);
     this.#requestPorts = {
       ...{ table: this.replica, randomBytes, chance: () => 0, ...TEST_SECRETS },
-      ...{ loadUser: async () => undefined, loadTenant: async () => undefined },
+      ...{ loadUser: async () => undefined, loadTenant: async (domain: string) => completeTenant(domain, {}) },
       ...{ findList: async () => undefined, findWatchRules: async () => NO_RULES },
     };
   }

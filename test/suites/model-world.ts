@@ -16,6 +16,7 @@ import { endReplaced } from '#roles/replacement-monitor.ts';
 import { sweep } from '#roles/sweeper.ts';
 import type { LeaseBook } from '#table/lease-book.ts';
 import type { Table } from '#table/table.ts';
+import { completeTenant } from '#table/tenant-item.ts';
 import { TEST_SECRETS } from '#test/support/secrets.ts';
 import { createRequestHandler } from '../../lambdas/handlers/request-handler.ts';
 import { ModelGateway } from './model-gateway.ts';
@@ -78,7 +79,7 @@ export class World {
   #functions() {
     const ports = {
       ...{ table: this.table, randomBytes, chance: () => 0, ...TEST_SECRETS },
-      ...{ loadUser: async () => undefined, loadTenant: async () => undefined },
+      ...{ loadUser: async () => undefined, loadTenant: async (domain: string) => completeTenant(domain, {}) },
       ...{ findList: async () => undefined, findWatchRules: async () => NO_RULES },
     };
     const clock = () => this.nowMs;

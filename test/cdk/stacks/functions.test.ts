@@ -261,13 +261,12 @@ describe('the schedule', () => {
     template.hasResourceProperties('AWS::Lambda::EventInvokeConfig', { MaximumRetryAttempts: 0 });
   });
 
-  it('starts webhook, which no other function may, and which has a share of the concurrency, no place in the VPC and no second try', () => {
+  it('starts webhook, which no other function may, and which has no place in the VPC and no second try', () => {
     const webhookArn = 'arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:lampfield-dev-webhook';
     const starters = FUNCTION_NAMES.filter((name) => isAllowed(roleOf(name), 'lambda:InvokeFunction', webhookArn));
     expect(starters).toEqual(['expire']);
     expect(isAllowed(roleOf('expire'), 'lambda:InvokeFunction', webhookArn.replace(/webhook$/, 'api'))).toBe(false);
     expect(propertiesOf('expire')?.Environment.Variables.WEBHOOK_FUNCTION).toBe('lampfield-dev-webhook');
-    expect(propertiesOf('webhook')).toMatchObject({ ReservedConcurrentExecutions: 50 });
     expect(propertiesOf('webhook')?.VpcConfig).toBeUndefined();
     template.hasResourceProperties('AWS::Lambda::EventInvokeConfig', {
       FunctionName: { Ref: Match.stringLikeRegexp('^Webhook') },
