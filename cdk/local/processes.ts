@@ -86,7 +86,10 @@ export function streamsProcess({ settings, runFolder }: StackFacts, streamArn: s
 }
 
 export function schedulerProcess({ settings }: StackFacts): ProcessSpec {
-  const env = { LAMBDA_ENDPOINT: lambdaEndpoint(settings), CANARY: String(settings.canary) };
+  const canary: Record<string, string> = settings.canary
+    ? { CANARY_READYZ: `http://127.0.0.1:${settings.port}/readyz` }
+    : {};
+  const env = { LAMBDA_ENDPOINT: lambdaEndpoint(settings), ...canary };
   return nodeProcess('scheduler', [localFile('scheduler.ts')], env);
 }
 

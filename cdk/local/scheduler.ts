@@ -10,6 +10,7 @@ import { LOCAL_AWS } from './local-aws.ts';
 process.title = 'lampfield-scheduler';
 
 const EXPIRE_EVERY_MS = 1_000;
+const READY_CHECK_MS = 250;
 const lambda = new LambdaClient({ endpoint: process.env.LAMBDA_ENDPOINT, ...LOCAL_AWS, maxAttempts: 1 });
 const warn = (error: string) => console.error(JSON.stringify({ level: 'warn', event: 'scheduled run failed', error }));
 
@@ -29,7 +30,20 @@ async function repeat(name: FunctionName, everyMs: number, event: object): Promi
   }
 }
 
+/** From when the gateway is ready: a first run that is too early would have nothing to say for a minute. */
+async function runCanary(readyz: string): Promise<never> {
+  while (!(await isReady(readyz))) await sleep(READY_CHECK_MS);
+  return repeat('canary', FUNCTIONS.canary.trigger.everySeconds * 1_000, {});
+}
+
+const isReady = (readyz: string): Promise<boolean> =>
+  fetch(readyz).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+
+const { CANARY_READYZ: readyz } = process.env;
 await Promise.all([
   repeat(EXPIRE_SCHEDULE.function, EXPIRE_EVERY_MS, { loopSeconds: 0 }),
-  ...(process.env.CANARY === 'true' ? [repeat('canary', FUNCTIONS.canary.trigger.everySeconds * 1_000, {})] : []),
+  ...(readyz === undefined ? [] : [runCanary(readyz)]),
 ]);

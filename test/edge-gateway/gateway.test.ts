@@ -536,8 +536,10 @@ describe('instruction intake', () => {
     expect((await instruct({ ...batch(), gatewayId: 'another' })).status).toBe(421);
   });
 
-  test('what does not fit the contract is refused', async () => {
-    expect((await instruct(batch({ kind: 'dance' }))).status).toBe(400);
+  test('what does not fit the contract is refused; a kind that is newer than this gateway is passed over', async () => {
+    expect((await instruct(batch({ kind: 'close' }))).status).toBe(400);
+    expect((await instruct(batch({ dance: true }))).status).toBe(400);
+    expect((await instruct(batch({ kind: 'dance' }))).status).toBe(200);
   });
 });
 
