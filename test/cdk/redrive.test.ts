@@ -56,7 +56,7 @@ describe('redrive', () => {
     expect(all.events.every(({ length }) => length <= STREAM_MAPPING.batchSize)).toBe(true);
     const versions = records.map((record) => decodeStateChange(record)?.after.version);
     expect(versions.filter((version) => version !== undefined).slice(-CHANGES)).toEqual(
-      Array.from({ length: CHANGES }, (_, index) => index + 2),
+      Array.from({ length: CHANGES }, (_, index) => T0 + 1 + index),
     );
 
     // A part of them, and no record more.

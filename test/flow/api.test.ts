@@ -14,6 +14,7 @@ const NAMES: Readonly<Record<string, string>> = {
   user: '1001',
   name: 'blf-all',
   id: '0123456789ab',
+  webhook: '0123456789ab',
 };
 const problem = v.strictObject({
   type: v.literal('about:blank'),
