@@ -9,15 +9,17 @@ import { type LocalStack, startStack } from '#test/support/local-stack.ts';
 import { Phone, SDP } from '#test/support/phone.ts';
 import { TEST_VAULT } from '#test/support/secrets.ts';
 import { startSipp } from '#test/support/sipp.ts';
-import { freePort } from '../support/ports.ts';
+import { freePort, freePortRange } from '../support/ports.ts';
 
 const ACCOUNT = { account: 'acme', password: 'pass-of-the-trunk', realm: 'provider.example' };
+/** For TLS, and beside it for TCP. */
+const KAMAILIO_PORTS = 2;
 let stack: LocalStack;
 let kamailio: Kamailio;
 let sippPort: number;
 
 beforeAll(async () => {
-  const [tlsPort, ownTlsPort] = [await freePort(), await freePort()];
+  const [tlsPort, ownTlsPort] = [await freePortRange(KAMAILIO_PORTS), await freePort()];
   sippPort = await freePort();
   const certificate = makeCertificate();
   const { account, password, realm } = ACCOUNT;
@@ -88,7 +90,7 @@ it('is put on hold and ended by the other side, through Kamailio', async () => {
 
 it('a trunk whose certificate nobody vouches for is not spoken to', async () => {
   const table = openDynamoDbTable({ tableName: 'lampfield', endpoint: stack.dynamoDbEndpoint });
-  const port = await freePort();
+  const port = await freePortRange(KAMAILIO_PORTS);
   const wrong = readTrunkUri(`sip:a:b@127.0.0.1:${port};transport=tls;realm=x`);
   if (wrong === undefined) throw new Error('no trunk');
   await table.put(trunkItem('acme.example', wrong, TEST_VAULT));
