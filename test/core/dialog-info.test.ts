@@ -105,7 +105,8 @@ describe('parseDialogInfo', () => {
 
 const text = fc.string({ unit: 'binary', maxLength: 12 }).map(legal);
 const nonEmpty = text.filter((each) => each.trim() !== '');
-const uri = nonEmpty.map((each) => each.trim());
+// A bracket is legal in a URI only around an address, and the validator holds us to it.
+const uri = nonEmpty.filter((each) => !/[[\]]/.test(each)).map((each) => each.trim());
 const namedUri = fc.record({ uri, displayName: text }, { requiredKeys: ['uri'] });
 const participant = fc.record(
   {
@@ -160,7 +161,7 @@ describe('renderDialogInfo', () => {
   it('is read back as it was and is valid, hostile characters included', () => {
     const documents: string[] = [];
     fc.assert(
-      fc.property(fc.array(dialog, { maxLength: 4 }), nonEmpty, (dialogs, entity) => {
+      fc.property(fc.array(dialog, { maxLength: 4 }), uri, (dialogs, entity) => {
         const unique = withUniqueIds(dialogs);
         const rendered = renderDialogInfo(entity, unique, T0).join('3');
         documents.push(rendered);
