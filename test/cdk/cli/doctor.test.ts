@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CliHome } from '#test/support/lampfield-cli.ts';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
+import { freePort } from '#test/support/ports.ts';
 import { SipClient } from '#test/support/sip-client.ts';
-import { freePort } from '../../support/ports.ts';
 
 const USER = ['--user', '1001@demo.example'];
 let stack: LocalStack;
