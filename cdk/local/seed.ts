@@ -11,6 +11,7 @@ import {
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { TABLE } from '#cdk/system.ts';
 import { createVault } from '#core/sealed-text.ts';
+import { chunksOf, inParallel } from '#roles/batches.ts';
 import { localTenants, seedItems } from '#table/seed-items.ts';
 import type { LocalSettings } from './settings.ts';
 
@@ -35,19 +36,11 @@ export async function seedTable(
     .flatMap((tenant) => seedItems(tenant, vault))
     .map((item) => marshall(item, { removeUndefinedValues: true }));
   const size = isNew ? BATCH_SIZE : 1;
-  const batches = Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
-    items.slice(i * size, (i + 1) * size),
-  );
   const write = async (batch: typeof items) => {
     if (isNew) await putBatch(client, TableName, batch);
     else for (const Item of batch) await putMissing(client, TableName, Item);
   };
-  const queue = batches.values();
-  await Promise.all(
-    Array.from({ length: WRITERS }, async () => {
-      for (const batch of queue) await write(batch);
-    }),
-  );
+  await inParallel(chunksOf(items, size), WRITERS, write);
 }
 
 type MarshalledItem = Record<string, AttributeValue>;
