@@ -7,6 +7,7 @@ import {
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { TABLE } from '#cdk/system.ts';
+import { chunksOf, inParallel } from '#roles/batches.ts';
 
 export type MarshalledItem = Record<string, AttributeValue>;
 
@@ -23,21 +24,12 @@ export async function putItems(
   items: readonly MarshalledItem[],
   overwrites: boolean,
 ): Promise<number> {
-  const size = overwrites ? BATCH_SIZE : 1;
-  const batches = Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
-    items.slice(i * size, (i + 1) * size),
-  );
   let put = 0;
-  const queue = batches.values();
-  await Promise.all(
-    Array.from({ length: WRITERS }, async () => {
-      for (const batch of queue) {
-        // Written down first: `put += await` would forget what the other writers have counted meanwhile.
-        const count = await (overwrites ? putBatch : putMissing)(client, table, batch);
-        put += count;
-      }
-    }),
-  );
+  await inParallel(chunksOf(items, overwrites ? BATCH_SIZE : 1), WRITERS, async (batch) => {
+    // Written down first: `put += await` would forget what the other writers have counted meanwhile.
+    const count = await (overwrites ? putBatch : putMissing)(client, table, batch);
+    put += count;
+  });
   return put;
 }
 

@@ -7,9 +7,9 @@ import { trunkItem } from '#table/trunk-item.ts';
 import { type Kamailio, makeCertificate, startKamailio } from '#test/support/kamailio.ts';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
 import { Phone, SDP } from '#test/support/phone.ts';
+import { freePort, freePortRange } from '#test/support/ports.ts';
 import { TEST_VAULT } from '#test/support/secrets.ts';
 import { startSipp } from '#test/support/sipp.ts';
-import { freePort, freePortRange } from '../support/ports.ts';
 
 const ACCOUNT = { account: 'acme', password: 'pass-of-the-trunk', realm: 'provider.example' };
 /** For TLS, and beside it for TCP. */

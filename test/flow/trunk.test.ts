@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
 import { type Outgoing, Phone, type PhoneDialog, SDP } from '#test/support/phone.ts';
+import { freePort } from '#test/support/ports.ts';
 import { dialogStates, SipClient, type TestSubscription } from '#test/support/sip-client.ts';
 import { type SippRun, startSipp } from '#test/support/sipp.ts';
-import { freePort } from '../support/ports.ts';
 
 let stack: LocalStack;
 let trunkPort: number;

@@ -1,4 +1,4 @@
-/** TCP and UDP ports for the servers that tests start, chosen before those servers run. */
+/** TCP ports for the servers that tests start, chosen before those servers run. */
 import { isPortTaken } from '#cdk/local/ports.ts';
 
 /**

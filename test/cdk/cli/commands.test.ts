@@ -3,9 +3,9 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { CliHome, type CliOptions, type CliResult } from '#test/support/lampfield-cli.ts';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
+import { freePort } from '#test/support/ports.ts';
 import { SipClient } from '#test/support/sip-client.ts';
 import { isGoodSignature, startReceiver } from '#test/support/webhook-receiver.ts';
-import { freePort } from '../../support/ports.ts';
 
 const ADMIN_KEY = 'the-admin-key-of-this-test';
 const TENANT = 'acme.example';

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { METRICS } from '#core/metric.ts';
 import { CliHome } from '#test/support/lampfield-cli.ts';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
+import { freePort } from '#test/support/ports.ts';
 import { dialogInfo, SipClient } from '#test/support/sip-client.ts';
-import { freePort } from '../../support/ports.ts';
 
 const USER = ['--user', '1001@demo.example'];
 let stack: LocalStack;

@@ -10,7 +10,7 @@ import { localClient, untilReady } from '#cdk/local/dynamodb-local.ts';
 import { TABLE_NAME } from '#cdk/local/processes.ts';
 import { readSettings } from '#cdk/local/settings.ts';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
-import { freePort } from '../../support/ports.ts';
+import { freePort } from '#test/support/ports.ts';
 
 const MAIN = path.resolve(import.meta.dirname, '../../../cdk/local/main.ts');
 const STOP_AND_START_MS = 60_000;
