@@ -1,4 +1,4 @@
-/** Builds dist/: one bundle per function, the gateway, the panel with its console, and the command line. What runs locally is what is deployed, byte for byte. */
+/** Builds dist/: one bundle per function, the gateway, the worker of local functions, the panel with its console, and the command line. What runs locally is what is deployed, byte for byte. */
 import { chmod, cp, mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
@@ -47,10 +47,13 @@ export async function buildAll(): Promise<void> {
 
 async function buildNode(): Promise<void> {
   const functions = FUNCTION_NAMES.map((name) => [`functions/${name}/index`, path.join(ROOT, FUNCTIONS[name].entry)]);
-  const gateway = { 'gateway/gateway': path.join(ROOT, 'edge-gateway/main.ts') };
+  const processes = {
+    'gateway/gateway': path.join(ROOT, 'edge-gateway/main.ts'),
+    'local/worker': path.join(ROOT, 'cdk/local/functions/worker.ts'),
+  };
   await Promise.all([
     build({ ...FUNCTION_BUNDLE, outdir: DIST, entryPoints: Object.fromEntries(functions) }),
-    build({ ...NODE_BUNDLE, outdir: DIST, entryPoints: gateway }),
+    build({ ...NODE_BUNDLE, outdir: DIST, entryPoints: processes }),
   ]);
 }
 

@@ -1,6 +1,7 @@
 /** Runs one function in a worker thread: side-by-side invocations, deadlines, and a new worker for one that broke. */
 import { randomUUID } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
+import { WORKER_BUNDLE } from '#cdk/dist.ts';
 import {
   describeFailure,
   type FunctionFailure,
@@ -86,7 +87,7 @@ export class FunctionHost {
   #startSandbox(): Sandbox {
     const { functionName, describedAs, modulePath, memoryMb } = this.#hosted;
     const workerData: WorkerSettings = { functionName, describedAs, modulePath, memoryMb };
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+    const worker = new Worker(WORKER_BUNDLE, {
       workerData,
       name: functionName,
       resourceLimits: { maxOldGenerationSizeMb: memoryMb },

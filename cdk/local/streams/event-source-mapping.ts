@@ -37,7 +37,7 @@ const RECORDS_PER_READ = 1_000;
 /** Reading pauses while so many records of a shard are not finished. */
 const OPEN_RECORDS = 5_000;
 const PAUSE_MS = { busy: 12, idle: 50, full: 5, fault: 200, shards: 1_000 } as const;
-/** A shard counts as idle when nothing came for so long. */
+/** A shard counts as idle when nothing that the function takes came for so long: leases are renewed all the time. */
 const BUSY_FOR_MS = 3_000;
 
 /** Runs until the signal aborts; faults of the stream's endpoint are waited out. */
@@ -137,7 +137,6 @@ class ShardReader {
   }
 
   #distribute(records: readonly StreamRecord[]): void {
-    if (records.length > 0) this.#lastActivityMs = Date.now();
     for (const record of records) {
       const sequenceNumber = sequenceNumberOf(record);
       this.#lastRead = sequenceNumber;
@@ -150,6 +149,7 @@ class ShardReader {
   }
 
   #enqueue(record: StreamRecord, event: object): void {
+    this.#lastActivityMs = Date.now();
     const mapped = mapRecord(record, event, this.#settings.partitionKeyName, Date.now());
     this.#lanes[laneOf(mapped.partitionKey, this.#lanes.length)]?.push(mapped);
   }
