@@ -83,14 +83,16 @@ export class NotifyPath {
     });
   }
 
-  /** Latest wins: an older or equal state is dropped, a newer one replaces the one that waits. The first one activates. */
+  /**
+   * Latest wins: an older or equal state is dropped, a newer one replaces the one that waits. The first one activates: a
+   * decision has a new version, so what is not newer was rendered for one who might see until then.
+   */
   #offer(subscription: Subscription, document: Document): void {
-    const wasPending = subscription.isPending;
-    subscription.isPending = false;
-    if (!wasPending && document.presentityVersion <= newestOf(subscription).presentityVersion) {
+    if (document.presentityVersion <= newestOf(subscription).presentityVersion) {
       this.#ports.counts.notifiesStale++;
       return;
     }
+    subscription.isPending = false;
     if (subscription.waiting !== undefined) this.#ports.counts.notifiesReplaced++;
     subscription.waiting = document;
     this.#ready.addFlowOf(subscription);

@@ -128,6 +128,15 @@ describe('delivery to one watcher', () => {
     expect(world.counts.notifiesStale).toBe(2);
   });
 
+  test('a watcher that waits for consent is shown only what is newer than the decision that it waits', () => {
+    world.answer(flow, stream.sent[0]);
+    subscription.isPending = true;
+    world.path.takeState([subscription], state(1));
+    expect([subscription.isPending, bodies(stream)]).toEqual([true, ['v1']]);
+    world.path.takeState([subscription], state(2));
+    expect([subscription.isPending, bodies(stream)]).toEqual([false, ['v1', 'v2']]);
+  });
+
   test('the time since the change counts for what is told at once, and not for what waited for the watcher', () => {
     const changed = (version: number, ago: number): Notification => ({
       ...state(version),

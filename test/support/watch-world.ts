@@ -217,7 +217,7 @@ function takeState(instruction: Extract<Instruction, { kind: 'notify' }>, known:
     const state = instance?.reason ?? instance?.state ?? 'active';
     known.members.set(presentity, { version, state, body: instance === undefined ? body : '' });
   } else {
-    if (known.state === 'active' && version <= known.version) return;
+    if (version <= known.version) return;
     known.version = version;
     known.state = 'active';
     known.body = body;
