@@ -17,7 +17,7 @@ export interface Demand {
 }
 
 /** Lambda gives CPU in proportion to memory: a whole vCPU at so much. */
-const MB_PER_VCPU = 1_769;
+export const MB_PER_VCPU = 1_769;
 const READ_UNIT_BYTES = 4_096;
 /** Eventually consistent. */
 const READ_UNITS_PER_PAGE = 0.5;
@@ -73,9 +73,9 @@ function invocationsOf(counts: Counts): Pick<Demand, 'invocations' | 'billedMs'>
 
 const noneOfEach = () => Object.fromEntries(FUNCTION_NAMES.map((name) => [name, 0])) as Record<FunctionName, number>;
 
-/** Milliseconds that the CPU of one invocation takes at the function's memory. */
-export const cpuMsOf = (name: FunctionName): number =>
-  (CPU_MS[name] ?? 0) * Math.max(1, MB_PER_VCPU / FUNCTIONS[name].memoryMb);
+/** Milliseconds that the CPU of one invocation takes at so much memory: the function's own, unless another is given. */
+export const cpuMsOf = (name: FunctionName, memoryMb: number = FUNCTIONS[name].memoryMb): number =>
+  (CPU_MS[name] ?? 0) * Math.max(1, MB_PER_VCPU / memoryMb);
 
 /** As if each request waited for the one before. */
 export function waitMsOf({ requests }: Pick<Consumption, 'requests'>): number {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { ROOT } from '#cdk/dist.ts';
 import type { Inventory } from './inventory.ts';
 import { PRICES } from './prices.ts';
-import { costTable, latencyTable, limitTable } from './report.ts';
+import { costTable, latencyTable, limitTable, memoryTable } from './report.ts';
 import { DEFAULT_WORKLOAD } from './workload.ts';
 
 export const PAGE = 'cdk/cost-model.md';
@@ -25,6 +25,7 @@ function tables({ dev, prod }: Inventories): Readonly<Record<string, string>> {
     'cost prod eu-central-1': costTable(SIZES, work, prod, PRICES['eu-central-1']),
     'cost prod published': costTable(SIZES, published, prod, PRICES['us-east-1']),
     'cost dev us-east-1': costTable([100], { ...work, tenantUsers: 100 }, dev, PRICES['us-east-1']),
+    memory: memoryTable(work, PRICES['us-east-1']),
     limits: limitTable(SIZES, work, prod),
     latency: latencyTable(SIZES, work, prod),
   };

@@ -1,12 +1,14 @@
 /** The model's answers as Markdown tables. Pure. */
+import { FUNCTION_NAMES, FUNCTIONS, type FunctionName } from '#cdk/system.ts';
 import { type Bill, billOf, idle } from './bill.ts';
+import { cpuMsOf, demandOf, MB_PER_VCPU } from './demand.ts';
 import type { Inventory } from './inventory.ts';
 import { latenciesOf, simulateLocal } from './latency.ts';
 import { limitsOf } from './limits.ts';
-import { GATEWAY } from './measured.ts';
+import { CPU_MS, GATEWAY } from './measured.ts';
 import type { Prices } from './prices.ts';
 import type { LampLatency } from './stream-simulation.ts';
-import type { Workload } from './workload.ts';
+import { monthlyCounts, type Workload } from './workload.ts';
 
 type Row = readonly string[];
 
@@ -66,6 +68,31 @@ export function latencyTable(sizes: readonly number[], work: Workload, inventory
   const head = ['', 'changes a second', 'shards', 'p50, p99 ms', '1 % of requests throttled', 'a gateway falls silent'];
   return table(head, [here, ...rows]);
 }
+
+/** At other memory than these Lambda gives no more CPU to one thread, or too little to start with. */
+const MEMORY_MB = [128, 256, 512, 1_024, MB_PER_VCPU] as const;
+
+/** What an average invocation of each function takes and costs at different memory; its own in bold. */
+export function memoryTable(work: Workload, prices: Prices): string {
+  // Half of the calls are published, so that each function has something to do.
+  const mixed = { ...work, ownCallShare: 0.5 };
+  const { invocations, billedMs } = demandOf(monthlyCounts(mixed, 2), mixed);
+  // The loop of `expire` is paid by its length and not by what it does.
+  const isAsked = (name: FunctionName): boolean => CPU_MS[name] !== undefined && name !== 'expire';
+  const rows = FUNCTION_NAMES.filter(isAsked).map((name): Row => {
+    const waitMs = billedMs[name] / invocations[name] - cpuMsOf(name);
+    const cells = MEMORY_MB.map((memoryMb) => {
+      const ms = waitMs + cpuMsOf(name, memoryMb);
+      const text = `${amount(ms)}, ${dollarsPerMillion(ms, memoryMb, prices)}`;
+      return memoryMb === FUNCTIONS[name].memoryMb ? `**${text}**` : text;
+    });
+    return [`\`${name}\``, amount(CPU_MS[name] ?? 0), amount(waitMs), ...cells];
+  });
+  return table(['ms, USD a million', 'CPU ms', 'waits ms', ...MEMORY_MB.map((each) => `${each} MB`)], rows);
+}
+
+const dollarsPerMillion = (ms: number, memoryMb: number, { lambdaGbSecond, lambdaRequestsMillion }: Prices): string =>
+  (ms * 1_000 * (memoryMb / 1_024) * lambdaGbSecond + lambdaRequestsMillion).toFixed(2);
 
 const times = ({ p50, p99, lost }: LampLatency): string =>
   `${amount(p50)}, ${amount(p99)}${lost > 0 ? `, ${lost} lost` : ''}`;

@@ -19,7 +19,7 @@ const PROGRAM = `
 const cpu = process.cpuUsage(), at = performance.now();
 await import(process.argv[1]);
 const { user, system } = process.cpuUsage(cpu);
-console.log(JSON.stringify({ ms: performance.now() - at, cpuMs: (user + system) / 1000 }));
+console.log(JSON.stringify({ ms: performance.now() - at, cpuMs: (user + system) / 1000, mb: process.resourceUsage().maxRSS / 1024 }));
 process.exit(0);`;
 
 export interface ColdStart {
@@ -28,19 +28,27 @@ export interface ColdStart {
   /** Medians. */
   readonly loadMs: number;
   readonly cpuMs: number;
+  /** Most of the process's memory that was resident. */
+  readonly residentMb: number;
 }
 
 export function* measureColdStarts(): Generator<ColdStart> {
   for (const name of FUNCTION_NAMES) {
     const file = path.join(DIST, 'functions', name, 'index.mjs');
     const runs = Array.from({ length: RUNS }, () => load(file));
-    const median = (of: (run: { ms: number; cpuMs: number }) => number): number => quantiles(runs.map(of)).p50;
+    const median = (of: (run: Loaded) => number): number => quantiles(runs.map(of)).p50;
     const [loadMs, cpuMs] = [median(({ ms }) => ms), median((run) => run.cpuMs)];
-    yield { name, bytes: statSync(file).size, loadMs, cpuMs };
+    yield { name, bytes: statSync(file).size, loadMs, cpuMs, residentMb: median(({ mb }) => mb) };
   }
 }
 
-function load(file: string): { ms: number; cpuMs: number } {
+interface Loaded {
+  readonly ms: number;
+  readonly cpuMs: number;
+  readonly mb: number;
+}
+
+function load(file: string): Loaded {
   const env = { ...process.env, ...ENVIRONMENT };
   const args = ['--input-type=module', '-e', PROGRAM, pathToFileURL(file).href];
   return JSON.parse(execFileSync(process.execPath, args, { env, encoding: 'utf8' }).trim().split('\n').at(-1) ?? '');

@@ -139,9 +139,9 @@ async function refusals(stack: LocalStack): Promise<void> {
 
 function cold(): void {
   print('\nStart of the functions: loading of the bundle in a new Node process, medians of 11');
-  for (const { name, bytes, loadMs, cpuMs } of measureColdStarts())
+  for (const { name, bytes, loadMs, cpuMs, residentMb } of measureColdStarts())
     print(
-      `  ${name.padEnd(12)} ${(bytes / 1000).toFixed(0).padStart(4)} KB  ${loadMs.toFixed(0)} ms, CPU ${cpuMs.toFixed(0)} ms`,
+      `  ${name.padEnd(12)} ${(bytes / 1000).toFixed(0).padStart(4)} KB  ${loadMs.toFixed(0)} ms, CPU ${cpuMs.toFixed(0)} ms, ${residentMb.toFixed(0)} MB`,
     );
 }
 

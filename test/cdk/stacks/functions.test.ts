@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
+import { ROOT } from '#cdk/dist.ts';
 import {
   EXPIRE_SCHEDULE,
   FUNCTION_NAMES,
@@ -188,6 +191,17 @@ describe('in production', () => {
       expect.arrayContaining(['lampfield-prod-notify', 'lampfield-prod-expire', 'lampfield-prod-api']),
     );
     expect(reserved(template)).toEqual([]);
+  });
+
+  it('reserves what the deployment page says', () => {
+    const page = readFileSync(path.join(ROOT, 'cdk/README.md'), 'utf8');
+    const rows = [...page.matchAll(/^\| `(\w+)` (\d+) \|/gm)].map(([, name, count]) => [
+      `lampfield-prod-${name}`,
+      Number(count),
+    ]);
+    expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(reserved(prod)));
+    const all = rows.reduce((sum, [, count]) => sum + Number(count), 0);
+    expect(page).toContain(`${all} of it are reserved`);
   });
 
   it('traces every function', () => {
