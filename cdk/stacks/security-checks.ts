@@ -128,8 +128,8 @@ function accept(stack: Stack, accepted: readonly Accepted[]): void {
       Validations.of(construct).acknowledge({ id: `AwsSolutions-${inRegionOf(stack, rule)}`, reason });
 }
 
-/** A stack that names its region has that, and the partition, in its ARNs. */
+/** A stack that names its region has that, and the partition, in its ARNs; those of managed policies are AWS's own. */
 function inRegionOf({ region, partition }: Stack, rule: string): string {
-  if (Token.isUnresolved(region)) return rule;
+  if (Token.isUnresolved(region) || rule.startsWith('IAM4')) return rule;
   return rule.replaceAll('<AWS::Region>', region).replaceAll('<AWS::Partition>', partition);
 }

@@ -18,8 +18,8 @@ import { CPIM_PIDF_TYPE, PIDF_TYPE, renderPidf } from './pidf.ts';
 import { composePresence, NO_PRESENCE, type Presence, presenceFingerprint, redactedPresence } from './presence.ts';
 import { composeDialogs, type Presentity } from './presentity.ts';
 import { REGINFO_TYPE, renderRegInfo } from './reginfo.ts';
-import type { RenderingProfile } from './rendering-profile.ts';
-import { parseParameterized } from './sip/header.ts';
+import type { DialogName, RenderingProfile } from './rendering-profile.ts';
+import { type Params, parseParameterized } from './sip/header.ts';
 import { isHidden, type WatchAccess } from './watch-policy.ts';
 import { renderWatcherInfo, WATCHERINFO_TYPE } from './winfo.ts';
 import { renderXpidf, XPIDF_TYPE } from './xpidf.ts';
@@ -157,15 +157,37 @@ export const EVENT_PACKAGES: readonly EventPackage[] = [
 /** Value of Allow-Events. */
 export const ALLOW_EVENTS = namesOf(EVENT_PACKAGES);
 
+/** What the Event of a SUBSCRIBE names. */
+export interface RequestedPackage {
+  readonly eventPackage: EventPackage;
+  /** Its `id`. */
+  readonly eventId?: string;
+  /** The dialog that is asked for, if not all are. */
+  readonly only?: DialogName;
+}
+
 /**
- * The event package that a SUBSCRIBE names, and the Event's `id`.
- * @throws {SipRejection} 489 with Allow-Events when Event is missing or unknown
+ * Reads the Event of a SUBSCRIBE.
+ * @throws {SipRejection} 489 with Allow-Events when it is missing or unknown, 400 for a dialog whose names are too long
  */
-export function requestedPackage(event: string | undefined): { eventPackage: EventPackage; eventId?: string } {
+export function requestedPackage(event: string | undefined): RequestedPackage {
   const { value, params } = parseParameterized(event ?? '');
   const eventPackage = packageNamed(value, EVENT_PACKAGES);
   const eventId = params.get('id');
-  return eventId === undefined ? { eventPackage } : { eventPackage, eventId };
+  const only = eventPackage === DIALOG ? requestedDialog(params) : undefined;
+  return { eventPackage, ...(eventId !== undefined && { eventId }), ...(only && { only }) };
+}
+
+/** Call-IDs and tags are of free length; stored with a subscription they must not be. */
+const MAX_DIALOG_NAME = 512;
+
+/** RFC 4235 section 3.2: `to-tag` is the presentity's own, `from-tag` the other side's. */
+function requestedDialog(params: Params): DialogName | undefined {
+  const [callId, localTag, remoteTag] = ['call-id', 'to-tag', 'from-tag'].map((name) => params.get(name) || undefined);
+  if (callId === undefined) return undefined;
+  if (`${callId}${localTag}${remoteTag}`.length > MAX_DIALOG_NAME)
+    throw new SipRejection(400, 'Call-ID or Tag of Event Too Long');
+  return { callId, ...(localTag && { localTag }), ...(remoteTag && { remoteTag }) };
 }
 
 /**

@@ -19,9 +19,21 @@ export const PROFILE_CHOICES = {
   identities: ['shown', 'withheld'],
 } as const;
 
-export type RenderingProfile = {
+type Choices = {
   readonly [Choice in keyof typeof PROFILE_CHOICES]: (typeof PROFILE_CHOICES)[Choice][number];
 };
+
+export interface RenderingProfile extends Choices {
+  /** The watcher asks for one dialog, or for those of one INVITE, and not for all (RFC 4235 section 3.2). */
+  readonly only?: DialogName;
+}
+
+/** As the presentity knows it; without a remote tag all dialogs that one INVITE has made. */
+export interface DialogName {
+  readonly callId: string;
+  readonly localTag?: string;
+  readonly remoteTag?: string;
+}
 
 export const DEFAULT_PROFILE: RenderingProfile = {
   ...{ dialogs: 'all', ringing: 'early', idle: 'terminated', callerEarly: 'early' },
@@ -42,7 +54,7 @@ export const USER_AGENT_RULES: readonly UserAgentRule[] = [
 ];
 
 /** Some choices of a profile; the rest is the default's. */
-export type PartialProfile = { readonly [Choice in keyof RenderingProfile]?: RenderingProfile[Choice] | undefined };
+export type PartialProfile = { readonly [Choice in keyof Choices]?: Choices[Choice] | undefined };
 
 export interface UserAgentRule {
   /** Stands anywhere in User-Agent, in any case of letters. */
@@ -79,11 +91,22 @@ export function chooseProfile(
 
 /** What is stored with a subscription: only what differs from the default, so '' for most. */
 export function encodeProfile(profile: RenderingProfile): string {
-  return Object.entries(profile)
+  const { only, ...choices } = profile;
+  const chosen = Object.entries(choices)
     .filter(([name, value]) => Reflect.get(DEFAULT_PROFILE, name) !== value)
     .map(([name, value]) => `${name}=${value}`)
-    .toSorted()
-    .join(' ');
+    .toSorted();
+  return [...chosen, ...(only === undefined ? [] : [`${ONLY}${encodeName(only)}`])].join(' ');
+}
+
+const ONLY = 'only=';
+
+const encodeName = ({ callId, localTag = '', remoteTag = '' }: DialogName): string =>
+  [callId, localTag, remoteTag].map(encodeURIComponent).join(',');
+
+function decodeName(encoded: string): DialogName {
+  const [callId = '', localTag, remoteTag] = encoded.split(',').map(decodeURIComponent);
+  return { callId, ...(localTag && { localTag }), ...(remoteTag && { remoteTag }) };
 }
 
 const KNOWN_PAIRS: ReadonlySet<string> = new Set(
@@ -93,17 +116,26 @@ const KNOWN_PAIRS: ReadonlySet<string> = new Set(
 /** The profile of an encoded one; what is not known (a later release wrote it) is left at its default. */
 export function decodeProfile(encoded: string): RenderingProfile {
   if (encoded === '') return DEFAULT_PROFILE;
-  const known = encoded.split(' ').filter((pair) => KNOWN_PAIRS.has(pair));
-  return Object.assign({}, DEFAULT_PROFILE, ...known.map((pair) => Object.fromEntries([pair.split('=', 2)])));
+  const pairs = encoded.split(' ');
+  const known = pairs.filter((pair) => KNOWN_PAIRS.has(pair)).map((pair) => Object.fromEntries([pair.split('=', 2)]));
+  const only = pairs.find((pair) => pair.startsWith(ONLY))?.slice(ONLY.length);
+  return Object.assign({}, DEFAULT_PROFILE, ...known, only === undefined ? {} : { only: decodeName(only) });
 }
 
 /** The dialogs as an endpoint with this profile is told them. */
 export function applyProfile(dialogs: readonly Dialog[], profile: RenderingProfile): readonly Dialog[] {
-  const told = dialogs.map((dialog) => tell(dialog, profile));
+  const { only } = profile;
+  const asked = only === undefined ? dialogs : dialogs.filter((dialog) => isMeant(dialog, only));
+  const told = asked.map((dialog) => tell(dialog, profile));
   const live = told.filter(isLive);
   if (live.length === 0) return profile.idle === 'empty' ? [] : oneOrAll(told, profile);
   return oneOrAll(live, profile);
 }
+
+const isMeant = (dialog: Dialog, { callId, localTag, remoteTag }: DialogName): boolean =>
+  dialog.callId === callId &&
+  (localTag === undefined || dialog.localTag === localTag) &&
+  (remoteTag === undefined || dialog.remoteTag === remoteTag);
 
 function tell(dialog: Dialog, { ringing, callerEarly, hold, identities }: RenderingProfile): Dialog {
   let told = identities === 'withheld' ? withoutIdentities(dialog) : dialog;

@@ -102,14 +102,15 @@ const accessFor = ({ eventPackage, name }: Wish, identity: Identity, gate: Watch
 
 /** How the tenant of the presentity wants this watcher to be told. */
 async function profileFor(
-  { name: { presentity } }: Wish,
+  { name: { presentity }, only }: Wish,
   identity: Identity,
   headers: HeaderFields,
   ports: NotifierPorts,
 ): Promise<string> {
   const tenant = await ports.loadTenant(presentity.domain);
   const mayKnow = mayPublishFor(identity, presentity);
-  return encodeProfile(chooseProfile(headers.get('user-agent'), tenant?.policy.rendering, mayKnow));
+  const profile = chooseProfile(headers.get('user-agent'), tenant?.policy.rendering, mayKnow);
+  return encodeProfile(only === undefined ? profile : { ...profile, only });
 }
 
 /**

@@ -15,6 +15,7 @@ import {
   mayPublishFor,
 } from '#core/identity.ts';
 import { requestedExpiry } from '#core/publication.ts';
+import type { DialogName } from '#core/rendering-profile.ts';
 import { parseContacts, parseCSeq, tagOf } from '#core/sip/header.ts';
 import type { HeaderFields } from '#core/sip/message.ts';
 import { formatAor } from '#core/sip/uri.ts';
@@ -29,6 +30,7 @@ export interface Wish {
   readonly eventPackage: EventPackage;
   readonly contentType: string;
   readonly requestedSeconds: number | undefined;
+  readonly only?: DialogName;
 }
 
 /**
@@ -47,7 +49,7 @@ export async function readWish(
   // In a dialog the Request-URI is our own Contact; the presentity stands for it.
   const target = kind === 'initial' ? envelope.request.requestUri : formatAor(named.user, named.domain);
   await requireReach(identity, target, headers, ports);
-  const { eventPackage, eventId } = requestedPackage(headers.get('event'));
+  const { eventPackage, eventId, only } = requestedPackage(headers.get('event'));
   const { user, domain } = identity;
   const presentity = named.user === '' && eventPackage.isOwnByDefault ? { user, domain } : named;
   if (!isStorable(presentity)) throw new SipRejection(404, 'Not Found');
@@ -58,7 +60,7 @@ export async function readWish(
   const id = subscriptionIdOf(toTag ?? envelope.toTag);
   const watcher = aorOfIdentity(identity);
   return {
-    ...{ kind, cseq, eventPackage, contentType, requestedSeconds: requestedExpiry(headers) },
+    ...{ kind, cseq, eventPackage, contentType, requestedSeconds: requestedExpiry(headers), ...(only && { only }) },
     name: { presentity, event: eventPackage.name, eventId, id, callId, fromTag, watcher },
   };
 }

@@ -37,6 +37,22 @@ describe('applyProfile', () => {
     expect(statesOf([IDLE, { ...IDLE, id: '1' }], { dialogs: 'ringing-first' })).toEqual(['0000 terminated']);
   });
 
+  it('shows the dialog that is asked for, or all of one INVITE, and nothing when there is none', () => {
+    const named = (id: string, callId: string, remoteTag: string): Dialog => ({
+      ...TALKING,
+      id,
+      callId,
+      localTag: 'l',
+      remoteTag,
+    });
+    const forks = [named('1', 'a b', 'r1'), named('2', 'a b', 'r2'), named('3', 'c', 'r1'), TALKING];
+    const only = { callId: 'a b', localTag: 'l' };
+    expect(statesOf(forks, { only })).toEqual(['1 confirmed', '2 confirmed']);
+    expect(statesOf(forks, { only: { ...only, remoteTag: 'r2' } })).toEqual(['2 confirmed']);
+    expect(statesOf(forks, { only: { ...only, localTag: 'x' } })).toEqual([]);
+    expect(statesOf(forks, { only, identities: 'withheld', dialogs: 'busy-first' })).toEqual(['1 confirmed']);
+  });
+
   it('says proceeding instead of early, as BroadWorks phones want it', () => {
     expect(statesOf([RINGING, CALLING, TALKING], { ringing: 'proceeding' })).toEqual([
       ...['in proceeding', 'out proceeding', 'talk confirmed'],
@@ -99,9 +115,14 @@ describe('chooseProfile', () => {
 });
 
 describe('encodeProfile', () => {
-  const anyProfile = fc.record(
+  const anyChoices = fc.record(
     Object.fromEntries(Object.entries(PROFILE_CHOICES).map(([name, values]) => [name, fc.constantFrom(...values)])),
-  ) as fc.Arbitrary<RenderingProfile>;
+  ) as unknown as fc.Arbitrary<RenderingProfile>;
+  const name = fc.string({ unit: 'grapheme', minLength: 1 });
+  const anyDialog = fc.record({ callId: name, localTag: name, remoteTag: name }, { requiredKeys: ['callId'] });
+  const anyProfile = fc
+    .tuple(anyChoices, fc.option(anyDialog, { nil: undefined }))
+    .map(([choices, only]): RenderingProfile => (only === undefined ? choices : { ...choices, only }));
 
   it('is empty for the default and gives every profile back', () => {
     expect(encodeProfile(DEFAULT_PROFILE)).toBe('');
@@ -124,7 +145,7 @@ describe('encodeProfile', () => {
     }) as fc.Arbitrary<Dialog>;
     const dialogs = fc.uniqueArray(dialog, { selector: ({ id }) => id, minLength: 1 });
     return fc.assert(
-      fc.property(dialogs, anyProfile, (given, chosen) => {
+      fc.property(dialogs, anyChoices, (given, chosen) => {
         const told = applyProfile(given, chosen);
         const live = new Set(given.filter(({ state }) => state !== 'terminated').map(({ id }) => id));
         expect(told.length).toBeLessThanOrEqual(given.length);

@@ -66,6 +66,23 @@ describe('rendering profiles', () => {
     expect(states).toEqual([['confirmed', 'early', 'early'], ['early'], ['confirmed', 'proceeding', 'proceeding']]);
   });
 
+  it('tell who asks for one dialog of that one alone (RFC 4235 section 3.2)', async () => {
+    const [pbx, watcher] = [await connect('pbx'), await connect('1001')];
+    const entity = 'sip:1013@demo.example';
+    const one = await watcher.subscribe('1013', { event: 'dialog;call-id="call-b"' });
+    expect(dialogStates(lastOf(one) as never)).toEqual([]);
+    let since = watcher.received.length;
+    const first = await pbx.publish('1013', callsOf(entity, 'a recipient early', 'b recipient early'));
+    expect(dialogStates(await one.nextNotify('early', { since }))).toEqual(['early']);
+    const options = { ifMatch: first.header('sip-etag') };
+    const more = await pbx.publish('1013', callsOf(entity, 'a recipient confirmed', 'b recipient early'), options);
+    since = watcher.received.length;
+    const last = { ifMatch: more.header('sip-etag') };
+    await pbx.publish('1013', callsOf(entity, 'a recipient confirmed', 'b recipient confirmed'), last);
+    const told = await one.nextNotify('', { since });
+    expect([dialogStates(told), told.body.includes('call-a')]).toEqual([['confirmed'], false]);
+  });
+
   it('send full first, then what changed, and full again on refresh, with versions that count by one', async () => {
     const [pbx, watcher] = [await connect('pbx', 'partial.example'), await connect('1001', 'partial.example')];
     const entity = 'sip:1002@partial.example';

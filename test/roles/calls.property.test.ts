@@ -25,7 +25,7 @@ import {
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { T0 } from '#test/support/envelope.ts';
 
-const RUNS = 25;
+const RUNS = Number(process.env.CALLS_RUNS ?? 15);
 const CALLS = 8;
 const WORKERS = 4;
 const STORM = 30;

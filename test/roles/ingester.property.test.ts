@@ -180,14 +180,14 @@ const settings = { endOnFailure: true, seed: Number(process.env.INGEST_SEED ?? 1
 it('holds on the table in memory, one after the other', async () => {
   await fc.assert(
     fc.asyncProperty(disorder, (given) => holds(given, openMemoryTable(), 1)),
-    { ...settings, numRuns: Number(process.env.INGEST_RUNS ?? 600) },
+    { ...settings, numRuns: Number(process.env.INGEST_RUNS ?? 300) },
   );
 });
 
 it('holds on the table in memory, with several at once', async () => {
   await fc.assert(
     fc.asyncProperty(disorder, (given) => holds(given, openMemoryTable(), 3)),
-    { ...settings, numRuns: Number(process.env.INGEST_RUNS ?? 600) },
+    { ...settings, numRuns: Number(process.env.INGEST_RUNS ?? 300) },
   );
 });
 

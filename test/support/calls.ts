@@ -7,10 +7,10 @@ import { gatewayIdOf } from '#contract/ids.ts';
 import type { OutcomeInput } from '#contract/outcome.ts';
 import type { CallRouterPorts } from '#roles/call-router.ts';
 import { saveBinding } from '#table/binding-item.ts';
-import type { DynamoDbTable } from '#table/dynamodb.ts';
 import { openLeaseBook } from '#table/lease-book.ts';
 import { saveLease } from '#table/lease-item.ts';
 import { seedItems } from '#table/seed-items.ts';
+import type { Table } from '#table/table.ts';
 import { type GivenPolicy, loadTenant } from '#table/tenant-item.ts';
 import { loadTrunk } from '#table/trunk-item.ts';
 import { loadUser } from '#table/user-item.ts';
@@ -22,7 +22,7 @@ export const GATEWAY_ADDRESS = 'http://127.0.0.1:1';
 
 /** A tenant with users 1001 to 1004. */
 export async function seedTenant(
-  table: DynamoDbTable,
+  table: Table,
   domain: string,
   calls: GivenPolicy['calls'] = {},
 ): Promise<void> {
@@ -31,7 +31,7 @@ export async function seedTenant(
   await table.writeBatch({ put: items, delete: [] });
 }
 
-export const lease = (table: DynamoDbTable, nowMs: number, gatewayId = GATEWAY, address = GATEWAY_ADDRESS) =>
+export const lease = (table: Table, nowMs: number, gatewayId = GATEWAY, address = GATEWAY_ADDRESS) =>
   saveLease(table, {
     ...{ gatewayId, address, grantedAtMs: nowMs, leaseEndsAtMs: nowMs + 3_600_000 },
     ...{ flows: 1, subscriptions: 0, draining: false },
@@ -45,7 +45,7 @@ export interface TestBinding {
 }
 
 /** Registers a device of `user`; its flow is `flow-<user>-<id>`. */
-export function bind(table: DynamoDbTable, domain: string, user: string, nowMs: number, more: TestBinding = {}) {
+export function bind(table: Table, domain: string, user: string, nowMs: number, more: TestBinding = {}) {
   const { id = 'a', gatewayId = GATEWAY, params = [], contactUri = `sip:${user}-${id}@client.invalid` } = more;
   return saveBinding(
     table,
@@ -58,7 +58,7 @@ export function bind(table: DynamoDbTable, domain: string, user: string, nowMs: 
 }
 
 /** Ports over the table; tenants are read anew each time. */
-export const routerPorts = (table: DynamoDbTable): CallRouterPorts => ({
+export const routerPorts = (table: Table): CallRouterPorts => ({
   table,
   ...TEST_SECRETS,
   loadUser: (domain, user) => loadUser(table, domain, user),

@@ -38,7 +38,7 @@ const RECORDS_PER_READ = 1_000;
 const OPEN_RECORDS = 5_000;
 const PAUSE_MS = { busy: 12, idle: 50, full: 5, fault: 200, shards: 1_000 } as const;
 /** A shard counts as idle when nothing that the function takes came for so long: leases are renewed all the time. */
-const BUSY_FOR_MS = 3_000;
+const BUSY_FOR_MS = 1_500;
 
 /** Runs until the signal aborts; faults of the stream's endpoint are waited out. */
 export async function runMapping(settings: MappingSettings, ports: MappingPorts, signal: AbortSignal): Promise<void> {

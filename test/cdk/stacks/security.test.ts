@@ -34,6 +34,16 @@ describe('AwsSolutions and CloudFormation Validate', { timeout: 300_000 }, () =>
         availabilityZones: 3,
       },
     ],
+    [
+      'two regions',
+      {
+        ...{ stage: 'prod', domainName: 'blf.example.com', hostedZoneId: 'Z0123456789' },
+        regions: 'eu-central-1,us-east-1',
+        certificateArn: ['eu-central-1', 'us-east-1']
+          .map((region) => `arn:aws:acm:${region}:123456789012:certificate/11111111-2222-3333-4444-555555555555`)
+          .join(','),
+      },
+    ],
   ])('find nothing in %s', (_name, settings) => {
     synth(settings);
   });
