@@ -85,5 +85,7 @@ it('a change that no conflict has made costs nothing and is left as it is', asyn
   const before = await callee();
   await tell(1, 'early');
   const change = { presentity: CALLEE, sequenceNumber: '1', before, after: await callee() };
-  expect(await healConflict(change, { ...ports(), table: new Proxy(table, { get: () => expect.unreachable() }) }, T0)).toBe(change);
+  expect(
+    await healConflict(change, { ...ports(), table: new Proxy(table, { get: () => expect.unreachable() }) }, T0),
+  ).toBe(change);
 });

@@ -21,11 +21,7 @@ export const GATEWAY = 'gateway-1';
 export const GATEWAY_ADDRESS = 'http://127.0.0.1:1';
 
 /** A tenant with users 1001 to 1004. */
-export async function seedTenant(
-  table: Table,
-  domain: string,
-  calls: GivenPolicy['calls'] = {},
-): Promise<void> {
+export async function seedTenant(table: Table, domain: string, calls: GivenPolicy['calls'] = {}): Promise<void> {
   const policy = { calls };
   const items = seedItems({ domain, passwordPrefix: 'demo', users: 4, publishers: ['pbx'], policy }, TEST_VAULT);
   await table.writeBatch({ put: items, delete: [] });
