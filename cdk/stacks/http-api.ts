@@ -7,6 +7,7 @@ import * as apigateway from 'aws-cdk-lib/aws-apigateway';
 import type { IMetric } from 'aws-cdk-lib/aws-cloudwatch';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
+import { PROBLEM_TITLES, PROBLEM_TYPE, type ProblemStatus } from '#core/problem.ts';
 import { FUNCTIONS } from '../system.ts';
 import { protectApi } from './firewall.ts';
 import { deploymentName } from './names.ts';
@@ -47,10 +48,32 @@ export function createHttpApi(scope: Construct, settings: Settings, handler: IFu
   const resource = api.node.defaultChild as apigateway.CfnRestApi;
   resource.securityPolicy = apigateway.SecurityPolicy.TLS13_1_2_PQ_2025_09;
   resource.endpointAccessMode = 'BASIC';
+  answerForTheFront(api);
   if (settings.apiFirewall) protectApi(scope, deploymentName(settings), api.deploymentStage);
   const url = api.urlForPath().replace(/\/$/, '');
   new CfnOutput(scope, 'ApiUrl', { value: url, description: 'HTTP API for operators' });
   return { url, serverErrors: api.metricServerError({ statistic: 'Sum', period: Duration.minutes(1) }) };
+}
+
+/** What the function never sees is answered in its words, so that pages of other origins can read it too. */
+function answerForTheFront(api: apigateway.RestApi): void {
+  const { THROTTLED, WAF_FILTERED, DEFAULT_4XX, DEFAULT_5XX } = apigateway.ResponseType;
+  // No cookies are taken, so any page may read that it was refused.
+  const readable = { 'Access-Control-Allow-Origin': "'*'", 'Access-Control-Expose-Headers': "'Retry-After'" };
+  const refuse = (id: string, type: apigateway.ResponseType, status: ProblemStatus, detail: string): void => {
+    const responseHeaders = { ...readable, ...(status === 429 && { 'Retry-After': "'1'" }) };
+    const body = JSON.stringify({ type: 'about:blank', title: PROBLEM_TITLES[status], status, detail });
+    api.addGatewayResponse(id, { type, statusCode: `${status}`, responseHeaders, templates: { [PROBLEM_TYPE]: body } });
+  };
+  refuse('Throttled', THROTTLED, 429, 'The API has more requests than it takes; try again in a second.');
+  refuse(
+    'Filtered',
+    WAF_FILTERED,
+    403,
+    'The firewall refuses this: too many requests from this address, or an attack.',
+  );
+  for (const [id, type] of Object.entries({ Refused: DEFAULT_4XX, Failed: DEFAULT_5XX }))
+    api.addGatewayResponse(id, { type, responseHeaders: readable });
 }
 
 /** Origins whose pages may use the API: `self` is the console. */

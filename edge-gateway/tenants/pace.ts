@@ -5,10 +5,10 @@
 
 const START = 64;
 /** Kept whatever happens, so that a function that is slow by nature still serves some at once. */
-const LEAST = 16;
+const LEAST = 4;
 /** Slow is the multiple of the fastest invocation of late, and so much more. */
 const SLOW_FACTOR = 2;
-const SLOW_MARGIN_MS = 25;
+const SLOW_MARGIN_MS = 10;
 /** When even the fastest of so many is slow, it is not the requests but their number. */
 const RUN = 8;
 const CUT = 0.7;

@@ -10,7 +10,7 @@ import { measureFunctions } from './functions.ts';
 import { measureLatency } from './latency.ts';
 import { keepMeasured } from './measured-file.ts';
 import { measureMemory } from './memory.ts';
-import { measureNeighbour, STORMS } from './neighbour.ts';
+import { measureNeighbour, STATED_FACTOR, STORMS } from './neighbour.ts';
 import { measureRefusals } from './refusals.ts';
 import { measureRequests } from './requests.ts';
 import { measureSignIn } from './sign-in.ts';
@@ -102,15 +102,14 @@ async function calls(stack: LocalStack): Promise<void> {
 }
 
 async function neighbour(stack: LocalStack, kind: StormKind): Promise<void> {
-  const { quiet, stormy, ratios, failed, storm } = await measureNeighbour(stack, kind, { rounds: 7, changes: 40 });
-  const bound = quiet.told.p99 * 2 + 50;
+  const { quiet, stormy, ratios, failed, storm } = await measureNeighbour(stack, kind, { rounds: 5, changes: 40 });
   const perSecond = (count: number): string => `${(count / storm.seconds).toFixed(0)}/s`;
   const times = ({ answered, told }: typeof quiet): string =>
     `p50 ${told.p50.toFixed(0)} ms, p99 ${told.p99.toFixed(0)} ms (answered: ${answered.p50.toFixed(0)}, ${answered.p99.toFixed(0)})`;
   print(`\nNoisy neighbour: PUBLISH to NOTIFY of one tenant while another one storms with ${kind}`);
-  print(`  quiet ${times(quiet)}; so the goal is a p99 of at most ${bound.toFixed(0)} ms`);
+  print(`  quiet ${times(quiet)}`);
   print(
-    `  storm ${times(stormy)}: ${stormy.told.p99 <= bound ? 'reached' : 'NOT reached'}; medians of the rounds: p50 ${ratios.p50.toFixed(2)} times, p99 ${ratios.p99.toFixed(2)} times; ${failed} lost`,
+    `  storm ${times(stormy)}; medians of the rounds: p50 ${ratios.p50.toFixed(2)} times, p99 ${ratios.p99.toFixed(2)} times (stated: at most ${STATED_FACTOR}${ratios.p99 <= STATED_FACTOR ? '' : ', NOT kept'}); ${failed} lost`,
   );
   print(
     `  sent ${perSecond(storm.sent)}, accepted ${perSecond(storm.accepted)}, refused ${perSecond(storm.refused)} in time`,

@@ -112,7 +112,8 @@ class ShardReader {
         this.#distribute(Records);
         iterator = NextShardIterator;
         open = NextShardIterator !== undefined;
-        if (Records.length === 0 && open) await this.#rest();
+        // Also after some: what comes in a storm is read together, and the database has time for others.
+        if (Records.length < RECORDS_PER_READ && open) await this.#rest();
       } catch (error) {
         await this.#recover(error);
         iterator = undefined;

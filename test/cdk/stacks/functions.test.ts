@@ -380,6 +380,22 @@ describe('the HTTP API', () => {
     });
   });
 
+  it('refuses in its words what the function never sees, readable for pages of other origins', () => {
+    const responses = Object.values(template.findResources('AWS::ApiGateway::GatewayResponse')).map(
+      ({ Properties }) => Properties,
+    );
+    const readable = { 'gatewayresponse.header.Access-Control-Allow-Origin': "'*'" };
+    expect(responses.map(({ ResponseType, StatusCode }) => [ResponseType, StatusCode])).toEqual([
+      ['THROTTLED', '429'],
+      ['WAF_FILTERED', '403'],
+      ['DEFAULT_4XX', undefined],
+      ['DEFAULT_5XX', undefined],
+    ]);
+    for (const { ResponseParameters } of responses) expect(ResponseParameters).toMatchObject(readable);
+    expect(responses[0]?.ResponseParameters['gatewayresponse.header.Retry-After']).toBe("'1'");
+    expect(JSON.parse(responses[0]?.ResponseTemplates['application/problem+json'])).toMatchObject({ status: 429 });
+  });
+
   it('tells its function which pages may use it: of the console and of the origins that are set', () => {
     expect(propertiesOf('api')?.Environment.Variables.API_ORIGINS).toBe('');
     const origins = Object.values(prod.findResources('AWS::Lambda::Function')).map(

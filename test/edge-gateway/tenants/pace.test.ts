@@ -41,7 +41,7 @@ describe('pace', () => {
     const pace = new Pace(MOST);
     lone(pace);
     for (let n = 0; n < 200; n++) pace.landed(400, pace.limit, T0 + n * 100);
-    expect(pace.limit).toBe(16);
+    expect(pace.limit).toBe(4);
   });
 
   it('is not led by a few slow ones among fast ones', () => {
@@ -55,7 +55,7 @@ describe('pace', () => {
     const pace = new Pace(MOST);
     lone(pace);
     for (let n = 0; n < 100; n++) pace.landed(300, pace.limit, T0 + n * 100);
-    expect(pace.limit).toBe(16);
+    expect(pace.limit).toBe(4);
     for (let n = 0; n < 400; n++) pace.landed(300, pace.limit, T0 + 61_000 + n * 100);
     expect(pace.limit).toBeGreaterThan(100);
   });
