@@ -1,5 +1,5 @@
 /** What the local stack tells the person who started it. Pure. */
-import { apiUrl, dynamoDbEndpoint, gatewayPorts, lambdaEndpoint, trunkPorts } from './processes.ts';
+import { apiUrl, dynamoDbEndpoint, gatewayPorts, lambdaEndpoint, TABLE_NAME, trunkPorts } from './processes.ts';
 import { DEFAULT_ADMIN_KEY, type LocalSettings } from './settings.ts';
 
 const FIRST_USER = 1001;
@@ -36,7 +36,7 @@ export function announceReady(
     `  Health     ${home}healthz, ${home}readyz, ${home}metrics`,
     `  HTTP API   ${apiUrl(settings)}  (Authorization: Bearer ${keyText(settings)})`,
     `  Functions  ${lambdaEndpoint(settings)}  (Lambda Invoke API)`,
-    `  Table      ${dynamoDbEndpoint(settings)}  (DynamoDB Local, table ${settings.table}; open to your network)`,
+    `  Table      ${dynamoDbEndpoint(settings)}  (DynamoDB Local, table ${TABLE_NAME}; open to your network)`,
     `  Records    ${folder}/records.jsonl  (calls that have ended)`,
     `  Logs       ${logFolder}`,
     '',
@@ -73,15 +73,11 @@ export function portUses(settings: LocalSettings): PortUse[] {
   return [
     ...gateways,
     ...trunks,
-    ...(settings.dynamodb === undefined ? [databaseUse(settings)] : []),
+    { port: settings.dynamodbPort, what: 'DynamoDB Local', option: '--dynamodb-port', variable: 'DYNAMODB_PORT' },
     { port: settings.lambdaPort, what: 'the Lambda Invoke API', option: '--lambda-port', variable: 'LAMBDA_PORT' },
     { port: settings.apiPort, what: 'the HTTP API', option: '--api-port', variable: 'API_PORT' },
   ];
 }
-
-const databaseUse = ({ dynamodbPort: port }: LocalSettings): PortUse => ({
-  ...{ port, what: 'DynamoDB Local', option: '--dynamodb-port', variable: 'DYNAMODB_PORT' },
-});
 
 export function portTaken({ port, what, option, variable }: PortUse): string {
   return `Port ${port} for ${what} is taken by another program. Choose another one: npm start -- ${option} <port>, or ${variable}=<port> npm start.`;

@@ -19,6 +19,7 @@ import {
   type StackFacts,
   schedulerProcess,
   streamsProcess,
+  TABLE_NAME,
 } from './processes.ts';
 import { openRunFolder, type RunFolder } from './run-folder.ts';
 import { seedTable } from './seed.ts';
@@ -70,8 +71,7 @@ async function findProblem(settings: LocalSettings): Promise<string | undefined>
   if (clash !== undefined) return clash;
   const taken = await Promise.all(uses.map(async (use) => ((await isPortTaken(use.port)) ? [portTaken(use)] : [])));
   const lines = taken.flat();
-  if (lines.length > 0) return lines.join('\n');
-  return settings.dynamodb === undefined ? javaProblem() : undefined;
+  return lines.length > 0 ? lines.join('\n') : javaProblem();
 }
 
 async function startAll(supervisor: Supervisor, settings: LocalSettings, runFolder: RunFolder): Promise<void> {
@@ -82,7 +82,7 @@ async function startAll(supervisor: Supervisor, settings: LocalSettings, runFold
     vault: readVaultKey(folder, settings.vaultKey),
   };
   const facts: StackFacts = { settings, runFolder: folder, databaseFolder, secrets };
-  if (settings.dynamodb === undefined) supervisor.start(dynamoDbProcess(facts));
+  supervisor.start(dynamoDbProcess(facts));
   supervisor.start(functionsProcess(facts));
   const streamArn = await prepareTable(settings, secrets.vault);
   await untilOk(`${lambdaEndpoint(settings)}/healthz`);
@@ -104,8 +104,8 @@ async function prepareTable(settings: LocalSettings, vaultKey: string): Promise<
   const endpoint = dynamoDbEndpoint(settings);
   await untilReady(endpoint);
   const client = localClient(endpoint);
-  const { created, streamArn } = await ensureTable(client, settings.table);
-  await seedTable(client, settings.table, { ...settings, vaultKey }, created);
+  const { created, streamArn } = await ensureTable(client, TABLE_NAME);
+  await seedTable(client, TABLE_NAME, { ...settings, vaultKey }, created);
   client.destroy();
   return streamArn;
 }

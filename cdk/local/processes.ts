@@ -6,6 +6,8 @@ import { dynamoDbCommand } from './dynamodb-local.ts';
 import { LOCAL_AWS_ENVIRONMENT } from './local-aws.ts';
 import type { LocalSettings } from './settings.ts';
 
+export const TABLE_NAME = 'lampfield';
+
 export interface ProcessSpec {
   readonly name: string;
   readonly command: string;
@@ -24,8 +26,7 @@ export interface StackFacts {
   readonly secrets: Readonly<Record<'nonce' | 'instruction' | 'vault' | 'canary', string>>;
 }
 
-export const dynamoDbEndpoint = ({ dynamodb, dynamodbPort }: LocalSettings) =>
-  dynamodb ?? `http://127.0.0.1:${dynamodbPort}`;
+export const dynamoDbEndpoint = ({ dynamodbPort }: LocalSettings) => `http://127.0.0.1:${dynamodbPort}`;
 export const lambdaEndpoint = ({ lambdaPort }: LocalSettings) => `http://127.0.0.1:${lambdaPort}`;
 export const apiUrl = ({ apiPort }: LocalSettings) => `http://127.0.0.1:${apiPort}/v1`;
 export const gatewayPorts = ({ port, gateways }: LocalSettings) => Array.from({ length: gateways }, (_, i) => port + i);
@@ -44,7 +45,7 @@ export function dynamoDbProcess({ settings, databaseFolder }: StackFacts): Proce
 export function functionsProcess({ settings, secrets }: StackFacts): ProcessSpec {
   return nodeProcess('functions', ['--enable-source-maps', localFile('functions/main.ts')], {
     LAMBDA_PORT: String(settings.lambdaPort),
-    TABLE_NAME: settings.table,
+    TABLE_NAME,
     DYNAMODB_ENDPOINT: dynamoDbEndpoint(settings),
     NONCE_SECRET: secrets.nonce,
     INSTRUCTION_SECRET: secrets.instruction,

@@ -10,9 +10,6 @@ export interface LocalSettings {
   readonly port: number;
   readonly gateways: number;
   readonly dynamodbPort: number;
-  /** URL of a DynamoDB Local that runs already; none is started then. */
-  readonly dynamodb?: string;
-  readonly table: string;
   readonly lambdaPort: number;
   /** Of the HTTP API; when nobody chose it, it makes way for the gateways. */
   readonly apiPort: number;
@@ -81,8 +78,6 @@ function commandOf(): Command {
     .addOption(number('--port', 'PORT', 8080, port, 'port of the first gateway; the others follow'))
     .addOption(number('--gateways', 'GATEWAYS', 1, integer(1, 20), 'how many gateways'))
     .addOption(number('--dynamodb-port', 'DYNAMODB_PORT', 8000, port, 'port of DynamoDB Local'))
-    .addOption(dynamodbOption())
-    .addOption(new Option('--table <name>', 'name of the table').env('TABLE_NAME').default('lampfield'))
     .addOption(number('--lambda-port', 'LAMBDA_PORT', 9001, port, 'port of the Lambda Invoke API'))
     .addOption(
       number(
@@ -138,14 +133,6 @@ function number(
   text: string,
 ): Option {
   return new Option(`${flag} <number>`, text).env(variable).default(fallback).argParser(parse);
-}
-
-function dynamodbOption(): Option {
-  const text = 'use a DynamoDB Local that runs already, such as "http://127.0.0.1:8000", and start none';
-  return new Option('--dynamodb <url>', text).env('DYNAMODB_ENDPOINT').argParser((url) => {
-    if (!/^https?:$/.test(URL.parse(url)?.protocol ?? '')) throw new InvalidArgumentError('It must be an http: URL.');
-    return url;
-  });
 }
 
 function logLevelOption(): Option {

@@ -82,7 +82,7 @@ test('nobody is there: it says that the message was not delivered', async () => 
 });
 
 test('a company that keeps messages: it says so, and the message comes with the next sign-in', async () => {
-  const table = openDynamoDbTable({ tableName: stack.tableName, endpoint: stack.dynamoDbEndpoint });
+  const table = openDynamoDbTable({ tableName: 'lampfield', endpoint: stack.dynamoDbEndpoint });
   const policy = { minExpiresSeconds: 3, storeAndForward: true };
   for (const item of seedItems(
     { domain: 'keep.example', passwordPrefix: 'keep', users: 10, publishers: [], policy },

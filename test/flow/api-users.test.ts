@@ -17,7 +17,7 @@ const clients: SipClient[] = [];
 
 beforeAll(async () => {
   stack = await startStack({ gateways: 2, env: { ADMIN_KEY: KEY } });
-  table = openDynamoDbTable({ tableName: stack.tableName, endpoint: stack.dynamoDbEndpoint });
+  table = openDynamoDbTable({ tableName: 'lampfield', endpoint: stack.dynamoDbEndpoint });
 });
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.close()));

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROOT } from '#cdk/dist.ts';
+import { TABLE_NAME } from '#cdk/local/processes.ts';
 import { createVault } from '#core/sealed-text.ts';
 import { publish } from '#roles/compositor.ts';
 import { subscribe } from '#roles/notifier.ts';
@@ -29,7 +30,7 @@ async function backup(command: 'save' | 'load', table: string, endpoint: string,
   const args = ['--table', table, '--endpoint', endpoint, '--file', file, ...more];
   return (await run(process.execPath, [path.join(ROOT, 'cdk/backup/main.ts'), command, ...args])).stdout.trim();
 }
-const load = (...more: string[]): Promise<string> => backup('load', empty.tableName, empty.dynamoDbEndpoint, ...more);
+const load = (...more: string[]): Promise<string> => backup('load', TABLE_NAME, empty.dynamoDbEndpoint, ...more);
 
 let empty: LocalStack;
 let etag: string;

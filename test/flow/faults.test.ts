@@ -14,7 +14,7 @@ const STOPPED_MS = 10_000;
 
 let stack: LocalStack;
 beforeAll(async () => {
-  stack = await startStack({ gateways: 2, ownDatabase: true });
+  stack = await startStack({ gateways: 2 });
 }, 90_000);
 afterAll(() => stack.stop());
 

@@ -11,7 +11,7 @@ let table: DynamoDbTable;
 let count = Date.now();
 beforeAll(async () => {
   stack = await startStack({ gateways: 2 });
-  table = openDynamoDbTable({ tableName: stack.tableName, endpoint: stack.dynamoDbEndpoint });
+  table = openDynamoDbTable({ tableName: 'lampfield', endpoint: stack.dynamoDbEndpoint });
 }, 90_000);
 afterAll(async () => {
   table.close();

@@ -5,6 +5,7 @@ import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { localClient } from '#cdk/local/dynamodb-local.ts';
+import { TABLE_NAME } from '#cdk/local/processes.ts';
 import { listItem } from '#table/list-item.ts';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
 import { activities, pidf, tupleElement } from '#test/support/presence.ts';
@@ -42,7 +43,7 @@ async function connect(user: string, gateway = 0): Promise<SipClient> {
 async function keepList(name: string, members: readonly string[]): Promise<void> {
   const client = localClient(stack.dynamoDbEndpoint);
   const Item = marshall(listItem({ domain: 'demo.example', user: name }, members));
-  await client.send(new PutItemCommand({ TableName: stack.tableName, Item }));
+  await client.send(new PutItemCommand({ TableName: TABLE_NAME, Item }));
   client.destroy();
 }
 

@@ -3,6 +3,7 @@ import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { localClient } from '#cdk/local/dynamodb-local.ts';
+import { TABLE_NAME } from '#cdk/local/processes.ts';
 import { listItem } from '#table/list-item.ts';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
 import { type RlmiList, readRlmi } from '#test/support/rlmi.ts';
@@ -60,7 +61,7 @@ const unpublish = (pbx: SipClient, user: number, etag: string) =>
 async function keepList(name: string, members: readonly string[]): Promise<void> {
   const client = localClient(stack.dynamoDbEndpoint);
   const Item = marshall(listItem({ domain: 'demo.example', user: name }, members));
-  await client.send(new PutItemCommand({ TableName: stack.tableName, Item }));
+  await client.send(new PutItemCommand({ TableName: TABLE_NAME, Item }));
   client.destroy();
 }
 

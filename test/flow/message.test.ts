@@ -10,7 +10,7 @@ const clients: SipClient[] = [];
 
 beforeAll(async () => {
   stack = await startStack({ gateways: 2 });
-  const table = openDynamoDbTable({ tableName: stack.tableName, endpoint: stack.dynamoDbEndpoint });
+  const table = openDynamoDbTable({ tableName: 'lampfield', endpoint: stack.dynamoDbEndpoint });
   const tenant = { domain: 'keep.example', passwordPrefix: 'keep', users: 4, publishers: [] };
   for (const item of seedItems({ ...tenant, policy: { minExpiresSeconds: 3, storeAndForward: true } }, TEST_VAULT))
     await table.put(item);

@@ -12,7 +12,7 @@ const clients: SipClient[] = [];
 
 beforeAll(async () => {
   stack = await startStack();
-  table = openDynamoDbTable({ tableName: stack.tableName, endpoint: stack.dynamoDbEndpoint });
+  table = openDynamoDbTable({ tableName: 'lampfield', endpoint: stack.dynamoDbEndpoint });
   await seed('partial.example', { rendering: { profile: { documents: 'partial' } } });
   await seed('private.example', { rendering: { profile: { identities: 'withheld', idle: 'empty' } } });
 }, 90_000);

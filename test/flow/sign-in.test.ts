@@ -33,7 +33,7 @@ beforeAll(async () => {
   const env = { ADMIN_KEY, DATA_DIR: data, LOG_LEVEL: 'debug' };
   stack = await startStack({ gateways: 2, env, trunk: 'sip:account:trunk-s3cret-password@127.0.0.1:9;transport=tcp' });
   secrets.add('trunk-s3cret-password');
-  table = openDynamoDbTable({ tableName: stack.tableName, endpoint: stack.dynamoDbEndpoint });
+  table = openDynamoDbTable({ tableName: 'lampfield', endpoint: stack.dynamoDbEndpoint });
   const tenant = { domain: DOMAIN, passwordPrefix: 'p4ssw0rd', users: 9, publishers: ['pbx'], policy: {} };
   for (const item of seedItems({ ...tenant, policy: { minExpiresSeconds: 3 } }, TEST_VAULT)) await table.put(item);
   const trusted = { audience: 'lampfield', clockSkewSeconds: 0 };
@@ -346,7 +346,7 @@ async function itemsOf(domain: string): Promise<string[]> {
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
   const client = new DynamoDBClient({ region: 'local', endpoint: stack.dynamoDbEndpoint, credentials });
   const found: string[] = [];
-  for await (const page of paginateScan({ client }, { TableName: stack.tableName, ConsistentRead: true }))
+  for await (const page of paginateScan({ client }, { TableName: 'lampfield', ConsistentRead: true }))
     for (const { PK, SK } of page.Items ?? []) found.push(`${PK?.S} ${SK?.S}`);
   client.destroy();
   return found.filter((key) => key.split(/[# ]/).includes(domain));

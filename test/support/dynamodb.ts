@@ -18,7 +18,7 @@ export interface TestTable {
 
 /** Makes an empty table with a new name, as the system description wants it. */
 export async function startTable(): Promise<TestTable> {
-  const endpoint = await runEndpoint();
+  const endpoint = await dynamoDbEndpoint();
   const tableName = `lampfield-${randomUUID()}`;
   const client = localClient(endpoint);
   const { streamArn } = await ensureTable(client, tableName);
@@ -34,17 +34,7 @@ export async function startTable(): Promise<TestTable> {
   };
 }
 
-/** True under vitest, where one DynamoDB Local serves the run. */
-export const isTestRun = (): boolean => process.env[DYNAMODB_BROKER] !== undefined;
-
-export async function dropTable(endpoint: string, TableName: string): Promise<void> {
-  const client = localClient(endpoint);
-  await client.send(new DeleteTableCommand({ TableName }));
-  client.destroy();
-}
-
-/** Endpoint of the run's DynamoDB Local. */
-export async function runEndpoint(): Promise<string> {
+async function dynamoDbEndpoint(): Promise<string> {
   const broker = process.env[DYNAMODB_BROKER];
   if (broker === undefined) throw new Error('no DynamoDB Local here: tests run under vitest (npm test)');
   const response = await fetch(broker);

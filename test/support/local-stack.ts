@@ -1,10 +1,8 @@
 /** The whole local stack as `npm start` runs it, on free ports, for one test file or bench. */
 import { fork } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { dropTable, isTestRun, runEndpoint } from './dynamodb.ts';
 import { freePort, freePortRange } from './ports.ts';
 import { VAULT_KEY } from './secrets.ts';
 
@@ -18,7 +16,6 @@ export interface LocalStack {
   /** Port where trunks reach a gateway over TCP. */
   trunkPort(index?: number): number;
   readonly dynamoDbEndpoint: string;
-  readonly tableName: string;
   readonly lambdaEndpoint: string;
   /** HTTP API, with `/v1`. */
   readonly apiUrl: string;
@@ -42,8 +39,6 @@ export interface StackOptions {
   readonly trunk?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** A DynamoDB Local of its own, for tests that halt it; else a table in that of the test run, if this is one. */
-  readonly ownDatabase?: boolean;
 }
 
 type SupervisorMessage = { kind: 'started'; name: string; pid: number } | { kind: 'ready' };
@@ -54,7 +49,6 @@ export async function startStack(options: StackOptions = {}): Promise<LocalStack
   const port = await freePortRange(gateways);
   const [dynamodbPort, lambdaPort, apiPort] = [await freePort(), await freePort(), await freePort()];
   const trunkPort = options.trunk === undefined ? 0 : await freePortRange(gateways);
-  const database = options.ownDatabase === true || !isTestRun() ? undefined : await sharedDatabase();
   const ports = {
     ...{ PORT: port, GATEWAYS: gateways, DYNAMODB_PORT: dynamodbPort },
     ...{ LAMBDA_PORT: lambdaPort, API_PORT: apiPort, TRUNK_PORT: trunkPort },
@@ -62,7 +56,7 @@ export async function startStack(options: StackOptions = {}): Promise<LocalStack
   const trunk = options.trunk === undefined ? {} : { TRUNK: options.trunk };
   const env = Object.fromEntries(Object.entries({ ...ports, ...trunk }).map(([name, value]) => [name, String(value)]));
   const supervisor = fork(MAIN, options.args ?? [], {
-    env: { ...withoutDatabase(process.env), VAULT_SECRET: VAULT_KEY, ...env, ...database?.env, ...options.env },
+    env: { ...process.env, VAULT_SECRET: VAULT_KEY, ...env, ...options.env },
     execArgv: [],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
@@ -85,8 +79,7 @@ export async function startStack(options: StackOptions = {}): Promise<LocalStack
     url: (index = 0) => `ws://127.0.0.1:${port + index}/`,
     httpUrl: (index = 0) => `http://127.0.0.1:${port + index}/`,
     trunkPort: (index = 0) => trunkPort + index,
-    dynamoDbEndpoint: database?.env.DYNAMODB_ENDPOINT ?? `http://127.0.0.1:${dynamodbPort}`,
-    tableName: database?.env.TABLE_NAME ?? 'lampfield',
+    dynamoDbEndpoint: `http://127.0.0.1:${dynamodbPort}`,
     lambdaEndpoint: `http://127.0.0.1:${lambdaPort}`,
     apiUrl: `http://127.0.0.1:${apiPort}/v1`,
     pids,
@@ -111,21 +104,9 @@ export async function startStack(options: StackOptions = {}): Promise<LocalStack
       const secrets = secretsInLogs(logFolderIn(output));
       supervisor.kill('SIGTERM');
       await once(supervisor, 'exit');
-      await database?.drop();
       if (secrets.length > 0) throw new Error(`secrets stand in the logs: ${secrets.join(', ')}`);
     },
   };
-}
-
-/** A bench may have set them for functions in its own process. */
-function withoutDatabase({ TABLE_NAME, DYNAMODB_ENDPOINT, ...others }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return others;
-}
-
-/** A table with a new name; the stack makes it. */
-async function sharedDatabase() {
-  const env = { DYNAMODB_ENDPOINT: await runEndpoint(), TABLE_NAME: `lampfield-${randomUUID()}` };
-  return { env, drop: () => dropTable(env.DYNAMODB_ENDPOINT, env.TABLE_NAME) };
 }
 
 const logFolderIn = (output: string): string | undefined => /^ {2}Logs +(.+)$/m.exec(output)?.[1];

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { localClient, untilReady } from '#cdk/local/dynamodb-local.ts';
+import { TABLE_NAME } from '#cdk/local/processes.ts';
 import { readSettings } from '#cdk/local/settings.ts';
 import { type LocalStack, startStack } from '#test/support/local-stack.ts';
 import { freePort } from '#test/support/ports.ts';
@@ -46,7 +47,7 @@ async function statusOf(url: string): Promise<number | undefined> {
 describe('a running local stack', () => {
   let stack: LocalStack;
   beforeAll(async () => {
-    stack = await startStack({ gateways: 2, ownDatabase: true });
+    stack = await startStack({ gateways: 2 });
   });
   afterAll(() => stack.stop());
 
@@ -95,7 +96,7 @@ describe('a running local stack', () => {
   async function seeded(partitionKey: string, sortKey: string): Promise<boolean> {
     const client = localClient(stack.dynamoDbEndpoint);
     const Key = { PK: { S: partitionKey }, SK: { S: sortKey } };
-    const { Item } = await client.send(new GetItemCommand({ TableName: 'lampfield', Key }));
+    const { Item } = await client.send(new GetItemCommand({ TableName: TABLE_NAME, Key }));
     client.destroy();
     return Item !== undefined;
   }
@@ -111,12 +112,12 @@ describe('the end of a local stack', () => {
   it(
     'leaves no process and no port behind, by signal or by a kill that it cannot see',
     async () => {
-      const stack = await startStack({ ownDatabase: true });
+      const stack = await startStack();
       expect(livingOf(stack)).toHaveLength(7);
       await stack.stop();
       expect(livingOf(stack)).toEqual([]);
 
-      const killed = await startStack({ ownDatabase: true });
+      const killed = await startStack();
       process.kill(killed.supervisorPid, 'SIGKILL');
       await vi.waitFor(() => expect(livingOf(killed)).toEqual([]), 5_000);
     },
@@ -130,17 +131,17 @@ describe('the end of a local stack', () => {
       const args = ['--data', data, '--users', '2'];
       const Item = { PK: { S: 'TENANT#demo.example' }, SK: { S: 'TENANT' }, changed: { BOOL: true } };
       try {
-        const first = await startStack({ args, ownDatabase: true });
+        const first = await startStack({ args });
         const client = localClient(first.dynamoDbEndpoint);
-        await client.send(new PutItemCommand({ TableName: 'lampfield', Item }));
+        await client.send(new PutItemCommand({ TableName: TABLE_NAME, Item }));
         await first.stop();
         expect(existsSync(path.join(data, 'lampfield.pid'))).toBe(false);
 
-        const second = await startStack({ args, ownDatabase: true });
+        const second = await startStack({ args });
         const Key = { PK: Item.PK, SK: Item.SK };
         const again = localClient(second.dynamoDbEndpoint);
-        expect((await again.send(new GetItemCommand({ TableName: 'lampfield', Key }))).Item).toEqual(Item);
-        await expect(startStack({ args, ownDatabase: true })).rejects.toThrow(/is in use by another local stack/);
+        expect((await again.send(new GetItemCommand({ TableName: TABLE_NAME, Key }))).Item).toEqual(Item);
+        await expect(startStack({ args })).rejects.toThrow(/is in use by another local stack/);
         await second.stop();
       } finally {
         rmSync(data, { recursive: true });
@@ -197,8 +198,6 @@ describe('a local stack that cannot start', () => {
     expect(api.output).toMatch(/18391 is wanted by both gateway 2 and the HTTP API/);
     const option = await runMain(['--gateways', 'many']);
     expect(option).toMatchObject({ code: 1, output: expect.stringMatching(/whole number from 1 to 20/) });
-    const url = await runMain(['--dynamodb', 'localhost:8000']);
-    expect(url).toMatchObject({ code: 1, output: expect.stringMatching(/It must be an http: URL/) });
   });
 
   it('explains its options and their variables', async () => {
