@@ -116,7 +116,7 @@ it('lets less wait in a function that grows slow with it, and serves newcomers a
   await answerAllAfter(20);
   expect(underWay()).toBeGreaterThan(60);
   for (let round = 0; round < 60; round++) await answerAllAfter(200);
-  expect(underWay()).toBe(16);
+  expect(underWay()).toBe(4);
   expect(invocations.every(({ senders }) => senders.length >= 4)).toBe(true);
   expect(queue.waiting).toBeGreaterThan(1_000);
   void queue.submit(of('b.example'));
