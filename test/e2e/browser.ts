@@ -13,6 +13,8 @@ const ARGS = [
   '--disable-component-update',
   '--disable-sync',
   '--disable-quic',
+  '--disable-software-rasterizer',
+  '--renderer-process-limit=1',
 ];
 
 /** The browser's own lines about a gateway that is down and a network that is off. */

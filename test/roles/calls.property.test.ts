@@ -220,4 +220,4 @@ it('admits exactly as many of a storm of calls as the limit allows, and refuses 
   const refused = outcomes.filter(({ route }) => route === undefined).map(({ response }) => response);
   expect(new Set(refused.map(({ status, reason }) => `${status} ${reason}`))).toEqual(new Set(['486 All Lines Busy']));
   expect(await loadStatistics(table, domain)).toEqual({ processed: 5, failed: 0, early: 5, active: 0 });
-});
+}, 300_000);
