@@ -13,6 +13,7 @@ const ENVIRONMENT = {
   AWS_ACCESS_KEY_ID: 'local',
   AWS_SECRET_ACCESS_KEY: 'local',
   TABLE_NAME: 'none',
+  ...{ CANARY_GATEWAY_URL: 'ws://127.0.0.1:9/', CANARY_DOMAIN: 'none' },
 };
 /** Prints the CPU and the time that the import took. */
 const PROGRAM = `
