@@ -7,7 +7,7 @@ import * as apigateway from 'aws-cdk-lib/aws-apigateway';
 import type { IMetric } from 'aws-cdk-lib/aws-cloudwatch';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
-import { PROBLEM_TITLES, PROBLEM_TYPE, type ProblemStatus } from '#core/problem.ts';
+import { PROBLEM_TYPE, Problem, type ProblemStatus, problemBody } from '#core/problem.ts';
 import { FUNCTIONS } from '../system.ts';
 import { protectApi } from './firewall.ts';
 import { deploymentName } from './names.ts';
@@ -62,8 +62,8 @@ function answerForTheFront(api: apigateway.RestApi): void {
   const readable = { 'Access-Control-Allow-Origin': "'*'", 'Access-Control-Expose-Headers': "'Retry-After'" };
   const refuse = (id: string, type: apigateway.ResponseType, status: ProblemStatus, detail: string): void => {
     const responseHeaders = { ...readable, ...(status === 429 && { 'Retry-After': "'1'" }) };
-    const body = JSON.stringify({ type: 'about:blank', title: PROBLEM_TITLES[status], status, detail });
-    api.addGatewayResponse(id, { type, statusCode: `${status}`, responseHeaders, templates: { [PROBLEM_TYPE]: body } });
+    const templates = { [PROBLEM_TYPE]: problemBody(new Problem(status, detail)) };
+    api.addGatewayResponse(id, { type, statusCode: `${status}`, responseHeaders, templates });
   };
   refuse('Throttled', THROTTLED, 429, 'The API has more requests than it takes; try again in a second.');
   refuse(
