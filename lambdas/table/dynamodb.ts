@@ -33,8 +33,9 @@ import type {
 
 // A request function answers within 4 s, which is two operations after each other at their slowest.
 const CONNECT_TIMEOUT_MS = 1_000;
-const ATTEMPT_TIMEOUT_MS = 1_500;
 const OPERATION_TIMEOUT_MS = 2_000;
+/** The part of an operation's time that its first attempt may take. */
+const ATTEMPT_SHARE = 0.75;
 const MAX_ATTEMPTS = 2;
 /** What DynamoDB takes in one batch, and how often the part that it left over is sent again. */
 const MAX_BATCH_KEYS = 100;
@@ -68,18 +69,21 @@ export interface DynamoDbOptions {
   readonly tableName: string;
   /** Base URL of DynamoDB Local; absent on AWS. */
   readonly endpoint?: string;
+  /** How long an operation may take with its second attempt, in ms; 2,000 when absent. */
+  readonly operationTimeoutMs?: number;
 }
 
 /** Opens the table. Region and credentials come from the SDK's default chain, except with an `endpoint`. */
 export function openDynamoDbTable(options: DynamoDbOptions): DynamoDbTable {
-  const client = createClient(options.endpoint);
+  const { operationTimeoutMs = OPERATION_TIMEOUT_MS } = options;
+  const client = createClient(options.endpoint, operationTimeoutMs);
   const requestCounts = { ...OPERATIONS };
   const TableName = options.tableName;
 
   async function counted<T>(operation: TableOperation, send: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
     requestCounts[operation] += 1;
     try {
-      return await send(AbortSignal.timeout(OPERATION_TIMEOUT_MS));
+      return await send(AbortSignal.timeout(operationTimeoutMs));
     } catch (error) {
       throw unavailable(operation, error) ?? error;
     }
@@ -192,7 +196,7 @@ const writeRequestsOf = (batch: WriteBatch): WriteRequest[] => [
   ...batch.delete.map((key) => ({ DeleteRequest: { Key: keyOf(key) } })),
 ];
 
-function createClient(endpoint: string | undefined): DynamoDBClient {
+function createClient(endpoint: string | undefined, operationTimeoutMs: number): DynamoDBClient {
   const local = endpoint
     ? { endpoint, region: 'local', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } }
     : {};
@@ -201,7 +205,7 @@ function createClient(endpoint: string | undefined): DynamoDBClient {
     maxAttempts: MAX_ATTEMPTS,
     requestHandler: {
       connectionTimeout: CONNECT_TIMEOUT_MS,
-      requestTimeout: ATTEMPT_TIMEOUT_MS,
+      requestTimeout: operationTimeoutMs * ATTEMPT_SHARE,
       throwOnRequestTimeout: true,
       httpAgent: { maxSockets: 128 },
       httpsAgent: { maxSockets: 128 },

@@ -40,7 +40,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   expect(admin.complaints).toEqual([]);
-  await admin.page.context().close();
+  await admin.close();
 });
 
 let sequence = 0;
@@ -128,7 +128,7 @@ describe('tenants and users', () => {
       await panel.page.waitForSelector('#account:not([hidden])');
       await admin.go('#/tenants/new.example/connections');
       await admin.says(/Signed in by[\s\S]*7001[\s\S]*Password[\s\S]*Registered until[\s\S]*7001/);
-      await panel.page.context().close();
+      await panel.close();
     },
     LONG_MS,
   );
@@ -229,7 +229,7 @@ describe('lamps', () => {
       await watcher.lamp('2001', 'idle', 5_000);
       await admin.go(`#/tenants/${TENANT}/subscriptions`);
       await admin.says(/Watched[\s\S]*2001[\s\S]*2002[\s\S]*dialog/);
-      await watcher.page.context().close();
+      await watcher.close();
     },
     LONG_MS,
   );
@@ -366,7 +366,7 @@ test(
     await expect.poll(() => panel.page.locator('#connection').innerText(), SOON).not.toBe('Live');
     const standing = () => api('GET', '/tenants/gone.example').catch((error: Error) => error.message);
     await expect.poll(standing, { timeout: 60_000 }).toMatch(/404/);
-    await panel.page.context().close();
+    await panel.close();
   },
   LONG_MS,
 );
@@ -415,7 +415,7 @@ describe('for everybody', () => {
     }
     await phone.screenshot('console-phone');
     expect(phone.complaints).toEqual([]);
-    await phone.page.context().close();
+    await phone.close();
   });
 
   test('every control has a name, every page a heading, and what is said is said to screen readers', async () => {

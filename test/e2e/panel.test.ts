@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   expect(panel.complaints).toEqual([]);
-  await panel.page.context().close();
+  await panel.close();
 });
 
 const text = (selector: string) => panel.page.locator(selector).innerText();
@@ -139,7 +139,7 @@ describe('lamps', () => {
     await calm.lamp('1006', 'ringing');
     expect(await blinks('1006', calm)).toBe(false);
     await calm.screenshot('dark-reduced-motion');
-    await calm.page.context().close();
+    await calm.close();
     await pbx.publish('1006', dialogXml('1006', { state: 'terminated' }));
   });
 

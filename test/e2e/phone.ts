@@ -21,7 +21,6 @@ export interface Phone extends Panel {
   hears(): Promise<void>;
   /** How many tones have been played so far. */
   tones(): Promise<number>;
-  close(): Promise<void>;
 }
 
 interface Watched {
@@ -88,6 +87,5 @@ export async function openPhone(
       await expect.poll(packets, SOON).toBeGreaterThan(before + 10);
     },
     tones: () => page.evaluate(() => (window as unknown as { watched: Watched }).watched.tones),
-    close: () => page.context().close(),
   };
 }

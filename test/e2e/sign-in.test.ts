@@ -41,7 +41,7 @@ test('a token in the address signs in without a word; it stays neither there nor
   const kept = await panel.page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
   expect(kept).not.toContain(token.split('.')[2]);
   expect(panel.complaints).toEqual([]);
-  await panel.page.context().close();
+  await panel.close();
 });
 
 test('a token that has ended is told, with what to do', async () => {
@@ -50,7 +50,7 @@ test('a token that has ended is told, with what to do', async () => {
   const panel = await openPanel(browser, addressOf(token, '1004'));
   await panel.page.waitForSelector('#problem:not([hidden])');
   expect(await panel.page.locator('#problem').innerText()).toMatch(/sign-in has ended[\s\S]*portal/);
-  await panel.page.context().close();
+  await panel.close();
 });
 
 test('a new token is asked of the portal before the old one ends: the line stays', async () => {
@@ -95,5 +95,5 @@ test('a page opens a WebSocket of its own with a token as a subprotocol', async 
     [stack.url(), await tokenFor('1001', 60)],
   );
   expect(opened).toBe('sip');
-  await panel.page.context().close();
+  await panel.close();
 });

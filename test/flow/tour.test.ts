@@ -224,7 +224,7 @@ describe.each([
         timeout: 30_000,
       });
       expect((await ask('GET', `/tenants/${tenant}/presentities/1002`)).status).toBe(404);
-      await panel.page.context().close();
+      await panel.close();
       await way.createTenant(tenant);
       expect(await way.people(tenant)).toEqual([]);
     },

@@ -106,11 +106,11 @@ describe('MESSAGE (RFC 3428)', () => {
 
   it('is answered by the first 2xx, without waiting for a contact that is silent', async () => {
     await Promise.all([bind('a'), bind('b', 'gateway-2')]);
-    one.behaviour.forward = () => new Promise((resolve) => setTimeout(() => resolve({ kind: 'unanswered' }), 1_500));
+    one.behaviour.forward = () => new Promise((resolve) => setTimeout(() => resolve({ kind: 'unanswered' }), 4_000));
     two.behaviour.forward = () => answered(202);
     const startedAt = performance.now();
     expect((await send()).response.status).toBe(202);
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(performance.now() - startedAt).toBeLessThan(3_000);
   });
 
   it('is answered by the best refusal when no contact takes it', async () => {

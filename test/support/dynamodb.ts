@@ -10,6 +10,8 @@ export interface TestTable {
   readonly endpoint: string;
   readonly tableName: string;
   readonly streamArn: string;
+  /** What it gives a table port in place of the seconds of production: Java on a busy machine pauses for longer. */
+  readonly operationTimeoutMs: number;
   /** A client for the endpoint, closed by `stop`. */
   readonly client: DynamoDBClient;
   /** Drops the table. */
@@ -26,6 +28,7 @@ export async function startTable(): Promise<TestTable> {
     endpoint,
     tableName,
     streamArn,
+    operationTimeoutMs: 20_000,
     client,
     async stop() {
       await client.send(new DeleteTableCommand({ TableName: tableName }));
