@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { PATIENCE_MS } from './test/support/patience.ts';
 
 // What was compiled once is not compiled again by each worker, each stack and each command that tests start.
 process.env.NODE_COMPILE_CACHE ??= path.join(import.meta.dirname, 'node_modules/.cache/lampfield-compiled');
@@ -8,7 +9,10 @@ process.env.NODE_COMPILE_CACHE ??= path.join(import.meta.dirname, 'node_modules/
 const SYSTEM = ['bench', 'cdk/cli', 'cdk/local', 'e2e', 'flow', 'interop', 'suites'].map(
   (folder) => `test/${folder}/**/*.test.ts`,
 );
-const shared = { testTimeout: 90_000, hookTimeout: 90_000, maxWorkers: 3 };
+const shared = {
+  ...{ testTimeout: 90_000, hookTimeout: 90_000, maxWorkers: 2 },
+  expect: { poll: { timeout: PATIENCE_MS } },
+};
 
 export default defineConfig({
   test: {

@@ -8,6 +8,7 @@ import { signInstructions } from '#core/instruction-signature.ts';
 import { readConfig } from '#gateway/config.ts';
 import { type RunningGateway, startGateway } from '#gateway/gateway.ts';
 import { FakeFunctions } from '#test/support/fake-functions.ts';
+import { PATIENCE_MS } from '#test/support/patience.ts';
 import { readRlmi } from '#test/support/rlmi.ts';
 import { type ReceivedMessage, SipClient, token } from '#test/support/sip-client.ts';
 
@@ -341,7 +342,7 @@ describe('subscriptions', () => {
     await subscription.refresh(600);
     isTakenOver = undefined;
     await subscription.refresh(600);
-    await vi.waitFor(() => expect(subscription.notifies()).toHaveLength(4));
+    await vi.waitFor(() => expect(subscription.notifies()).toHaveLength(4), PATIENCE_MS);
     const numbers = subscription.notifies().map((notify) => ({
       cseq: Number.parseInt(notify.header('cseq'), 10),
       version: Number(/version="(\d+)"/.exec(notify.body)?.[1]),
@@ -360,7 +361,7 @@ describe('subscriptions', () => {
       const inspected = await instruct(batch({ kind: 'inspect', subscriptionIds: [id, 'unheard-of'] }));
       const expected = { unknown: ['unheard-of'], inspected: [{ id, notifies: remembered }] };
       expect(await inspected.json()).toMatchObject(expected);
-    });
+    }, PATIENCE_MS);
   });
 
   test('a list: states of members that overtake the outcome wait for it, later ones reach it', async () => {
@@ -424,8 +425,8 @@ describe('subscriptions', () => {
     expect((await subscription.refresh(600)).status).toBe(481);
     const named = { id: dialog.toTag, presentity: 'sip:1002@demo.example', event: 'dialog' };
     const reported = expect.objectContaining({ subscriptions: [{ ...named, cseq: 1 }] });
-    await expect.poll(() => functions.reports, { timeout: 5_000 }).toContainEqual(reported);
-    await expect.poll(async () => (await subscription.refresh(600)).status, { timeout: 5_000 }).toBe(200);
+    await expect.poll(() => functions.reports).toContainEqual(reported);
+    await expect.poll(async () => (await subscription.refresh(600)).status).toBe(200);
   });
 
   test('the end of a registered flow is reported with its identity', async () => {
@@ -460,13 +461,17 @@ describe('a tenant that is closed', () => {
     expect(await (await instruct(batch({ kind: 'closeTenant', domain: 'demo.example' }))).json()).toEqual({
       unknown: [],
     });
-    await vi.waitFor(() => expect([watching, idle].map(({ closeCode }) => closeCode)).toEqual([1008, 1008]));
+    await vi.waitFor(
+      () => expect([watching, idle].map(({ closeCode }) => closeCode)).toEqual([1008, 1008]),
+      PATIENCE_MS,
+    );
     expect(subscription.notifies().at(-1)?.header('subscription-state')).toBe('terminated;reason=noresource');
     functions.answer = ofOther;
     expect((await other.exchange(register(other))).status).toBe(200);
     expect(stranger.closeCode).toBeUndefined();
-    await vi.waitFor(() =>
-      expect(JSON.stringify(functions.reports)).toContain(`"id":"${id}","presentity":"sip:1002@demo.example"`),
+    await vi.waitFor(
+      () => expect(JSON.stringify(functions.reports)).toContain(`"id":"${id}","presentity":"sip:1002@demo.example"`),
+      PATIENCE_MS,
     );
     const after = await instruct(batch({ kind: 'inspect', subscriptionIds: [id] }));
     expect(await after.json()).toEqual({ unknown: [id] });
@@ -509,13 +514,13 @@ describe('connections', () => {
     functions.answer = () => proven('1001', 'two');
     await stays.exchange(register(stays));
     await instruct(batch({ kind: 'signOut', domain: 'demo.example', way: 'token', tokenId: 'one' }));
-    await vi.waitFor(() => expect(out.closeCode).toBe(4401));
+    await vi.waitFor(() => expect(out.closeCode).toBe(4401), PATIENCE_MS);
     expect(subscription.notifies().at(-1)?.header('subscription-state')).toBe('terminated;reason=deactivated');
     expect((await stays.exchange(register(stays))).status).toBe(200);
     functions.answer = () => proven('1001', 'one');
     const again = await connect();
     again.raw(register(again));
-    await vi.waitFor(() => expect(again.closeCode).toBe(4401));
+    await vi.waitFor(() => expect(again.closeCode).toBe(4401), PATIENCE_MS);
   });
 });
 

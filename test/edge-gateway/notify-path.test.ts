@@ -13,6 +13,7 @@ import { NotifyPath, TIMER_F_MS } from '#gateway/notify-path.ts';
 import { Outbox } from '#gateway/outbox.ts';
 import { internDocument, Subscription, SubscriptionTable } from '#gateway/subscription-table.ts';
 import { COUNTERS, type CounterName } from '#gateway/telemetry.ts';
+import { PATIENCE_MS } from '#test/support/patience.ts';
 import { type ReceivedMessage, readMessage } from '#test/support/sip-client.ts';
 
 const T0 = 1_800_000_000_000;
@@ -327,7 +328,7 @@ test('one dead watcher in a thousand delays none of the others', () => {
   return vi.waitFor(() => {
     const got = flows.filter(({ stream }) => bodies(stream).at(-1) === 'v2').length;
     expect(got).toBe(999);
-  });
+  }, PATIENCE_MS);
 });
 
 test('any order and duplication of states, answers, refreshes and time: numbers only rise, the last state arrives', () => {

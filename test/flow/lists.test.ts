@@ -141,7 +141,7 @@ describe('the list of a company, over the wire (RFC 4662)', () => {
   test('expires with a last full NOTIFY', async () => {
     const watcher = await connect('1014');
     const subscription = await watcher.subscribe('blf-all', { ...WITH_LISTS, expiresSeconds: 3 });
-    const last = await subscription.nextNotify('terminated;reason=timeout', { timeoutMs: 8_000 });
+    const last = await subscription.nextNotify('terminated;reason=timeout', { timeoutMs: 20_000 });
     expect(rlmiOf(last)).toMatchObject({ version: 1, isFull: true });
     expect((await subscription.refresh(600)).status).toBe(481);
   });

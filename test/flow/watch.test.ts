@@ -8,8 +8,6 @@ import { Inbox, installWebSocket } from '../interop/watcher.ts';
 
 const KEY = 'the-key-of-this-test';
 const SECRET = /5550100|call-of-/;
-/** A change of policy is told within this. */
-const WITHIN = { timeoutMs: 5_000 };
 
 let stack: LocalStack;
 const clients: SipClient[] = [];
@@ -89,7 +87,7 @@ describe('confirmation', () => {
     await talk('1005');
     const owner = await connect('1005');
     const watchers = await owner.subscribe('1005', { event: 'dialog.winfo', accept: 'application/watcherinfo+xml' });
-    const isPending = watchers.nextNotify('status="pending"', WITHIN);
+    const isPending = watchers.nextNotify('status="pending"');
     const { seen, states } = await sipJsWatcher('1006', '1005');
     const first = await seen.next(() => true);
     expect(first.state).toMatch(/^pending;expires=\d+/);
@@ -98,15 +96,15 @@ describe('confirmation', () => {
     const { items } = await ask('GET', '/tenants/demo.example/presentities/1005/watchers?state=pending');
     expect(items).toMatchObject([{ watcher: 'sip:1006@demo.example', event: 'dialog', access: 'pending' }]);
 
-    const isActive = watchers.nextNotify('status="active"', WITHIN);
+    const isActive = watchers.nextNotify('status="active"');
     await ask('PUT', '/tenants/demo.example/presentities/1005/watchers/1006', { access: 'allow' });
-    const shown = await seen.next(({ body }) => body.includes('confirmed'), 0, WITHIN.timeoutMs);
+    const shown = await seen.next(({ body }) => body.includes('confirmed'), 0);
     expect(shown.state).toMatch(/^active;expires=\d+/);
     expect(shown.body).toMatch(SECRET);
     await isActive;
 
     await ask('PUT', '/tenants/demo.example/presentities/1005/watchers/1006', { access: 'block' });
-    const last = await seen.next(({ state }) => state.startsWith('terminated'), 0, WITHIN.timeoutMs);
+    const last = await seen.next(({ state }) => state.startsWith('terminated'), 0);
     expect(last.state).toBe('terminated;reason=rejected');
     expect(last.body).not.toMatch(SECRET);
     await states.next((state) => state === SubscriptionState.Terminated);
@@ -126,7 +124,7 @@ describe('a changed policy', () => {
       [{}, ({ body }) => SECRET.test(body)],
     ];
     for (const [watch, isRight] of settings) {
-      const next = subscription.nextNotify('', WITHIN);
+      const next = subscription.nextNotify();
       await setUser('1007', { watch });
       const notify = await next;
       expect(isRight(notify), notify.text).toBe(true);
@@ -142,7 +140,7 @@ describe('a changed policy', () => {
     const subscriptions = [await one.subscribe('1011'), await two.subscribe('1012'), await one.subscribe('1013')];
     const own = await one.subscribe('1009');
     const ofPbx = await pbx.subscribe('1011');
-    const ends = subscriptions.map((each) => each.nextNotify('terminated;reason=rejected', WITHIN));
+    const ends = subscriptions.map((each) => each.nextNotify('terminated;reason=rejected'));
     await setTenant('acme.example', { default: 'nobody' });
     onTestFinished(() => setTenant('acme.example', {}));
     await Promise.all(ends);
@@ -185,11 +183,11 @@ describe('an event list', () => {
     // What happens to one who hides makes no NOTIFY; an allowance does.
     const since = watcher.received.length;
     await talk('1001', 'early');
-    const next = subscription.nextNotify('1003', { ...WITHIN, since });
+    const next = subscription.nextNotify('1003', { since });
     await ask('PUT', '/tenants/demo.example/presentities/1003/watchers/1014', { access: 'allow' });
     expect(seen(await next, '1003')).toMatchObject({ state: 'active', states: ['confirmed'] });
     expect(watcher.received.slice(since).filter(({ text }) => text.includes('sip:1001@'))).toEqual([]);
-    const rejected = subscription.nextNotify('reason="rejected"', WITHIN);
+    const rejected = subscription.nextNotify('reason="rejected"');
     await setUser('1004', { watch: { block: ['1014'] } });
     expect(seen(await rejected, '1004')).toMatchObject({ state: 'terminated', reason: 'rejected' });
   });
@@ -227,7 +225,7 @@ describe('two tenants', () => {
     await expect.poll(async () => (await stranger.request(message)).status, { timeout: 10_000 }).toBe(200);
     expect((await arrives).body).toBe('hello');
 
-    const end = subscription.nextNotify('terminated;reason=rejected', WITHIN);
+    const end = subscription.nextNotify('terminated;reason=rejected');
     await setTenant('acme.example', {});
     await end;
   });

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openInstructionKeys } from '#gateway/instruction-keys.ts';
+import { PATIENCE_MS } from '#test/support/patience.ts';
 import { type FakeSecretsManager, startSecretsManager } from '#test/support/secrets-manager.ts';
 
 const ARN = 'arn:aws:secretsmanager:eu-central-1:1:secret:instruction';
@@ -67,11 +68,11 @@ describe('a gateway that runs through it', () => {
     secrets.begin('v2');
     await rotate('v2', ...STEPS);
     const second = secrets.versions.get('v2')?.text;
-    await vi.waitFor(() => expect(keys.valid()).toEqual(['first', second]));
+    await vi.waitFor(() => expect(keys.valid()).toEqual(['first', second]), PATIENCE_MS);
     nowMs += HOUR_MS;
     expect(keys.valid()).toEqual([second, 'first']);
     secrets.isDown = true;
-    await vi.waitFor(() => expect(warn).toHaveBeenCalled());
+    await vi.waitFor(() => expect(warn).toHaveBeenCalled(), PATIENCE_MS);
     expect(keys.valid()).toEqual([second, 'first']);
     keys.close();
   });

@@ -19,6 +19,7 @@ import { completeTenant } from '#table/tenant-item.ts';
 import { dialogElement, dialogInfo, publishOf, subscribeOf, type TestPublish } from '#test/support/dialogs.ts';
 import { startTable, type TestTable } from '#test/support/dynamodb.ts';
 import { type FakeGateway, INSTRUCTION_SECRET, startFakeGateway } from '#test/support/fake-gateway.ts';
+import { PATIENCE_MS } from '#test/support/patience.ts';
 import { TEST_SECRETS } from '#test/support/secrets.ts';
 import { queryWatchers } from '#test/support/watchers.ts';
 import { createListFinder, createWatchRulesFinder } from '../../lambdas/handlers/request-ports.ts';
@@ -210,7 +211,7 @@ describe('fan-out', () => {
       return table.query(asked);
     };
     const done = fanOut(records, { ...ports, table: { ...table, query } }, Date.now());
-    await vi.waitFor(() => expect(notified(one)).toMatchObject([{ subscriptionIds: ['a'] }]));
+    await vi.waitFor(() => expect(notified(one)).toMatchObject([{ subscriptionIds: ['a'] }]), PATIENCE_MS);
     goOn.resolve();
     expect(await done).toEqual([]);
     expect(notified(one)).toMatchObject([{ subscriptionIds: ['a'] }, { subscriptionIds: ['b'] }]);

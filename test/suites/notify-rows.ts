@@ -35,7 +35,7 @@ const next =
     const subscription = await client.subscribe('1012', options);
     const since = client.received.length;
     await act(subscription);
-    return subscription.nextNotify('', { since, timeoutMs: 8_000 });
+    return subscription.nextNotify('', { since, timeoutMs: 20_000 });
   };
 
 /** The NOTIFY after a refresh with these fields, of a subscription that was opened with those. */

@@ -5,6 +5,7 @@ import type { RequestEnvelope } from '#contract/request-envelope.ts';
 import { readConfig } from '#gateway/config.ts';
 import { type RunningGateway, startGateway } from '#gateway/gateway.ts';
 import { FakeFunctions } from './fake-functions.ts';
+import { PATIENCE_MS } from './patience.ts';
 import { type Outgoing, Phone, type PhoneDialog, SDP } from './phone.ts';
 import type { ReceivedMessage } from './sip-client.ts';
 
@@ -181,7 +182,7 @@ export class CallRig {
   }
 
   /** The last snapshot of a call, once it has this state. */
-  async untilState(callId: string, state: CallSnapshot['state'], timeoutMs = 5_000): Promise<CallSnapshot> {
+  async untilState(callId: string, state: CallSnapshot['state'], timeoutMs = PATIENCE_MS): Promise<CallSnapshot> {
     const untilMs = Date.now() + timeoutMs;
     for (;;) {
       const last = this.snapshotsOf(callId).at(-1);

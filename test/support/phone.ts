@@ -1,4 +1,6 @@
 /** A phone for tests of calls: dialogs as RFC 3261 section 12 has them, every message the test's own. */
+
+import { PATIENCE_MS } from './patience.ts';
 import { type ReceivedMessage, SipClient, token } from './sip-client.ts';
 
 export const SDP = 'v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=é\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n';
@@ -64,7 +66,7 @@ export class Phone {
   }
 
   /** The next message, or one already received since `since`, that fits. */
-  next(matches: (message: ReceivedMessage) => boolean, since = 0, timeoutMs = 5_000): Promise<ReceivedMessage> {
+  next(matches: (message: ReceivedMessage) => boolean, since = 0, timeoutMs = PATIENCE_MS): Promise<ReceivedMessage> {
     return this.client.next(matches, { since, timeoutMs });
   }
 

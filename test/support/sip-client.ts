@@ -1,6 +1,7 @@
 /** A SIP user agent for tests: every line it sends is the test's own; what it receives is kept in order. */
 import { createHash, randomBytes } from 'node:crypto';
 import { type ClientOptions, WebSocket } from 'ws';
+import { PATIENCE_MS } from './patience.ts';
 
 export interface ReceivedMessage {
   readonly text: string;
@@ -171,7 +172,7 @@ export class SipClient {
   }
 
   /** The next message, from now on or from `since` in what was received, that matches. */
-  next(matches: (message: ReceivedMessage) => boolean, { timeoutMs = 5_000, since = this.received.length } = {}) {
+  next(matches: (message: ReceivedMessage) => boolean, { timeoutMs = PATIENCE_MS, since = this.received.length } = {}) {
     const known = this.received.slice(since).find(matches);
     if (known !== undefined) return Promise.resolve(known);
     return new Promise<ReceivedMessage>((resolve, reject) => {
@@ -220,7 +221,7 @@ export class SipClient {
   }
 
   /** Sends this text and gives the answer with its Call-ID and CSeq (or the next answer, when it has none). */
-  exchange(text: string, timeoutMs = 10_000): Promise<ReceivedMessage> {
+  exchange(text: string, timeoutMs = PATIENCE_MS): Promise<ReceivedMessage> {
     const callId = /^(?:call-id|i)\s*:\s*(.*?)\s*$/im.exec(text)?.[1];
     const cseq = /^cseq\s*:\s*(.*?)\s*$/im.exec(text)?.[1];
     const answer = this.next(
@@ -339,7 +340,7 @@ export class TestSubscription {
   }
 
   /** The next NOTIFY of this subscription whose body has the text. */
-  nextNotify(text = '', { timeoutMs = 5_000, since = this.client.received.length, client = this.client } = {}) {
+  nextNotify(text = '', { timeoutMs = PATIENCE_MS, since = this.client.received.length, client = this.client } = {}) {
     return client.next((message) => this.owns(message) && message.text.includes(text), { timeoutMs, since });
   }
 

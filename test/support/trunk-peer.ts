@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { SipStream } from '#gateway/trunk/sip-stream.ts';
+import { PATIENCE_MS } from './patience.ts';
 import { type ReceivedMessage, readMessage } from './sip-client.ts';
 
 export class TrunkPeer {
@@ -64,7 +65,7 @@ export class TrunkPeer {
 
   /** The first message from `since` on that fits. @throws after 5 s */
   async next(matches: (message: ReceivedMessage) => boolean, since = 0): Promise<ReceivedMessage> {
-    const untilMs = Date.now() + 5_000;
+    const untilMs = Date.now() + PATIENCE_MS;
     for (;;) {
       const found = this.received.slice(since).find(matches);
       if (found !== undefined) return found;

@@ -5,6 +5,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { refusal } from '#cdk/cli/failure.ts';
 import type { Lamp } from '#cdk/cli/watch/lamps.ts';
 import { streamLamps } from '#cdk/cli/watch/stream-feed.ts';
+import { PATIENCE_MS } from '#test/support/patience.ts';
 
 let server: Server;
 let sockets: WebSocketServer;
@@ -52,13 +53,13 @@ const lampOf = (user: string, state: string, sequence: number) => ({
 describe('the stream of lamps', () => {
   it('is asked for all users, and tells each change with who is at the other end', async () => {
     const following = follow();
-    await vi.waitFor(() => expect(heard[0]?.says).toEqual([{ type: 'watch', users: ['1001', '1002'] }]));
+    await vi.waitFor(() => expect(heard[0]?.says).toEqual([{ type: 'watch', users: ['1001', '1002'] }]), PATIENCE_MS);
     expect(heard[0]).toMatchObject({ path: '/lamps', authorization: 'Bearer token-0' });
     tell(0, lampOf('1001', 'busy', 7));
     tell(0, { type: 'refused', user: '1002', status: 403, reason: 'Forbidden' });
     tell(0, { type: 'of a newer gateway' });
     tell(0, lampOf('1001', 'idle', 8));
-    await vi.waitFor(() => expect(lamps).toHaveLength(2));
+    await vi.waitFor(() => expect(lamps).toHaveLength(2), PATIENCE_MS);
     expect(lamps).toEqual([
       { user: '1001', lamp: 'busy', version: 7, remote: 'sip:49@pstn.example' },
       { user: '1001', lamp: 'idle', version: 8, remote: undefined },
@@ -70,10 +71,10 @@ describe('the stream of lamps', () => {
 
   it('goes on from its cursor with a fresh token when the connection is lost', async () => {
     const following = follow();
-    await vi.waitFor(() => expect(heard[0]?.says).toHaveLength(1));
+    await vi.waitFor(() => expect(heard[0]?.says).toHaveLength(1), PATIENCE_MS);
     tell(0, { type: 'caughtUp', cursor: 'the-cursor' });
     tell(0, lampOf('1001', 'ringing', 9));
-    await vi.waitFor(() => expect(lamps).toHaveLength(1));
+    await vi.waitFor(() => expect(lamps).toHaveLength(1), PATIENCE_MS);
     heard[0]?.socket.close(1012);
     await vi.waitFor(() => expect(heard[1]?.says).toEqual([{ type: 'resume', cursor: 'the-cursor' }]), 5_000);
     expect(heard[1]?.authorization).toBe('Bearer token-1');

@@ -74,7 +74,7 @@ describe('a party whose connection breaks in the call', () => {
     const back = await rig.phone('1001', { instance: ALICE });
     const isAsked = (): boolean =>
       rig.functions.invocations.some(({ envelopes }) => envelopes.some(({ party }) => party?.instance === ALICE));
-    await expect.poll(isAsked, { timeout: 3_000 }).toBe(true);
+    await expect.poll(isAsked).toBe(true);
     await rig.untilState(ours.callId, 'confirmed');
     expect(callee.requests('BYE')).toEqual([]);
     const theirs = callee.calleeDialogOf(await callee.request('INVITE'));

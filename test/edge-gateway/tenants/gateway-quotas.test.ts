@@ -8,6 +8,7 @@ import { signInstructions } from '#core/instruction-signature.ts';
 import { readConfig } from '#gateway/config.ts';
 import { type RunningGateway, startGateway } from '#gateway/gateway.ts';
 import { FakeFunctions } from '#test/support/fake-functions.ts';
+import { PATIENCE_MS } from '#test/support/patience.ts';
 import { SipClient } from '#test/support/sip-client.ts';
 
 const SECRET = 'a-secret-of-the-tests';
@@ -136,17 +137,17 @@ describe('rates of a tenant', () => {
     expect((await ask(client, 'MESSAGE')).status).toBe(503);
     functions.quotas = { [domain]: MANY };
     await ask(client, 'REGISTER');
-    await vi.waitFor(async () => expect((await ask(client, 'MESSAGE')).status).toBe(200));
+    await vi.waitFor(async () => expect((await ask(client, 'MESSAGE')).status).toBe(200), PATIENCE_MS);
   });
 
   test('the gateway gives its share when there are others', async () => {
     functions.quotas = { [domain]: { ...MANY, flows: 5 } };
     functions.gateways = 4;
     await signIn();
-    await vi.waitFor(async () => expect((await useOf(domain)).messagesPerSecond?.share).toBe(25), { timeout: 5_000 });
+    await vi.waitFor(async () => expect((await useOf(domain)).messagesPerSecond?.share).toBe(25), PATIENCE_MS);
     expect((await useOf(domain)).flows).toMatchObject({ share: 2, used: 1 });
     functions.gateways = 1;
-    await vi.waitFor(async () => expect((await useOf(domain)).flows?.share).toBe(5), { timeout: 5_000 });
+    await vi.waitFor(async () => expect((await useOf(domain)).flows?.share).toBe(5), PATIENCE_MS);
   });
 });
 
@@ -159,7 +160,7 @@ describe('what a tenant holds', () => {
     expect((await ask(third, 'REGISTER')).startLine).toBe('SIP/2.0 503 flows');
     expect(await useOf(domain)).toMatchObject({ flows: { share: 2, used: 2, refused: 1 } });
     await first.close();
-    await vi.waitFor(async () => expect((await useOf(domain)).flows?.used).toBe(1));
+    await vi.waitFor(async () => expect((await useOf(domain)).flows?.used).toBe(1), PATIENCE_MS);
     expect((await ask(third, 'REGISTER')).status).toBe(200);
   });
 

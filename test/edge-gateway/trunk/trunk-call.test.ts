@@ -154,7 +154,7 @@ describe('a connection that is lost', () => {
     const { peer } = await trunk();
     const { caller, invite } = await talking(peer);
     peer.cut();
-    await expect.poll(() => peer.connections, { timeout: 5_000 }).toBe(2);
+    await expect.poll(() => peer.connections).toBe(2);
     expect(rig.snapshotsOf(invite.callId).at(-1)?.state).toBe('confirmed');
     await peer.stop();
     caller.answer(await caller.request('BYE'), 200);
@@ -216,6 +216,6 @@ describe('who connects by himself', () => {
     const all: TrunkPeer[] = [];
     for (let i = 0; i < 3; i++) all.push(await TrunkPeer.connect(ownPort()));
     onTestFinished(async () => void (await Promise.all(all.map((each) => each.stop()))));
-    await expect.poll(() => all.filter((each) => each.isClosed).length, { timeout: 5_000 }).toBe(1);
+    await expect.poll(() => all.filter((each) => each.isClosed).length).toBe(1);
   });
 });

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { FunctionHost } from '#cdk/local/functions/host.ts';
 import { createInvokeApi, PAYLOAD_LIMITS } from '#cdk/local/functions/invoke-api.ts';
 import { LOCAL_AWS } from '#cdk/local/local-aws.ts';
+import { PATIENCE_MS } from '#test/support/patience.ts';
 
 const FIXTURE = path.resolve(import.meta.dirname, '../../../support/fixtures/handler.mjs');
 const host = (functionName: string, modulePath = FIXTURE) =>
@@ -99,7 +100,10 @@ describe('Invoke API', () => {
   it('accepts an Event at once and runs it afterwards', async () => {
     const before = (await invoke({ do: 'counter' })).value;
     expect((await invoke({ do: 'counter' }, { type: 'Event' })).StatusCode).toBe(202);
-    await vi.waitFor(async () => expect((await invoke({ do: 'counter' })).value).toBeGreaterThan(before + 1));
+    await vi.waitFor(
+      async () => expect((await invoke({ do: 'counter' })).value).toBeGreaterThan(before + 1),
+      PATIENCE_MS,
+    );
   });
 
   it('answers a dry run without running anything', async () => {
