@@ -170,9 +170,10 @@ export class FunctionQueue {
     this.#inFlight++;
     this.#allUnderWay += batch.length;
     for (const { sender } of batch) this.#underWay.set(sender, (this.#underWay.get(sender) ?? 0) + 1);
-    void this.#run(batch).finally(() => {
+    void this.#run(batch).then((kind) => {
       const nowMs = performance.now();
-      this.#pace?.landed(nowMs - startedMs, this.#allUnderWay, nowMs);
+      const durationMs = kind === 'failure' ? this.#settings.deadlineMs : nowMs - startedMs;
+      if (kind !== 'challenges') this.#pace?.landed(durationMs, this.#allUnderWay, nowMs);
       this.#inFlight--;
       this.#allUnderWay -= batch.length;
       for (const { sender } of batch) this.#landed(sender);
@@ -202,7 +203,11 @@ export class FunctionQueue {
     for (const { reject } of this.#waiting.drop(({ sinceMs }) => sinceMs <= latestMs)) reject(waitedTooLong());
   }
 
-  async #run(batch: readonly Waiting[]): Promise<void> {
+  /**
+   * @returns what it says about the function's pace: nothing, when all were challenged, for that asks nothing of the table;
+   * a failure is as slow as can be, however soon it came
+   */
+  async #run(batch: readonly Waiting[]): Promise<'work' | 'challenges' | 'failure'> {
     this.#counts.invocations++;
     try {
       const payload = { contractVersion: CONTRACT_VERSION, envelopes: batch.map((item) => item.envelope) };
@@ -215,12 +220,16 @@ export class FunctionQueue {
         const outcome = outcomes[index];
         if (outcome) item.resolve(outcome);
       });
+      return outcomes.every(({ response }) => isChallenge(response.status)) ? 'challenges' : 'work';
     } catch (error) {
       this.#counts.invocationsFailed++;
       for (const item of batch) item.reject(error);
+      return 'failure';
     }
   }
 }
+
+const isChallenge = (status: number): boolean => status === 401 || status === 407;
 
 const waitedTooLong = (): DependencyUnavailable =>
   new DependencyUnavailable('waited too long', { retryAfterSeconds: RETRY_AFTER_SECONDS });

@@ -16,14 +16,17 @@ afterEach(() => {
 });
 
 /** A function that answers when told to, with what each invocation carried. */
-function held(settings = SETTINGS) {
-  const invocations: { senders: (string | undefined)[]; deadlineMs: number; answer: () => void }[] = [];
+function held(settings = SETTINGS, status = 200) {
+  const invocations: { senders: (string | undefined)[]; deadlineMs: number; answer: () => void; fail: () => void }[] =
+    [];
   const invoke = (_name: string, payload: unknown, deadlineMs: number) =>
-    new Promise((resolve) => {
+    new Promise((resolve, reject) => {
       const { envelopes } = payload as { envelopes: RequestEnvelope[] };
-      const answered = { contractVersion: 1, outcomes: envelopes.map(() => OUTCOME) };
+      const outcome = { response: { ...OUTCOME.response, status } };
+      const answered = { contractVersion: 1, outcomes: envelopes.map(() => outcome) };
       const senders = envelopes.map(({ identity }) => identity?.domain);
-      invocations.push({ senders, deadlineMs, answer: () => resolve(answered) });
+      const fail = () => reject(new DependencyUnavailable('gone'));
+      invocations.push({ senders, deadlineMs, answer: () => resolve(answered), fail });
     });
   const counts = { invocations: 0, invocationsFailed: 0 } as never;
   return { queue: new FunctionQueue('publish', invoke, settings, counts), invocations };
@@ -31,6 +34,19 @@ function held(settings = SETTINGS) {
 
 const of = (domain: string): RequestEnvelope =>
   envelopeOf({ method: 'PUBLISH', identity: { domain, user: '1001', role: 'user' } });
+
+/** Requests that are answered after 10 ms each: the queue learns that the function is fast, and uses all its places. */
+async function warmed(settings: typeof SETTINGS, requests: number, status = 200): Promise<ReturnType<typeof held>> {
+  const { queue, invocations } = held(settings, status);
+  for (let i = 0; i < requests; i++) void queue.submit(of('warm.example'));
+  while (invocations.length > 0) {
+    const open = invocations.splice(0);
+    await vi.advanceTimersByTimeAsync(10);
+    for (const { answer } of open) answer();
+    await vi.advanceTimersByTimeAsync(0);
+  }
+  return { queue, invocations };
+}
 
 describe('a request waits for its function half as long as a call may take, from its arrival', () => {
   const refusalOf = (request: Promise<unknown>) => request.catch((error: unknown) => error);
@@ -77,7 +93,7 @@ describe('a request waits for its function half as long as a call may take, from
 });
 
 it('keeps a quarter of the invocations for who has none under way', async () => {
-  const { queue, invocations } = held({ ...SETTINGS, maxInFlight: 8, maxWaiting: 100 });
+  const { queue, invocations } = await warmed({ ...SETTINGS, maxInFlight: 8, maxWaiting: 100 }, 40);
   for (let i = 0; i < 20; i++) void queue.submit(of('a.example'));
   expect(invocations).toHaveLength(6);
   void queue.submit(of('b.example'));
@@ -89,7 +105,7 @@ it('keeps a quarter of the invocations for who has none under way', async () => 
 });
 
 it('serves who has nothing under way first, and without those who have', async () => {
-  const { queue, invocations } = held({ ...SETTINGS, maxInFlight: 1, maxBatch: 4, maxWaiting: 100 });
+  const { queue, invocations } = await warmed({ ...SETTINGS, maxInFlight: 1, maxBatch: 4, maxWaiting: 100 }, 40);
   for (let i = 0; i < 10; i++) void queue.submit(of('a.example'));
   void queue.submit(of('b.example'));
   invocations[0]?.answer();
@@ -102,7 +118,7 @@ it('serves who has nothing under way first, and without those who have', async (
 
 it('lets less wait in a function that grows slow with it, and serves newcomers at once all the same', async () => {
   const settings = { deadlineMs: 60_000, maxInFlight: 8, maxBatch: 32, maxWaiting: 10_000 };
-  const { queue, invocations } = held(settings);
+  const { queue, invocations } = await warmed(settings, 1_000);
   const underWay = (): number => invocations.reduce((sum, { senders }) => sum + senders.length, 0);
   const answerAllAfter = async (ms: number): Promise<void> => {
     const open = invocations.splice(0);
@@ -110,17 +126,38 @@ it('lets less wait in a function that grows slow with it, and serves newcomers a
     for (const { answer } of open) answer();
     await vi.advanceTimersByTimeAsync(0);
   };
-  void queue.submit(of('a.example'));
-  await answerAllAfter(10);
   for (let i = 0; i < 4_000; i++) void queue.submit(of('a.example'));
   await answerAllAfter(20);
-  expect(underWay()).toBeGreaterThan(60);
-  for (let round = 0; round < 60; round++) await answerAllAfter(200);
-  expect(underWay()).toBe(4);
-  expect(invocations.every(({ senders }) => senders.length >= 4)).toBe(true);
+  expect(underWay()).toBeGreaterThan(50);
+  for (let round = 0; round < 100; round++) await answerAllAfter(200);
+  expect(underWay()).toBe(2);
   expect(queue.waiting).toBeGreaterThan(1_000);
   void queue.submit(of('b.example'));
   expect(invocations.at(-1)?.senders).toEqual(['b.example']);
+});
+
+it('begins with few, and takes challenges for no sign of how fast the function is', async () => {
+  const settings = { ...SETTINGS, maxInFlight: 8, maxWaiting: 100 };
+  const [{ queue, invocations }, works] = [await warmed(settings, 40, 401), await warmed(settings, 40)];
+  for (let i = 0; i < 10; i++) void queue.submit(of('a.example'));
+  for (let i = 0; i < 10; i++) void works.queue.submit(of('a.example'));
+  expect([invocations.length, works.invocations.length]).toEqual([2, 6]);
+});
+
+it('takes a failure for slow, however soon it comes, and what the function can do for the same as before it', async () => {
+  const { queue, invocations } = await warmed({ ...SETTINGS, maxInFlight: 32, maxWaiting: 1_000 }, 200);
+  const openAfter = async (rounds: number, end: 'answer' | 'fail'): Promise<number> => {
+    for (let round = 0; round < rounds; round++) {
+      await vi.advanceTimersByTimeAsync(end === 'fail' ? 1 : 10);
+      for (const invocation of invocations.splice(0)) invocation[end]();
+      await vi.advanceTimersByTimeAsync(0);
+    }
+    return invocations.length;
+  };
+  for (let i = 0; i < 450; i++) queue.submit(of('a.example')).catch(() => {});
+  expect(invocations).toHaveLength(24);
+  expect(await openAfter(15, 'fail')).toBe(2);
+  expect(await openAfter(8, 'answer')).toBeGreaterThan(8);
 });
 
 it('a tenant that fills its share of the places is refused, others are not', async () => {
