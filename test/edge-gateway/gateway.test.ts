@@ -271,10 +271,12 @@ describe('overload and failure: never silence', () => {
 
   test('more requests in a second than a flow may send: 503 with Retry-After, and others are not touched', async () => {
     const [noisy, quiet] = [await connect(), await connect()];
+    const sinceMs = performance.now();
     const answers = await Promise.all(Array.from({ length: 150 }, () => noisy.exchange(register(noisy))));
+    const givenBack = Math.ceil((50 * (performance.now() - sinceMs)) / 1_000);
     const refused = answers.filter(({ status }) => status === 503);
-    // The 50 beyond the burst, less what the time of sending them gives back.
-    expect(refused.length).toBeGreaterThan(0);
+    // The 50 beyond the burst, less what the time of sending them has given back.
+    expect(refused.length).toBeGreaterThanOrEqual(50 - givenBack);
     expect(refused.length).toBeLessThanOrEqual(50);
     expect(refused.every((answer) => answer.header('retry-after') !== '')).toBe(true);
     expect((await quiet.exchange(register(quiet))).status).toBe(200);

@@ -63,7 +63,7 @@ export class TrunkPeer {
     this.#socket?.destroy();
   }
 
-  /** The first message from `since` on that fits. @throws after 5 s */
+  /** The first message from `since` on that fits. @throws when it does not come in time */
   async next(matches: (message: ReceivedMessage) => boolean, since = 0): Promise<ReceivedMessage> {
     const untilMs = Date.now() + PATIENCE_MS;
     for (;;) {

@@ -29,6 +29,14 @@ describe('pace', () => {
     expect(pace.limit).toBe(MOST);
   });
 
+  it('does not grow before the first eight have shown what is fast', () => {
+    const pace = new Pace(MOST);
+    storm(pace, 8, 8);
+    expect(pace.limit).toBe(2);
+    storm(pace, 8, 1);
+    expect(pace.limit).toBe(3);
+  });
+
   it('settles where invocations take little longer than a lone one', () => {
     const pace = new Pace(MOST);
     lone(pace);
