@@ -50,15 +50,7 @@ export interface PanelOptions {
 }
 
 /** Pages of closed panels by their options: a new one, with a process of its own, costs three quarters of a page's CPU. */
-const idle = new WeakMap<Browser, Map<string, Page[]>>();
-
-function idlePages(browser: Browser, options: string): Page[] {
-  const ofBrowser = idle.get(browser) ?? new Map<string, Page[]>();
-  idle.set(browser, ofBrowser);
-  const pages = ofBrowser.get(options) ?? [];
-  ofBrowser.set(options, pages);
-  return pages;
-}
+const idle: { readonly browser: Browser; readonly options: string; readonly page: Page }[] = [];
 
 async function newPage(browser: Browser, options: BrowserContextOptions, script?: () => void): Promise<Page> {
   const context = await browser.newContext(options);
@@ -71,8 +63,10 @@ async function newPage(browser: Browser, options: BrowserContextOptions, script?
 export async function openPanel(browser: Browser, url: string, options: PanelOptions = {}): Promise<Panel> {
   const { script, ...rest } = options;
   const contextOptions = { viewport: { width: 1280, height: 720 }, ...rest };
-  const pages = idlePages(browser, JSON.stringify({ ...contextOptions, script: String(script) }));
-  const page = pages.pop() ?? (await newPage(browser, contextOptions, script));
+  const key = JSON.stringify({ ...contextOptions, script: String(script) });
+  const at = idle.findIndex((each) => each.browser === browser && each.options === key);
+  const [kept] = at < 0 ? [] : idle.splice(at, 1);
+  const page = kept?.page ?? (await newPage(browser, contextOptions, script));
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('console', (message) => {
@@ -100,7 +94,7 @@ export async function openPanel(browser: Browser, url: string, options: PanelOpt
       await page.context().setOffline(false);
       if (page.url().startsWith('http')) await page.evaluate(() => [localStorage.clear(), sessionStorage.clear()]);
       await page.goto('about:blank');
-      pages.push(page);
+      idle.push({ browser, options: key, page });
     },
   };
 }
